@@ -1,0 +1,141 @@
+"""The records that flow from a lane to a result. All are whole and frozen; a change is a new record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from kernels.recipe import Recipe
+
+Priority = Literal["interactive", "bulk"]
+PRIORITIES: tuple[Priority, ...] = ("interactive", "bulk")
+"""In the order they are served."""
+
+
+class LaneKey(NamedTuple):
+    """Who waits together: one tenant's items of one priority."""
+
+    priority: Priority
+    tenant: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What a lane holds of an item: its id, its estimated cost, and the channel that wants to know when it is final."""
+
+    item_id: UUID
+    cost_pixels: int
+    channel: str = ""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One entry of a micro-batch, with what is needed to settle it in its lane."""
+
+    lane: LaneKey
+    entry_id: str
+    item_id: UUID
+    cost_pixels: int
+    channel: str
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Entries taken together, from any lanes, within the budget."""
+
+    entries: tuple[Taken, ...]
+
+    @property
+    def cost_pixels(self) -> int:
+        return sum(entry.cost_pixels for entry in self.entries)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much one micro-batch may hold, and how much may be in flight."""
+
+    cost_pixels: int = 24_000_000
+    """Estimated pixels of work in one micro-batch."""
+    items: int = 64
+    """Entries in one micro-batch."""
+    interactive_share: float = 0.8
+    """Most of a micro-batch that interactive work may take while bulk work waits."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One leased picture with everything its run depends on."""
+
+    id: UUID
+    batch_id: UUID
+    tenant: str
+    priority: Priority
+    day: str
+    """Day its batch was made, YYYY-MM-DD (UTC): part of every object key."""
+    token: int
+    """The lease's fencing token: only its holder may write a result."""
+    source_key: str
+    """Object key of the picture's bytes."""
+    source_sha256: str
+    key: int
+    """64-bit item key of the draws."""
+    seed: int
+    variants: int
+    recipe: Recipe
+    labels: Mapping[str, Any] | None
+    """Labels of the source picture in the shape of the REST contract."""
+    cost_pixels: int
+    executions: int
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One variant's result as bytes, not yet stored."""
+
+    variant: int
+    content: bytes
+    sha256: str
+    width: int
+    height: int
+    format: str
+    draws: tuple[Mapping[str, Any], ...]
+    labels: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One variant's result, stored: what the ledger writes of it."""
+
+    variant: int
+    object_key: str
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+    format: str
+    draws: tuple[Mapping[str, Any], ...]
+    labels: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """An item whose every variant is stored."""
+
+    item: Item
+    outputs: tuple[Stored, ...]
+    device: str
+    engine_version: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An item that ended with an error and no outputs."""
+
+    item: Item
+    code: str
+    detail: str
+
+
+Outcome = Done | Failed

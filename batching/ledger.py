@@ -1,0 +1,52 @@
+"""The protocols a worker needs of the outside: the database's ledger and the object store. `service` implements them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from batching.items import Item, Outcome
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What a group of outcomes changed."""
+
+    fenced: frozenset[UUID]
+    """Items whose lease was no longer ours: nothing of them was written."""
+    completed_batches: frozenset[UUID]
+    """Batches whose last item became final with this group."""
+
+
+class Ledger(Protocol):
+    """The truth about items, asked once per micro-batch or group, never once per item."""
+
+    async def lease(self, item_ids: Sequence[UUID], worker: str) -> list[Item]:
+        """Compare-and-set `queued -> leased` on the database clock; returns only what is now ours, tokens included."""
+        ...
+
+    async def renew(self, items: Sequence[Item]) -> frozenset[UUID]:
+        """Extends the leases that are still ours, and returns their item ids."""
+        ...
+
+    async def finish(self, outcomes: Sequence[Outcome]) -> Finish:
+        """Writes outputs, final states and counts of those still ours, in one transaction; others are fenced."""
+        ...
+
+    async def hand_back(self, items: Sequence[Item]) -> None:
+        """`leased -> queued`, uncharged: a draining worker returns what it has not begun."""
+        ...
+
+
+class Store(Protocol):
+    """Picture bytes by key."""
+
+    async def get(self, key: str) -> bytes:
+        """The bytes under `key`. Errors: SourceMissing."""
+        ...
+
+    async def put(self, key: str, content: bytes) -> None:
+        """Stores `content` under `key`; the same key always gets the same bytes."""
+        ...

@@ -1,0 +1,147 @@
+"""Op: what an operation is. Its kind says how it runs, what it fuses with and what it does to labels."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kernels.params import Params, drawn_fields, static_fields
+from kernels.tensors import Size
+
+Matrix = NDArray[np.float64]
+"""(3, 3) float64: continuous input pixel coordinates (x, y, 1) to output ones; pixel i's centre is at i + 0.5."""
+Planes = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+FRAME = ("r", "g", "b", "x", "y", "w", "h", "i", "seed")
+"""What a pixel function may ask for beside its fields: channel values 0..1, pixel centre, canvas size, pixel number
+(row * width + column) and this picture's and step's noise seed."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Straight-line arithmetic on one pixel, in the words of `kernels.words`; labels stay.
+
+    function(r, g, b, ..., fields by name) -> (r, g, b). The result is clamped to 0..1 after the step. A drawn name
+    arrives as its place in `Choice.names`, a static bool as 0 or 1.
+    """
+
+    function: Callable[..., tuple[object, object, object]]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """Numbers measured on the picture, then arithmetic on each pixel; labels stay.
+
+    measure(r, g, b, fields by name) -> numbers, in the order of `names`; r, g, b: (H, W) float32 0..1. It must not
+    depend on the order of summation. `function` is a pixel function that may also name the measured numbers.
+    """
+
+    measure: Callable[..., tuple[float, ...]]
+    names: tuple[str, ...]
+    function: Callable[..., tuple[object, object, object]]
+
+
+@dataclass(frozen=True)
+class Places:
+    """A 3x3 matrix, and a new canvas size if `canvas` is given; joins the coordinate chain; labels follow.
+
+    matrix(size, fields by name) -> Matrix; canvas(size, fields by name) -> Size. `size` is the step's input canvas.
+    """
+
+    matrix: Callable[..., Matrix]
+    canvas: Callable[..., Size] | None = None
+
+
+@dataclass(frozen=True)
+class Field:
+    """A displacement at a point; joins the coordinate chain; labels follow by the inverse map.
+
+    displacement(size, seed, fields by name) -> (2, H, W) float32 tensor, in pixels (dx, dy): output pixel p shows
+    input point p + displacement(p). seed: two 32-bit words. It must be smooth (its Lipschitz constant below 1).
+    """
+
+    displacement: Callable[..., torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """A neighbourhood: function(image, fields by name) -> image, (1, 3, H, W) float32 0..1; labels stay."""
+
+    function: Callable[..., torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Anything else: function(image, seed, fields by name) -> image, (1, 3, H, W) float32 0..1; labels stay.
+
+    The fallback for what fits no other kind. seed: two 32-bit words for noise.
+    """
+
+    function: Callable[..., torch.Tensor]
+
+
+Kind = Pixels | Statistic | Places | Field | Stencil | Whole
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation of the catalogue. Building it checks that its functions ask for what the kind and fields supply."""
+
+    params: type[Params]
+    kind: Kind
+    examples: tuple[Params, ...]
+
+    def __post_init__(self) -> None:
+        fields = {name for name, _ in drawn_fields(self.params)} | set(static_fields(self.params))
+        fields -= {"border", "fill"}  # read by the resampler, never by the operation
+        match self.kind:
+            case Pixels(function):
+                self._check(function, fields, ("r", "g", "b"), FRAME)
+            case Statistic(measure, names, function):
+                self._check(measure, set(), ("r", "g", "b"), tuple(fields))
+                self._check(function, fields, ("r", "g", "b"), FRAME + names)
+            case Places(matrix, canvas):
+                self._check(matrix, fields if canvas is None else set(), ("size",), tuple(fields))
+                if canvas is not None:
+                    self._check(canvas, set(), ("size",), tuple(fields))
+            case Field(function):
+                self._check(function, fields, ("size", "seed"), ())
+            case Stencil(function):
+                self._check(function, fields, ("image",), ())
+            case Whole(function):
+                self._check(function, fields, ("image",), ("seed",))
+        if not self.examples or any(type(example) is not self.params for example in self.examples):
+            raise TypeError(f"{self.name}: examples must be one or more {self.params.__name__}")
+
+    def _check(
+        self, function: Callable[..., object], fields: set[str], first: tuple[str, ...], optional: tuple[str, ...]
+    ) -> None:
+        asked = tuple(inspect.signature(function).parameters)
+        if asked[: len(first)] != first:
+            raise TypeError(f"{self.name}: {function.__name__} must start with {', '.join(first)}")
+        unknown = set(asked) - set(first) - fields - set(optional)
+        missing = fields - set(asked)
+        if unknown or missing:
+            raise TypeError(f"{self.name}: {function.__name__} asks for {unknown or '{}'}, leaves out {missing or '{}'}")
+
+    @cached_property
+    def name(self) -> str:
+        return str(self.params.model_fields["op"].default)
+
+    @cached_property
+    def summary(self) -> str:
+        """First paragraph of the fields' docstring: what the operation does, for people."""
+        return inspect.cleandoc(self.params.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+
+    @property
+    def kind_name(self) -> str:
+        return type(self.kind).__name__.lower()
+
+    @property
+    def moves_labels(self) -> bool:
+        return isinstance(self.kind, Places | Field)

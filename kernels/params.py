@@ -1,0 +1,177 @@
+"""Params, the parent of every operation's fields, and the kinds of field that are drawn for each picture.
+
+A field is *drawn* (annotated with `Uniform`, `Integer` or `Choice`: each picture gets its own number between a pair
+of ends, or one of several names) or *static* (anything else: one value for all pictures). In a drawn field a single
+number means both ends, a single name means that name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from kernels.tensors import MAX_SIDE, Size
+
+Range = tuple[float, float]
+IntegerRange = tuple[int, int]
+Names = tuple[str, ...]
+Drawn = float | int | str
+"""One drawn number or name, as it is stored with the result."""
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A real number drawn evenly from a pair of ends, each within [minimum, maximum]."""
+
+    minimum: float
+    maximum: float
+    unit: str
+
+    def draw(self, ends: tuple[float, float], fraction: float) -> Drawn:
+        low, high = ends
+        return low + (high - low) * fraction
+
+    def check(self, value: object) -> tuple[float, ...]:
+        return tuple(float(end) for end in _pair(value, self.minimum, self.maximum, self.unit, (int, float)))
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check, serialization=_AS_LIST)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _pair_schema("number", self.minimum, self.maximum, self.unit)
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number drawn evenly from a pair of ends, both included, each within [minimum, maximum]."""
+
+    minimum: int
+    maximum: int
+    unit: str
+
+    def draw(self, ends: tuple[int, int], fraction: float) -> Drawn:
+        low, high = ends
+        return low + int((high - low + 1) * fraction)
+
+    def check(self, value: object) -> tuple[int, ...]:
+        return tuple(int(end) for end in _pair(value, self.minimum, self.maximum, self.unit, (int,)))
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check, serialization=_AS_LIST)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _pair_schema("integer", self.minimum, self.maximum, self.unit)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One name drawn evenly from those given, each one of `names`."""
+
+    names: tuple[str, ...]
+    unit: ClassVar[str] = "name"
+
+    def draw(self, given: tuple[str, ...], fraction: float) -> Drawn:
+        return given[int(len(given) * fraction)]
+
+    def check(self, value: object) -> tuple[str, ...]:
+        given = (value,) if isinstance(value, str) else value
+        if not isinstance(given, list | tuple) or not given:
+            raise ValueError(f"must be a name, or a list of names to draw from: {', '.join(self.names)}")
+        for name in given:
+            if name not in self.names:
+                raise ValueError(f"{name!r} is not one of {', '.join(self.names)}")
+        return tuple(given)
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check, serialization=_AS_LIST)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        one: JsonSchemaValue = {"enum": list(self.names)}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}], "drawn": "choice"}
+
+
+DrawnKind = Uniform | Integer | Choice
+_AS_LIST = core_schema.plain_serializer_function_ser_schema(list)
+
+
+def _pair(value: object, low: float, high: float, unit: str, kinds: tuple[type, ...]) -> tuple[float, float]:
+    ends = value if isinstance(value, list | tuple) else (value, value)
+    noun = "whole number" if kinds == (int,) else "number"
+    if len(ends) != 2 or any(isinstance(end, bool) or not isinstance(end, kinds) for end in ends):
+        raise ValueError(f"must be a {noun} or a pair [from, to] of them")
+    if not all(math.isfinite(end) and low <= end <= high for end in ends):
+        raise ValueError(f"must lie within {low:g} to {high:g} ({unit})")
+    if ends[0] > ends[1]:
+        raise ValueError("the first end must not be above the second")
+    return ends[0], ends[1]
+
+
+def _pair_schema(kind: str, low: float, high: float, unit: str) -> JsonSchemaValue:
+    one: JsonSchemaValue = {"type": kind, "minimum": low, "maximum": high}
+    pair: JsonSchemaValue = {"type": "array", "items": one, "minItems": 2, "maxItems": 2}
+    return {"anyOf": [one, pair], "unit": unit, "drawn": "integer" if kind == "integer" else "uniform"}
+
+
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE, strict=True)]
+SizeField = tuple[Side, Side]
+"""A static [height, width] in pixels."""
+Channel = Annotated[float, Field(ge=0, le=1)]
+Color = tuple[Channel, Channel, Channel]
+"""A static [red, green, blue], each a fraction of full brightness."""
+Border = Literal["constant", "replicate", "reflect", "wrap"]
+"""What lies outside a picture: the fill colour, its edge pixels, its mirror image, or the picture again."""
+
+
+class Params(BaseModel):
+    """The fields of one step of a recipe. A subclass adds `op`, a Literal with its name, and its own fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    op: str
+    chance: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the pictures that the step is applied to."""
+
+    def children(self) -> tuple[Params, ...]:
+        """The steps inside this step, in order: none, but for containers. They are numbered after their parent."""
+        return ()
+
+
+class Warp(Params):
+    """Parent of the fields of operations that may show what lies outside the picture."""
+
+    border: Border = "constant"
+    """What is shown outside the picture."""
+    fill: Color = (0.0, 0.0, 0.0)
+    """Colour outside the picture where `border` is constant."""
+
+
+@cache
+def drawn_fields(params: type[Params]) -> tuple[tuple[str, DrawnKind], ...]:
+    """Name and kind of the drawn fields, in the order written: the order of their draws."""
+    found = []
+    for name, field in params.model_fields.items():
+        kinds = [kind for kind in field.metadata if isinstance(kind, DrawnKind)]
+        if kinds:
+            found.append((name, kinds[0]))
+    return tuple(found)
+
+
+@cache
+def static_fields(params: type[Params]) -> tuple[str, ...]:
+    """Names of the fields that have one value for all pictures, `op` and `chance` apart."""
+    drawn = {name for name, _ in drawn_fields(params)}
+    return tuple(name for name in params.model_fields if name not in drawn | {"op", "chance"})
+
+
+def size_of(pair: tuple[int, int]) -> Size:
+    """A static [height, width] as Size."""
+    return Size(*pair)
+
+
+JSON = dict[str, Any]

@@ -1,0 +1,134 @@
+"""Recipe: the checked list of steps a caller sends."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, SerializeAsAny, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from kernels.errors import RecipeInvalid, UnknownOp
+from kernels.ops import OPS
+from kernels.params import Params
+
+MAX_STEPS = 64
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Output(BaseModel):
+    """The form that results are encoded in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    format: Literal["jpeg", "png", "webp"] = "jpeg"
+    """File format of the results."""
+    quality: Annotated[int, Field(ge=1, le=100, strict=True)] = 90
+    """JPEG and WebP quality, 1 to 100; PNG has none."""
+    alpha: Literal["drop", "keep"] = "drop"
+    """Whether transparency is composited over black, or kept (PNG and WebP only)."""
+
+
+class Recipe(BaseModel):
+    """Steps in order, and the form of the output. Build one with `Recipe.parse`, whose errors name the place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    steps: tuple[SerializeAsAny[Params], ...] = ()
+    """The operations, applied in this order."""
+    output: Output = Output()
+    """The form that results are encoded in."""
+    profile: Literal["fused"] = "fused"
+    """How chains are executed; `fused` resamples a chain of geometric steps once."""
+
+    @classmethod
+    def parse(cls, value: object, pointer: str = "") -> Recipe:
+        """The recipe in a decoded JSON or YAML document. RecipeInvalid and UnknownOp carry a JSON pointer into it."""
+        if isinstance(value, Recipe):
+            return value
+        if not isinstance(value, Mapping):
+            raise RecipeInvalid("a recipe is an object with `steps` and, if wanted, `output`", pointer)
+        unknown = [name for name in value if name not in cls.model_fields]
+        if unknown:
+            raise RecipeInvalid("unknown field; a recipe has steps, output, profile", f"{pointer}/{_escaped(unknown[0])}")
+        steps = parse_steps(value.get("steps", []), f"{pointer}/steps")
+        output = _checked(Output, value.get("output", {}), f"{pointer}/output")
+        profile = value.get("profile", "fused")
+        if profile != "fused":
+            raise RecipeInvalid("must be 'fused'", f"{pointer}/profile")
+        if output.alpha == "keep" and output.format == "jpeg":
+            raise RecipeInvalid("JPEG has no transparency; use png or webp, or alpha: drop", f"{pointer}/output/alpha")
+        return cls(steps=steps, output=output, profile=profile)
+
+    def with_output(self, output: Output) -> Recipe:
+        """The same steps with another form of output."""
+        return self.model_copy(update={"output": output})
+
+    def document(self) -> dict[str, Any]:
+        """The whole recipe as plain JSON, every default written out: what is stored, digested and replayed."""
+        document: dict[str, Any] = self.model_dump(mode="json")
+        return document
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the whole recipe, output and profile included, as 64 hex digits."""
+        canonical = json.dumps(self.document(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        json_schema = handler.resolve_ref_schema(handler(schema))
+        step = {"oneOf": [op.params.model_json_schema() for op in OPS.values()], "discriminator": {"propertyName": "op"}}
+        json_schema["properties"]["steps"] = {"type": "array", "items": step, "maxItems": MAX_STEPS}
+        return json_schema
+
+
+def preorder(steps: tuple[Params, ...]) -> Iterator[Params]:
+    """Every step, a container before the steps inside it. A step's number is its place in this order."""
+    for step in steps:
+        yield step
+        yield from preorder(step.children())
+
+
+def parse_steps(value: object, pointer: str) -> tuple[Params, ...]:
+    """A list of step objects, each checked against its operation's fields."""
+    if not isinstance(value, list | tuple):
+        raise RecipeInvalid("must be a list of steps", pointer)
+    if len(value) > MAX_STEPS:
+        raise RecipeInvalid(f"has {len(value)} steps; at most {MAX_STEPS} are allowed", pointer)
+    return tuple(_parse_step(step, f"{pointer}/{place}") for place, step in enumerate(value))
+
+
+def _parse_step(value: object, pointer: str) -> Params:
+    if isinstance(value, Params):
+        return value
+    if not isinstance(value, Mapping):
+        raise RecipeInvalid("a step is an object with `op` and its fields", pointer)
+    name = value.get("op")
+    if not isinstance(name, str):
+        raise RecipeInvalid("a step needs `op`, the name of an operation", f"{pointer}/op")
+    if name not in OPS:
+        raise UnknownOp(name[:80], f"{pointer}/op", tuple(difflib.get_close_matches(name, OPS, n=2)))
+    return _checked(OPS[name].params, value, pointer)
+
+
+def _checked(model: type[Model], value: object, pointer: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "".join(f"/{_escaped(part)}" for part in first["loc"] if part in model.model_fields or isinstance(part, int))
+        if first["type"] == "extra_forbidden":
+            raise RecipeInvalid(
+                f"unknown field; the fields are {', '.join(model.model_fields)}", f"{pointer}/{_escaped(first['loc'][-1])}"
+            ) from None
+        raise RecipeInvalid(first["msg"].removeprefix("Value error, "), pointer + place) from None
+
+
+def _escaped(part: object) -> str:
+    return str(part)[:80].replace("~", "~0").replace("/", "~1")

@@ -1,43 +1,93 @@
-"""What can go wrong around a picture: its bytes are gone, or a part that the work needs does not answer."""
+"""What can go wrong between a lane and a result, beside the picture itself (`kernels.errors`).
+
+`service.store` and `service.ledger` raise these, so that a worker can tell what another try may cure.
+"""
 
 from __future__ import annotations
 
 from kernels.errors import AugmentationError
 
 
-class Unreachable(AugmentationError):
-    """Parent of what another moment, or another machine, may not meet: the work is tried again."""
+class Refused(AugmentationError):
+    """The system will not do this work."""
+
+
+class Overloaded(Refused):
+    """More work waits than may; the same request may succeed later."""
+
+    retryable = True
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"too much work is waiting; try again in {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s
+
+
+class Expired(Refused):
+    """The item's batch passed its time before the item was run."""
+
+    def __init__(self) -> None:
+        super().__init__("the batch expired before this picture was run")
+
+
+class Cancelled(Refused):
+    """The item's batch was cancelled before the item was run."""
+
+    def __init__(self) -> None:
+        super().__init__("the batch was cancelled before this picture was run")
+
+
+class SourceMissing(AugmentationError):
+    """The picture's bytes are gone from the object store, or are no longer the ones that were accepted."""
+
+    def __init__(self, reason: str = "it is not in the object store") -> None:
+        super().__init__(f"the source picture cannot be read: {reason}")
+        self.reason = reason
+
+
+class ItemTimeout(AugmentationError):
+    """The item ran longer than one item may."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"the picture took longer than {limit_s:g} s with all its variants")
+        self.limit_s = limit_s
+
+
+class ResourceExhausted(AugmentationError):
+    """The item needs more memory than the device and the host have, even when it runs alone."""
+
+    def __init__(self) -> None:
+        super().__init__("there is not enough memory to run this picture, even alone")
+
+
+class Internal(AugmentationError):
+    """A fault of this system, not of the picture; the worker's log has the trace."""
+
+    def __init__(self) -> None:
+        super().__init__("the picture could not be run because of an internal error")
+
+
+class Unavailable(AugmentationError):
+    """A part this one needs does not answer; the call may be repeated."""
 
     retryable = True
 
 
-class SourceMissing(AugmentationError):
-    """The object store has nothing under the key of a picture's bytes."""
+class LedgerUnavailable(Unavailable):
+    """The database does not answer, or whether it did what was asked is unknown; repeating is safe."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__("the picture's bytes are no longer stored")
-        self.key = key
-
-
-class StoreUnavailable(Unreachable):
-    """The object store does not answer, or answers with an error."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("the object store is not available")
-        self.reason = reason
+    def __init__(self, reason: str = "no answer") -> None:
+        super().__init__(f"the database is unavailable: {reason}")
 
 
-class StorageFull(Unreachable):
-    """The object store has no room for more bytes."""
+class StoreUnavailable(Unavailable):
+    """The object store does not answer; repeating is safe."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str = "no answer") -> None:
+        super().__init__(f"the object store is unavailable: {reason}")
+
+
+class StorageFull(Unavailable):
+    """The object store has no room; repeating is safe and may succeed when there is."""
+
+    def __init__(self) -> None:
         super().__init__("the object store is full")
-        self.reason = reason
-
-
-class DatabaseUnavailable(Unreachable):
-    """PostgreSQL does not answer in time, refuses connections, or lost the one that was used."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("the database is not available")
-        self.reason = reason

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Sequence,
     SmallInteger,
     String,
     Table,
@@ -48,6 +49,9 @@ BATCH_MOVES = {
     "cancelled": (),
     "expired": (),
 }
+
+lease_token = Sequence("lease_token", metadata=metadata)
+"""Numbers that no lease ever shares: each ledger takes one and counts its leases within it."""
 
 _NOW = func.now()
 

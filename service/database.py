@@ -1,0 +1,190 @@
+"""PostgreSQL: the pool of connections, transactions, single statements, and what its errors mean here."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import select
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import event, exc, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from batching.errors import LedgerUnavailable
+
+__all__ = [
+    "AsyncConnection",
+    "AsyncEngine",
+    "DataRefused",
+    "DatabaseUnavailable",
+    "fetch",
+    "make_engine",
+    "retrying",
+    "statement",
+    "transaction",
+]
+
+Value = TypeVar("Value")
+Row = Mapping[str, Any]
+
+ATTEMPTS = 6
+"""Tries of a statement that lost to another transaction, or lost its connection; the pauses add up to about 3 s."""
+FIRST_PAUSE_S = 0.05
+
+LOST_TO_ANOTHER = frozenset({"40001", "40P01"})
+"""serialization_failure, deadlock_detected: nothing was written, and the same statement succeeds when run again."""
+NOT_NOW = frozenset({"25006", "55P03", "57014"})
+"""read_only_sql_transaction (a standby), lock_not_available, query_canceled (the statement time-out)."""
+NOT_NOW_CLASSES = ("08", "53", "57P", "58", "XX")
+"""Connection, resources (disk full, too many connections), operator intervention, system and internal errors."""
+
+
+class DatabaseUnavailable(LedgerUnavailable):
+    """PostgreSQL does not answer in time, refuses connections, or lost the one that was used; repeating is safe."""
+
+
+class DataRefused(Exception):  # noqa: N818 - named like the refusals of `batching.errors`
+    """PostgreSQL refuses a value or a row (classes 22 and 23): the same values are refused again."""
+
+
+class _LostToAnother(DatabaseUnavailable):
+    """A deadlock or a serialization failure: nothing was written."""
+
+
+def normalised(url: str) -> URL:
+    """The URL with the driver that this service uses; `postgres://` and `postgresql://` are taken to mean it."""
+    made = make_url(url)
+    if made.get_backend_name() not in ("postgres", "postgresql"):
+        raise ValueError(f"DATABASE_URL must be a postgresql:// URL, not {made.drivername}://")
+    return made.set(drivername="postgresql+psycopg")
+
+
+def make_engine(
+    url: str,
+    *,
+    application_name: str = "augment",
+    pool_size: int = 8,
+    overflow: int = 8,
+    pool_timeout_s: float = 5.0,
+    connect_timeout_s: int = 5,
+    statement_timeout_s: float = 30.0,
+    lock_timeout_s: float = 10.0,
+) -> AsyncEngine:
+    """A pool for one event loop; nothing is connected before the first use.
+
+    Every connection gives up on a statement after `statement_timeout_s`, on a lock after `lock_timeout_s`, and on a
+    transaction that nobody goes on with after twice the statement's time.
+    """
+    options = {
+        "statement_timeout": f"{round(statement_timeout_s * 1000)}ms",
+        "lock_timeout": f"{round(lock_timeout_s * 1000)}ms",
+        "idle_in_transaction_session_timeout": f"{round(statement_timeout_s * 2000)}ms",
+        "timezone": "UTC",
+    }
+    engine = create_async_engine(
+        normalised(url),
+        pool_size=pool_size,
+        max_overflow=overflow,
+        pool_timeout=pool_timeout_s,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": connect_timeout_s,
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+            # a peer that vanished without a word (a cut cable, a paused host) is noticed after about 15 s
+            "keepalives_idle": 6,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+        },
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_dead)
+    return engine
+
+
+def _refuse_dead(connection: Any, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+    """Replaces an idle connection that the server has ended, at the cost of one system call and no round trip.
+
+    Nothing is to be read from a connection at rest, unless the server said farewell, or hung up.
+    """
+    driver = connection.driver_connection
+    if driver.closed:
+        raise exc.DisconnectionError("the connection is closed")
+    poll = select.poll()
+    poll.register(driver.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise exc.DisconnectionError("the server ended the connection")
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction: committed when the block ends, rolled back when it raises.
+
+    Errors: DatabaseUnavailable (whether a commit came through is then unknown), DataRefused. Wrap it in `retrying` where
+    another transaction may take the same locks in another order.
+    """
+    with _translated():
+        async with engine.begin() as connection:
+            yield connection
+
+
+async def statement(engine: AsyncEngine, sql: str, values: Mapping[str, object]) -> list[Row]:
+    """The rows of one statement, which is a transaction of its own: one round trip, and it happens whole or not at all.
+
+    It is run again after a deadlock and after a lost connection, so it must change nothing when it runs a second time.
+    Errors: DatabaseUnavailable, DataRefused.
+    """
+
+    async def run() -> list[Row]:
+        with _translated():
+            async with engine.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                return await fetch(connection, sql, values)
+
+    return await retrying(run, again_when_lost=True)
+
+
+async def fetch(connection: AsyncConnection, sql: str, values: Mapping[str, object]) -> list[Row]:
+    """The rows of a statement with `:name` parameters, inside the caller's transaction; [] where it returns none."""
+    result = await connection.execute(text(sql), values)
+    return list(result.mappings().all()) if result.returns_rows else []
+
+
+async def retrying(run: Callable[[], Awaitable[Value]], *, again_when_lost: bool = False) -> Value:
+    """What `run` returns, run again after a deadlock; also after a lost connection where that changes nothing twice."""
+    pause_s = FIRST_PAUSE_S
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return await run()
+        except _LostToAnother as error:
+            if attempt == ATTEMPTS:
+                raise DatabaseUnavailable(f"deadlock {ATTEMPTS} times: {error}") from error
+        except DatabaseUnavailable:
+            if attempt == ATTEMPTS or not again_when_lost:
+                raise
+        # half of it by chance, or those that collided collide again
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+        pause_s *= 2
+    raise AssertionError("the last attempt returns or raises")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise DatabaseUnavailable("no free connection in the pool") from error
+    except exc.DBAPIError as error:
+        state: str = getattr(error.orig, "sqlstate", None) or ""
+        reason = f"{state or type(error.orig).__name__}: {error.orig}"
+        if state in LOST_TO_ANOTHER:
+            raise _LostToAnother(reason) from error
+        if isinstance(error, exc.DataError | exc.IntegrityError):
+            raise DataRefused(reason) from error
+        gone = error.connection_invalidated or (isinstance(error, exc.OperationalError) and not state)
+        if gone or state in NOT_NOW or state.startswith(NOT_NOW_CLASSES):
+            raise DatabaseUnavailable(reason) from error
+        raise

@@ -1,0 +1,49 @@
+"""The schema's history: `migrate(url)` brings a database from any earlier revision to the newest.
+
+A revision is a file in `versions/`, written once and never changed after a release; `service/tables.py` says what they
+add up to. A revision must let the release before it go on working: both use the same database during a deploy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+
+from service.database import normalised
+
+LOCK = 0x6175_676D_0001
+"""Advisory lock of whoever migrates: several may start at once, and all but the first find nothing left to do."""
+
+
+def scripts() -> ScriptDirectory:
+    """The revisions of this release."""
+    return ScriptDirectory(str(Path(__file__).parent))
+
+
+def newest() -> str:
+    """The revision that this release needs."""
+    return str(scripts().get_current_head())
+
+
+def migrate(url: str) -> str:
+    """Upgrades the database in one transaction and returns its revision; changes nothing where that is the newest.
+
+    Errors: alembic's CommandError when the database is of a later release; sqlalchemy's when it does not answer.
+    """
+    directory = scripts()
+    engine = create_engine(normalised(url), connect_args={"application_name": "augment-migrate", "connect_timeout": 5})
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            context = MigrationContext.configure(
+                connection, opts={"script": directory, "fn": lambda now, _context: directory._upgrade_revs("head", now)}
+            )
+            # handed to `upgrade(op)` of each revision; alembic's global `op` would be shared by all threads
+            context.run_migrations(op=Operations(context))
+    finally:
+        engine.dispose()
+    return newest()

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import event, exc, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, RowMapping, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Value = TypeVar("Value")
-Row = Mapping[str, Any]
+Row = RowMapping
 
 ATTEMPTS = 6
 """Tries of a statement that lost to another transaction, or lost its connection; the pauses add up to about 3 s."""

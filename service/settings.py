@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 PREFIX = "AUGMENT_"
+
+
+class SettingsInvalid(ValueError):
+    """Settings that cannot be used: one line for each problem."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 class Settings(BaseSettings):
@@ -111,6 +120,17 @@ class Settings(BaseSettings):
     failpoints: str = ""
     """Faults planted on purpose, as NAME=ACTION[,...] (tests only): actions are kill, stop, error, sleep:SECONDS."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)  # the environment is read in one place, `load`, which can be given another one
+
     @model_validator(mode="after")
     def _guarded(self) -> Settings:
         if not self.loopback and self.api_key is None:
@@ -134,11 +154,41 @@ def environment_name(field: str) -> str:
 
 
 def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Settings from the environment, with every problem in one error; unknown AUGMENT_ names are refused."""
+    """Settings from the environment; `overrides` that are not None win. Errors: SettingsInvalid naming every problem."""
     names = os.environ if environment is None else environment
     known = {environment_name(field) for field in Settings.model_fields}
-    unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in known)
-    if unknown:
-        raise ValueError(f"unknown settings: {', '.join(unknown)}")
+    problems = [
+        f"{name}: there is no such setting" for name in sorted(names) if name.startswith(PREFIX) and name not in known
+    ]
     values = {field: names[environment_name(field)] for field in Settings.model_fields if environment_name(field) in names}
-    return Settings.model_validate({**values, **{name: value for name, value in overrides.items() if value is not None}})
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsInvalid(problems + [_problem(found) for found in error.errors()]) from None
+    if problems:
+        raise SettingsInvalid(problems)
+    return settings
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The environment variables that make another process load the same settings."""
+    made: dict[str, str] = {}
+    for field in Settings.model_fields:
+        value = getattr(settings, field)
+        if value is not None:
+            made[environment_name(field)] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    return made
+
+
+def _problem(found: ErrorDetails) -> str:
+    if not found["loc"]:
+        return found["msg"].removeprefix("Value error, ")
+    name = environment_name(str(found["loc"][0])) if found["loc"][0] in Settings.model_fields else str(found["loc"][0])
+    # a secret's value stays out of messages
+    shown = (
+        ""
+        if isinstance(found["input"], SecretStr) or "KEY" in name or "SECRET" in name
+        else f", not {str(found['input'])!r}"
+    )
+    return f"{name}: {found['msg'][:1].lower()}{found['msg'][1:]}{shown}"

@@ -91,7 +91,7 @@ def postgres_programs() -> Path:
     programs = found / f"pginstall{MAJOR}" / "bin" if found else None
     if programs is None or not (programs / "postgres").exists():
         raise EmbeddedError(
-            "the embedded PostgreSQL is not installed: set DATABASE_URL, or pip install 'image-augmentation-service[embedded]'"
+            "the embedded PostgreSQL is missing: set DATABASE_URL, or pip install 'image-augmentation-service[embedded]'"
         )
     return programs
 

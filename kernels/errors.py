@@ -122,10 +122,10 @@ class ImageMetadata(InputError):
 
 
 class TooManyFrames(InputError):
-    """The file holds more frames than may be scanned for the first one."""
+    """The file holds more frames, pages or JPEG scans than may be read for one picture."""
 
-    def __init__(self, frames: int, limit: int) -> None:
-        super().__init__(f"the file holds {frames} frames; at most {limit} are allowed")
+    def __init__(self, frames: int, limit: int, what: str = "frames") -> None:
+        super().__init__(f"the file holds {frames} {what}; at most {limit} are allowed")
         self.frames, self.limit = frames, limit
 
 

@@ -1,0 +1,139 @@
+"""Keeps programs running: restarts them with a growing pause, and stops them in order when a signal asks for it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from service.processes import Child, Program, tail
+
+STOP = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0
+"""A program that ran this long has recovered: the pause before its next restart is short again."""
+_TURN_S = 0.5
+
+Say = Callable[[str], None]
+
+
+class StopRequested(Exception):
+    """A signal asked us to stop."""
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Inside, the signals that matter wait until they are asked for, so that none can strike between two steps."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP | {signal.SIGCHLD})
+    try:
+        yield
+    finally:
+        while signal.sigtimedwait(STOP, 0) is not None:
+            pass  # what came while stopping has had its effect, or it would end us now with a traceback
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def stop_requested(timeout_s: float = 0.0) -> bool:
+    """Whether a stop signal has come; waits for one at most `timeout_s`, less when a child ends."""
+    found = signal.sigtimedwait(STOP | {signal.SIGCHLD}, timeout_s)
+    if found is not None and found.si_signo == signal.SIGCHLD:
+        found = signal.sigtimedwait(STOP, 0)
+    return found is not None
+
+
+class Kept:
+    """One program that is kept running."""
+
+    def __init__(self, program: Program, child: Child | None = None) -> None:
+        self.program = program
+        self.child: Child | None = child or Child(program)
+        self.failures = 0
+        self._due_s = 0.0
+
+    def look(self, say: Say) -> None:
+        """Restarts the program where it has ended and its pause is over."""
+        now_s = time.monotonic()
+        if self.child is not None:
+            status = self.child.exit_status()
+            if status is None:
+                return
+            self.failures = 1 if now_s - self.child.started_s > STEADY_S else self.failures + 1
+            pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self.failures - 1))
+            self.child, self._due_s = None, now_s + pause_s
+            where = f"; its log: {self.program.log}" if self.program.log else ""
+            say(f"{self.program.name} ended ({ended(status)}); starting it again in {pause_s:g} s{where}")
+        if now_s >= self._due_s:
+            self.child = Child(self.program)
+
+
+class Supervisor:
+    """Programs in the order they were added; they are stopped the other way round, those of one group together."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._groups: list[list[Kept]] = []
+
+    def keep(self, programs: Sequence[Program]) -> None:
+        """Starts programs as one group."""
+        self._groups.append([])
+        for program in programs:
+            self._groups[-1].append(Kept(program))
+
+    def keep_running(self, child: Child) -> None:
+        """Takes over a program that was started already, as a group of its own."""
+        self._groups.append([Kept(child.program, child)])
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How often each program has ended in a row."""
+        return {kept.program.name: kept.failures for group in self._groups for kept in group if kept.failures}
+
+    def log_end(self, name: str) -> str:
+        """The end of a program's log."""
+        return next((tail(kept.program.log) for group in self._groups for kept in group if kept.program.name == name), "")
+
+    def watch(self, until: Callable[[], bool] | None = None) -> None:
+        """Keeps the programs running until `until()` is true. Errors: StopRequested when a signal comes first."""
+        while not stop_requested(_TURN_S if until is None else 0.1):
+            for group in self._groups:
+                for kept in group:
+                    kept.look(self._say)
+            if until is not None and until():
+                return
+        raise StopRequested
+
+    def stop(self) -> None:
+        """Stops all; a second stop signal meanwhile kills what may be killed at any moment, and nothing is left behind."""
+        hurry = False
+        for group in reversed(self._groups):
+            children = [kept.child for kept in group if kept.child is not None]
+            for child in children:
+                child.ask_to_stop()
+            for child in children:
+                hurry = _await_end(child, hurry)
+        self._groups.clear()
+
+
+def _await_end(child: Child, hurry: bool) -> bool:
+    """Waits for a child that was asked to stop; whether the rest is to hurry."""
+    deadline_s = time.monotonic() + child.program.grace_s
+    while child.exit_status() is None:
+        hurry = hurry or stop_requested(0.05)
+        # PostgreSQL's fast stop is soon over, and killed it would have to recover at the next start
+        may_be_killed = child.program.stop_signal != signal.SIGINT
+        if (hurry and may_be_killed) or time.monotonic() > deadline_s:
+            child.kill()
+            child.wait(child.program.grace_s)
+    return hurry
+
+
+def ended(status: int) -> str:
+    """An exit status in words."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"

@@ -1,0 +1,112 @@
+"""Real servers for tests: PostgreSQL and Valkey started once, a fresh database and an empty Redis for each test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from redis.asyncio import Redis
+
+from service.embedded import create_database, postgres_server, remove_socket_folder, valkey_server
+from service.migrations import migrate
+from service.settings import Settings
+from tests.helpers.stack import Stack, running
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def servers_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("servers")
+    yield folder
+    remove_socket_folder(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(servers_folder: Path) -> Iterator[str]:
+    """A running PostgreSQL without durability, its main database migrated: the template of every test's own."""
+    server = postgres_server(servers_folder, durable=False)
+    child = server.start()
+    try:
+        create_database(server.url)
+        migrate(server.url)
+        yield server.url
+    finally:
+        child.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers_folder: Path) -> Iterator[str]:
+    """A running Valkey; tests that use it directly want `redis_client`, which empties it first."""
+    server = valkey_server(servers_folder)
+    child = server.start()
+    try:
+        yield server.url
+    finally:
+        child.stop()
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """A database of this test alone, migrated and empty."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(_libpq(_named(postgres_url, "postgres")), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE augment STRATEGY file_copy'.encode())
+        try:
+            yield _named(postgres_url, name)
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+async def redis_client(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of an empty Redis."""
+    client = Redis.from_url(redis_url, socket_timeout=30)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
+    """Settings of a small, quick system: own database, emptied Redis, store in a folder of the test, leases of 2 s."""
+    _empty(redis_url)
+    return Settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        store_url=(tmp_path / "store").as_uri(),
+        data=tmp_path / "data",
+        device="cpu",
+        threads=1,
+        lease_s=2.0,
+        linger_s=0.5,
+        slice_s=10.0,
+        drain_s=5.0,
+        reconcile_s=0.25,
+        log_level="warning",
+    )
+
+
+@pytest.fixture
+def stack(settings: Settings) -> Iterator[Stack]:
+    """A whole system as separate processes: API on a free port, one worker, the reconciler."""
+    with running(settings) as started:
+        yield started
+
+
+def _named(url: str, database: str) -> str:
+    return url.replace("/augment?", f"/{database}?", 1)
+
+
+def _libpq(url: str) -> str:
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _empty(url: str) -> None:
+    from redis import Redis as Blocking
+
+    with Blocking.from_url(url) as client:
+        client.flushall()

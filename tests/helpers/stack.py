@@ -1,0 +1,105 @@
+"""A whole system as separate processes, for tests that speak HTTP to it or break a part of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from service.processes import Child, Program, tail, wait_until
+from service.programs import api_program, listen, reconciler_program, worker_program
+from service.settings import Settings
+
+START_S = 60.0
+
+
+@dataclass
+class Stack:
+    """Running processes and a client of their API."""
+
+    settings: Settings
+    client: httpx2.Client
+    api: Child
+    reconciler: Child | None
+    workers: list[Child] = field(default_factory=list)
+
+    def log(self, child: Child) -> str:
+        """The end of a child's log, for messages of failed tests."""
+        return tail(child.program.log, lines=40)
+
+    def add_worker(self, failpoints: str = "") -> Child:
+        """Starts one more worker, with faults planted where asked."""
+        name = f"worker-{len(self.workers) + 1}"
+        settings = self.settings.model_copy(update={"failpoints": failpoints})
+        child = Child(worker_program(settings, name=name, log=_log(settings, name)))
+        self.workers.append(child)
+        return child
+
+    def wait_for(self, true: Callable[[], object], timeout_s: float = START_S, what: str = "") -> None:
+        """Waits until `true()` is; fails with the logs' ends."""
+        deadline_s = time.monotonic() + timeout_s
+        while not true():
+            if time.monotonic() > deadline_s:
+                logs = "\n".join(f"--- {child.program.name}\n{self.log(child)}" for child in (self.api, *self.workers))
+                raise AssertionError(f"still waiting after {timeout_s:g} s for {what or true}\n{logs}")
+            time.sleep(0.05)
+
+    def batch(self, batch_id: str, wait_s: float = 60.0) -> dict[str, object]:
+        """The view of a batch, waited for until it is final."""
+        deadline_s = time.monotonic() + wait_s
+        while True:
+            answer = self.client.get(f"/v1/batches/{batch_id}", headers={"Prefer": "wait=5"}, timeout=30)
+            answer.raise_for_status()
+            view: dict[str, object] = answer.json()
+            if view["state"] in ("completed", "cancelled", "expired"):
+                return view
+            assert time.monotonic() < deadline_s, f"not final after {wait_s:g} s: {view}\n" + "\n".join(
+                self.log(worker) for worker in self.workers
+            )
+
+
+@contextmanager
+def running(settings: Settings, *, workers: int = 1, failpoints: str = "", reconciler: bool = True) -> Iterator[Stack]:
+    """Starts an API on a free port, workers and a reconciler; yields when all have reported; stops them all."""
+    with ExitStack() as ends:
+        listener = ends.enter_context(listen(settings.host, 0))
+        port = int(listener.getsockname()[1])
+        settings = settings.model_copy(update={"port": port})
+        client = ends.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False))
+        api = _start(ends, api_program(settings, listener.fileno(), log=_log(settings, "api")))
+        repairs = _start(ends, reconciler_program(settings, log=_log(settings, "reconciler"))) if reconciler else None
+        stack = Stack(settings, client, api, repairs)
+        ends.callback(lambda: [child.ask_to_stop() for child in stack.workers])
+        ends.callback(lambda: [child.stop() for child in stack.workers])
+        for _ in range(workers):
+            stack.add_worker(failpoints)
+        assert wait_until(lambda: _answers(client, "/readyz"), api, START_S), f"the API did not start\n{stack.log(api)}"
+        if workers:
+            stack.wait_for(lambda: _workers(client) >= workers, what="the workers' reports")
+        yield stack
+
+
+def _start(ends: ExitStack, program: Program) -> Child:
+    child = Child(program)
+    ends.callback(child.stop)
+    return child
+
+
+def _log(settings: Settings, name: str) -> Path:
+    return settings.data / "logs" / f"{name}.log"
+
+
+def _answers(client: httpx2.Client, path: str) -> bool:
+    try:
+        return client.get(path).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def _workers(client: httpx2.Client) -> int:
+    answer = client.get("/readyz", params={"workers": 1})
+    return int(answer.json().get("workers", 0)) if answer.status_code == 200 else 0

@@ -1,0 +1,197 @@
+"""Object store: picture bytes by key, in a local folder, in S3 (or what speaks its protocol), or in memory.
+
+Keys are written once: the same key always gets the same bytes, so a put may be repeated and readers may cache for ever.
+A put is whole or not there: the local store writes a temporary file beside the place and renames it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore, S3Store
+
+from batching.errors import SourceMissing, StorageFull, StoreUnavailable
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+
+FULL = re.compile(r"os error (28|122)\b|\b(507|QuotaExceeded|XMinioStorageFull|InsufficientStorage)\b")
+"""No space left, quota exceeded, and what S3-like stores call the same."""
+CHUNK_BYTES = 256 * 1024
+DELETES_AT_ONCE = 64
+READY_KEY = "_ready/probe"
+SIGNED_FOR = timedelta(minutes=5)
+
+Backend = LocalStore | MemoryStore | S3Store
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What a listing says of one object."""
+
+    key: str
+    bytes: int
+    modified_at: datetime
+
+
+class ObjectStore:
+    """Picture bytes by key. Every method raises StoreUnavailable or StorageFull where the store itself fails."""
+
+    def __init__(self, backend: Backend, *, root: Path | None = None, fsync: bool = False) -> None:
+        """`root` is the local store's folder; with `fsync` a put returns when the disk has it."""
+        self._backend, self._root, self._fsync = backend, root, fsync
+
+    @property
+    def shared(self) -> bool:
+        """Whether another process sees the same objects."""
+        return not isinstance(self._backend, MemoryStore)
+
+    async def get(self, key: str) -> bytes:
+        """The bytes under `key`. Errors: SourceMissing."""
+        with _translated():
+            found = await obstore.get_async(self._backend, key)
+            return (await found.bytes_async()).to_bytes()
+
+    async def put(self, key: str, content: bytes) -> None:
+        """Stores `content` under `key`."""
+        with _translated():
+            await obstore.put_async(self._backend, key, content, use_multipart=False)
+            if self._fsync and self._root is not None:
+                await asyncio.to_thread(_sync, self._root, key)
+
+    async def stream(self, key: str, first: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from `first` up to, not including, `end`, in pieces. Errors: SourceMissing, before the first piece."""
+        if end is not None and end <= first:
+            return
+        with _translated():
+            part: GetOptions = {"range": (first, end) if end is not None else {"offset": first}}
+            found = await obstore.get_async(self._backend, key, options=part if first or end is not None else None)
+            async for piece in found.stream(min_chunk_size=CHUNK_BYTES):
+                yield bytes(piece)
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is an object under `key`."""
+        try:
+            with _translated():
+                await obstore.head_async(self._backend, key)
+        except SourceMissing:
+            return False
+        return True
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Removes what is there of `keys`; what is not there is no error."""
+        for start in range(0, len(keys), DELETES_AT_ONCE):
+            await asyncio.gather(*(self._delete(key) for key in keys[start : start + DELETES_AT_ONCE]))
+
+    async def _delete(self, key: str) -> None:
+        try:
+            with _translated():
+                await obstore.delete_async(self._backend, key)
+        except SourceMissing:
+            return
+
+    async def objects(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """Every object whose key starts with the whole path segments of `prefix`, in no order."""
+        with _translated():
+            async for page in obstore.list(self._backend, prefix=prefix):
+                for meta in page:
+                    yield StoredObject(meta["path"], meta["size"], meta["last_modified"])
+
+    async def ready(self) -> None:
+        """Returns when an object could be written and read back. Errors: StoreUnavailable, StorageFull."""
+        await self.put(READY_KEY, b"ready")
+        try:
+            content = await self.get(READY_KEY)
+        except SourceMissing as error:
+            raise StoreUnavailable("an object just written is not there") from error
+        if content != b"ready":
+            raise StoreUnavailable("an object just written reads back otherwise")
+
+    async def signed_url(self, key: str) -> str | None:
+        """A link that anyone may read the object by for five minutes; None where the store cannot be reached by link."""
+        if not isinstance(self._backend, S3Store):
+            return None
+        with _translated():
+            return await obstore.sign_async(self._backend, "GET", key, SIGNED_FOR)
+
+    def free_bytes(self) -> int | None:
+        """Room left on the local store's file system; None where the store has no such limit."""
+        if self._root is None:
+            return None
+        status = os.statvfs(self._root)
+        return status.f_bavail * status.f_frsize
+
+
+def open_store(settings: Settings) -> ObjectStore:
+    """The store that `store_url` names; without one, the folder `store` under `data`, made where it is missing.
+
+    S3 takes its key, region and endpoint from the usual AWS_ variables. Errors: ValueError for a URL that names no store.
+    """
+    if not settings.store_url:
+        return local_store(settings.data.absolute() / "store", fsync=settings.store_fsync)
+    url = urlsplit(settings.store_url)
+    match url.scheme:
+        case "file" if url.path and not url.netloc:
+            return local_store(Path(unquote(url.path)), fsync=settings.store_fsync)
+        case "s3" if url.netloc:
+            return ObjectStore(_s3(url.netloc, url.path.strip("/")))
+        case "memory":
+            return ObjectStore(MemoryStore())
+    raise ValueError("AUGMENT_STORE_URL must be file:///folder, s3://bucket/prefix or memory://")
+
+
+def local_store(folder: Path, *, fsync: bool = False) -> ObjectStore:
+    """A store in a folder, made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return ObjectStore(LocalStore(folder, automatic_cleanup=True), root=folder, fsync=fsync)
+
+
+def _s3(bucket: str, prefix: str) -> S3Store:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        # path style works with every S3-like server, and with AWS for a bucket of any name
+        virtual_hosted_style_request=False,
+        client_options={"allow_http": endpoint.startswith("http://"), "connect_timeout": "3s", "timeout": "30s"},
+        retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=15)},
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceMissing from error
+    except (BaseError, OSError) as error:
+        # the text goes on with a dump of the source, which repeats it
+        reason = str(error).split("\n", 1)[0]
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or FULL.search(reason):
+            raise StorageFull from error
+        raise StoreUnavailable(reason) from error
+
+
+def _sync(root: Path, key: str) -> None:
+    """Makes a renamed file and every folder on its way survive a power cut."""
+    place = root / key
+    for path in (place, *(folder for folder in place.parents if folder == root or root in folder.parents)):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

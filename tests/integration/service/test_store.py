@@ -1,0 +1,195 @@
+"""The object store: what was put is got, on every backend; what goes wrong has its own error."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+
+from batching.errors import SourceMissing, StorageFull, StoreUnavailable
+from service.settings import Settings
+from service.store import ObjectStore, local_store, open_store
+
+
+@pytest.fixture(scope="module")
+def s3_endpoint() -> Iterator[str]:
+    """A server that speaks S3, with the bucket `pictures`."""
+    port = 20_000 + os.getpid() % 20_000
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    endpoint = f"http://127.0.0.1:{port}"
+    client = boto3.client(
+        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            urllib.request.urlopen(urllib.request.Request(f"{endpoint}/pictures", method="PUT"), timeout=5).close()
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+    yield endpoint
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture(params=["local", "fsync", "memory", "s3"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ObjectStore]:
+    if request.param == "memory":
+        yield ObjectStore(MemoryStore())
+        return
+    if request.param == "s3":
+        for name, value in {
+            "AWS_ENDPOINT_URL": request.getfixturevalue("s3_endpoint"),
+            "AWS_ACCESS_KEY_ID": "a",
+            "AWS_SECRET_ACCESS_KEY": "b",
+            "AWS_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield open_store(Settings(store_url=f"s3://pictures/{tmp_path.name}"))
+        return
+    yield open_store(Settings(store_url=f"file://{tmp_path}/store", store_fsync=request.param == "fsync"))
+
+
+async def pieces(store: ObjectStore, key: str, first: int = 0, end: int | None = None) -> bytes:
+    return b"".join([piece async for piece in store.stream(key, first, end)])
+
+
+async def test_what_was_put_is_got(store: ObjectStore) -> None:
+    content = bytes(range(256)) * 3000
+    await store.put("acme/images/ab/picture", content)
+    assert await store.get("acme/images/ab/picture") == content
+    assert await store.exists("acme/images/ab/picture")
+    assert await pieces(store, "acme/images/ab/picture") == content
+
+
+async def test_an_empty_object_and_odd_names(store: ObjectStore) -> None:
+    for key in ("acme/empty", "acme/a b/ü #1x", "acme/50%/x"):
+        await store.put(key, b"")
+        assert await store.get(key) == b""
+        assert await pieces(store, key) == b""
+
+
+async def test_a_part_is_streamed(store: ObjectStore) -> None:
+    await store.put("acme/part", b"0123456789")
+    assert await pieces(store, "acme/part", 2, 5) == b"234"
+    assert await pieces(store, "acme/part", 7) == b"789"
+    assert await pieces(store, "acme/part", 0, 1) == b"0"
+    assert await pieces(store, "acme/part", 3, 3) == b""
+
+
+async def test_a_missing_object_is_its_own_error(store: ObjectStore) -> None:
+    with pytest.raises(SourceMissing):
+        await store.get("acme/nothing")
+    with pytest.raises(SourceMissing):
+        await pieces(store, "acme/nothing")
+    assert not await store.exists("acme/nothing")
+
+
+async def test_putting_again_changes_nothing(store: ObjectStore) -> None:
+    await store.put("acme/twice", b"same")
+    await store.put("acme/twice", b"same")
+    assert await store.get("acme/twice") == b"same"
+
+
+async def test_many_at_once(store: ObjectStore) -> None:
+    await asyncio.gather(*(store.put(f"acme/many/{number}/x", str(number).encode()) for number in range(50)))
+    found = await asyncio.gather(*(store.get(f"acme/many/{number}/x") for number in range(50)))
+    assert found == [str(number).encode() for number in range(50)]
+
+
+async def test_delete_and_list(store: ObjectStore) -> None:
+    for number in range(5):
+        await store.put(f"acme/list/{number}", b"x" * number)
+    await store.put("acme/listed-elsewhere", b"")
+    assert {(found.key, found.bytes) async for found in store.objects("acme/list")} == {
+        (f"acme/list/{number}", number) for number in range(5)
+    }
+    await store.delete([f"acme/list/{number}" for number in range(4)] + ["acme/list/never-there"])
+    assert [found.key async for found in store.objects("acme/list")] == ["acme/list/4"]
+
+
+async def test_ready(store: ObjectStore) -> None:
+    await store.ready()
+    await store.ready()
+
+
+async def test_a_link_is_signed_by_s3_only(store: ObjectStore, request: pytest.FixtureRequest) -> None:
+    await store.put("acme/linked", b"x")
+    url = await store.signed_url("acme/linked")
+    assert (url is not None) == ("s3" in request.node.callspec.id)
+    assert url is None or ("Signature=" in url and "acme/linked" in url)
+
+
+async def test_no_temporary_file_stays(tmp_path: Path) -> None:
+    store = local_store(tmp_path / "store")
+    await store.put("a/b/c", b"x")
+    assert [path.name for path in (tmp_path / "store").rglob("*") if path.is_file()] == ["c"]
+    await store.delete(["a/b/c"])
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+async def test_a_full_disk_is_storage_full_and_leaves_nothing(small_disk: Path) -> None:
+    store = local_store(small_disk / "store")
+    with pytest.raises(StorageFull):
+        await store.put("a/big", b"x" * 2_000_000)
+    assert [path for path in (small_disk / "store").rglob("*") if path.is_file()] == []
+    await store.put("a/small", b"x")
+    assert await store.get("a/small") == b"x"
+
+
+async def test_a_broken_store_is_unavailable_and_names_no_path_to_clients(tmp_path: Path) -> None:
+    store = local_store(tmp_path / "store")
+    (tmp_path / "store" / "file").write_bytes(b"")
+    with pytest.raises(StoreUnavailable):
+        await store.put("file/below", b"x")
+
+
+async def test_an_endpoint_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "ENDPOINT_URL": "http://127.0.0.1:9",
+        "ACCESS_KEY_ID": "a",
+        "SECRET_ACCESS_KEY": "b",
+        "REGION": "x",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with pytest.raises(StoreUnavailable):
+        await open_store(Settings(store_url="s3://pictures")).get("x")
+
+
+@pytest.mark.parametrize("url", ["ftp://x/y", "s3://", "file://relative/path", "/plain/path", "file://"])
+def test_a_url_that_names_no_store_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="AUGMENT_STORE_URL"):
+        open_store(Settings(store_url=url))
+
+
+def test_the_default_is_a_folder_under_data(tmp_path: Path) -> None:
+    store = open_store(Settings(data=tmp_path))
+    assert (tmp_path / "store").is_dir()
+    assert (store.free_bytes() or 0) > 0
+    assert store.shared

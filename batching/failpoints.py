@@ -25,7 +25,7 @@ RUN = (
 NAMES = SUBMIT + RUN
 
 
-class PlantedFault(Exception):  # noqa: N818 - it is a fault that a test asked for, not an error of this system
+class PlantedFault(Exception):
     """What the action `error` raises."""
 
 

@@ -62,6 +62,8 @@ class Budget:
     """Entries in one micro-batch."""
     interactive_share: float = 0.8
     """Most of a micro-batch that interactive work may take while bulk work waits."""
+    tenant_share: float = 0.5
+    """Most of a micro-batch that one tenant's interactive work may take while anything else waits."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,44 @@
+"""Colour arithmetic that several pixel operations share, in the words of `kernels.words`, and the mean they pivot on."""
+
+from __future__ import annotations
+
+import torch
+
+from kernels.words import Value, clamp, floor, maximum, minimum, where
+
+_STEPS = 2.0**24
+
+
+def luma(r: Value, g: Value, b: Value) -> Value:
+    """The grey picture (ITU-R BT.601)."""
+    return 0.299 * r + 0.587 * g + 0.114 * b
+
+
+def mixed(value: Value, factor: float, pivot: Value | float) -> Value:
+    """`pivot` at factor 0, `value` at 1, beyond it above 1."""
+    return value * factor + (1.0 - factor) * pivot
+
+
+def turned(r: Value, g: Value, b: Value, turn: float) -> tuple[Value, Value, Value]:
+    """The colour with its HSV hue moved by `turn` turns of the colour circle; saturation and value stay."""
+    high = maximum(r, maximum(g, b))
+    chroma = high - minimum(r, minimum(g, b))
+    scale = 1.0 / where(chroma > 0.0, chroma, 1.0)
+    sixths = where(high == r, (g - b) * scale, where(high == g, 2.0 + (b - r) * scale, 4.0 + (r - g) * scale)) + turn * 6.0
+    return _at(high, chroma, sixths + 5.0), _at(high, chroma, sixths + 3.0), _at(high, chroma, sixths + 1.0)
+
+
+def _at(high: Value, chroma: Value, sixths: Value) -> Value:
+    around = sixths - 6.0 * floor(sixths * 0.16666667)
+    return high - chroma * clamp(minimum(around, 4.0 - around))
+
+
+def byte(fraction: Value) -> Value:
+    """One of the 256 values of a uint8 channel, each equally likely, from an even fraction in (0, 1)."""
+    return floor(fraction * 256.0) * 0.003921568627450980
+
+
+def mean(plane: torch.Tensor) -> float:
+    """Mean of a plane of values 0..1; the same in any order of summation."""
+    # whole numbers below 2^53 add up exactly in float64: 2^24 steps, pictures of up to 2^29 pixels
+    return float((plane * _STEPS).round_().sum(dtype=torch.float64)) / (_STEPS * plane.numel())

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+if TYPE_CHECKING:
+    from kernels.labels import Labels
 
 MAX_SIDE = 16_384
 """Longest side, in pixels, of a picture on its way through a recipe."""
@@ -19,3 +25,21 @@ class Size(NamedTuple):
     @property
     def pixels(self) -> int:
         return self.height * self.width
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded picture with its labels; checked once, here, and trusted from then on."""
+
+    pixels: torch.Tensor
+    """(height, width, 3) uint8 red, green, blue; a fourth channel is alpha, kept, which only geometry moves."""
+    labels: Labels | None = None
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.pixels.shape)
+        if self.pixels.dtype != torch.uint8 or len(shape) != 3 or shape[2] not in (3, 4) or 0 in shape:
+            raise ValueError(f"a picture is (height, width, 3 or 4) uint8 pixels, not {shape} {self.pixels.dtype}")
+
+    @property
+    def size(self) -> Size:
+        return Size(self.pixels.shape[0], self.pixels.shape[1])

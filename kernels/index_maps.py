@@ -1,0 +1,109 @@
+"""Exact chains: flips, quarter turns, shifts, crops and pads by whole pixels move every pixel bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kernels.chain import Fill, Link
+from kernels.op import Matrix
+from kernels.params import Border
+
+Places = NDArray[np.int64]
+_CLOSE = 1e-9
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A canvas that was left: output columns and rows that lie outside it show `fill`."""
+
+    columns: NDArray[np.bool_]
+    rows: NDArray[np.bool_]
+    fill: Fill
+
+
+@dataclass(frozen=True)
+class IndexMap:
+    """Output pixel (row, column) is source pixel (rows[row], columns[column]), or the other way about if `turned`."""
+
+    rows: Places
+    columns: Places
+    turned: bool
+    cuts: tuple[Cut, ...]
+
+
+def index_map(links: Sequence[Link]) -> IndexMap | None:
+    """The chain as an index map, or None if some step needs interpolation."""
+    if any(link.displacement is not None or not _exact(link.back) for link in links):
+        return None
+    height, width = links[-1].size_out
+    across, down, turned = np.arange(width), np.arange(height), False
+    cuts: list[Cut] = []
+    for link in reversed(links):
+        (a, b, c), (d, e, f), _ = link.back.tolist()
+        # (x, y) of this canvas are carried by (down, across) once a quarter turn has swapped them
+        along_x, along_y = (down, across) if turned else (across, down)
+        if b == 0.0:
+            along_x, along_y = _line(along_x, a, c), _line(along_y, e, f)
+        else:
+            along_x, along_y, turned = _line(along_y, b, c), _line(along_x, d, f), not turned
+        if link.border == "constant":
+            outside_x, outside_y = _outside(along_x, link.size_in.width), _outside(along_y, link.size_in.height)
+            if outside_x.any() or outside_y.any():
+                columns, rows = (outside_y, outside_x) if turned else (outside_x, outside_y)
+                cuts.insert(0, Cut(columns, rows, link.fill))
+        along_x, along_y = (
+            _folded(along_x, link.size_in.width, link.border),
+            _folded(along_y, link.size_in.height, link.border),
+        )
+        across, down = (along_y, along_x) if turned else (along_x, along_y)
+    return IndexMap(down, across, turned, tuple(cuts))
+
+
+def gather(planes: torch.Tensor, mapped: IndexMap, rows_dim: int = 0) -> torch.Tensor:
+    """Pixels of `planes`, whose dimensions `rows_dim` and the next are rows and columns, in a contiguous new tensor."""
+    if mapped.turned:
+        planes = planes.transpose(rows_dim, rows_dim + 1)
+    picked = _picked(_picked(planes, rows_dim, mapped.rows), rows_dim + 1, mapped.columns)
+    # a slice is a view: the result must never share memory with the picture it came from
+    shared = picked.untyped_storage().data_ptr() == planes.untyped_storage().data_ptr()
+    return picked.clone(memory_format=torch.contiguous_format) if shared else picked.contiguous()
+
+
+def _picked(planes: torch.Tensor, dim: int, places: Places) -> torch.Tensor:
+    if len(places) and (len(places) == 1 or (np.diff(places) == 1).all()):
+        return planes.narrow(dim, int(places[0]), len(places))
+    return planes.index_select(dim, torch.from_numpy(places).to(planes.device))
+
+
+def _exact(back: Matrix) -> bool:
+    """Whether pixel centres go to pixel centres: axes kept or swapped, unit steps, whole shifts."""
+    (a, b, c), (d, e, f), (g, h, i) = back.tolist()
+    kept = b == d == 0.0 and abs(a) == abs(e) == 1.0
+    swapped = a == e == 0.0 and abs(b) == abs(d) == 1.0
+    whole = abs(c - round(c)) < _CLOSE and abs(f - round(f)) < _CLOSE
+    return bool((kept or swapped) and whole and (g, h, i) == (0.0, 0.0, 1.0))
+
+
+def _line(places: Places, sign: float, shift: float) -> Places:
+    """Pixel numbers under x' = sign x + shift of their centres."""
+    return places + round(shift) if sign > 0 else round(shift) - 1 - places
+
+
+def _outside(places: Places, side: int) -> NDArray[np.bool_]:
+    return (places < 0) | (places >= side)
+
+
+def _folded(places: Places, side: int, border: Border) -> Places:
+    if border == "wrap":
+        wrapped: Places = np.mod(places, side)
+        return wrapped
+    if border == "reflect":
+        turned = np.mod(places, 2 * side)
+        return np.minimum(turned, 2 * side - 1 - turned)
+    clipped: Places = np.clip(places, 0, side - 1)
+    return clipped

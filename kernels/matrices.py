@@ -1,0 +1,122 @@
+"""3x3 float64 matrices in continuous pixel coordinates: x to the right, y down, pixel i covers i to i + 1.
+
+Each maps an input point (x, y, 1) to an output point, so a picture's corners are (0, 0) and (width, height).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from kernels.op import Matrix
+from kernels.tensors import Size
+
+Point = tuple[float, float]
+Quad = tuple[Point, Point, Point, Point]
+"""Top left, top right, bottom right, bottom left."""
+
+
+def identity() -> Matrix:
+    return np.eye(3)
+
+
+def linear(xx: float, xy: float, yx: float, yy: float) -> Matrix:
+    """x' = xx x + xy y, y' = yx x + yy y."""
+    return np.array([[xx, xy, 0.0], [yx, yy, 0.0], [0.0, 0.0, 1.0]])
+
+
+def translation(x: float, y: float) -> Matrix:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def scaling(x: float, y: float) -> Matrix:
+    return linear(x, 0.0, 0.0, y)
+
+
+def rotation(degrees: float) -> Matrix:
+    """A turn about the origin, counter-clockwise as one sees it; exact for multiples of 90."""
+    turn = math.fmod(degrees, 360.0)
+    quarters = turn / 90.0
+    if quarters == int(quarters):
+        cosine, sine = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarters) % 4]
+    else:
+        cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    return linear(cosine, sine, -sine, cosine)
+
+
+def shear(x_degrees: float, y_degrees: float) -> Matrix:
+    """Vertical lines leaned by `x_degrees`, horizontal ones by `y_degrees`. Singular where tan x tan y = 1."""
+    return linear(1.0, math.tan(math.radians(x_degrees)), math.tan(math.radians(y_degrees)), 1.0)
+
+
+def product(*matrices: Matrix) -> Matrix:
+    """The map that applies the last of `matrices` first, as in a product written out."""
+    total = matrices[0]
+    for matrix in matrices[1:]:
+        total = multiply(total, matrix)
+    return total
+
+
+def multiply(left: Matrix, right: Matrix) -> Matrix:
+    """left times right, by sums of three in a fixed order: a BLAS may differ in the last bit between machines."""
+    products: Matrix = left[:, 0:1] * right[0:1, :] + left[:, 1:2] * right[1:2, :] + left[:, 2:3] * right[2:3, :]
+    return products
+
+
+def about_centre(matrix: Matrix, size: Size) -> Matrix:
+    """`matrix` with the centre of a picture of `size` as its fixed point instead of the corner."""
+    x, y = size.width / 2, size.height / 2
+    return product(translation(x, y), matrix, translation(-x, -y))
+
+
+def window(left: float, top: float, width: float, height: float, output: Size) -> Matrix:
+    """A window of the input, stretched to fill `output`."""
+    return product(scaling(output.width / width, output.height / height), translation(-left, -top))
+
+
+def quad_to_quad(source: Quad, target: Quad) -> Matrix:
+    """The perspective that takes the corners of `source` to those of `target`; both convex, corners in one order."""
+    return multiply(_from_unit_square(target), inverse(_from_unit_square(source)))
+
+
+def _from_unit_square(quad: Sequence[Point]) -> Matrix:
+    """Heckbert's closed form: the unit square's corners to those of `quad`."""
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = quad
+    dx1, dx2, sx = x1 - x2, x3 - x2, x0 - x1 + x2 - x3
+    dy1, dy2, sy = y1 - y2, y3 - y2, y0 - y1 + y2 - y3
+    area = dx1 * dy2 - dx2 * dy1
+    g, h = (sx * dy2 - dx2 * sy) / area, (dx1 * sy - sx * dy1) / area
+    return np.array([[x1 - x0 + g * x1, x3 - x0 + h * x3, x0], [y1 - y0 + g * y1, y3 - y0 + h * y3, y0], [g, h, 1.0]])
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    """The inverse, whose third coordinate is above 0 where the matrix's own is. ZeroDivisionError for a singular one."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    cofactors = np.array(
+        [
+            [e * i - f * h, c * h - b * i, b * f - c * e],
+            [f * g - d * i, a * i - c * g, c * d - a * f],
+            [d * h - e * g, b * g - a * h, a * e - b * d],
+        ]
+    )
+    determinant = a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
+    if determinant == 0.0:
+        raise ZeroDivisionError("a singular matrix has no inverse")
+    inverted: Matrix = cofactors / determinant
+    return inverted
+
+
+def is_affine(matrix: Matrix) -> bool:
+    return bool(matrix[2, 0] == 0.0 and matrix[2, 1] == 0.0)
+
+
+def moved(matrix: Matrix, points: Matrix) -> Matrix:
+    """Points (n, 2) moved by `matrix`; not finite where perspective sends them to or behind the horizon."""
+    x, y = points[:, 0], points[:, 1]
+    w = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
+    w = np.where(w > 0.0, w, np.nan)
+    out_x = (matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]) / w
+    out_y = (matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]) / w
+    return np.stack([out_x, out_y], axis=1)

@@ -1,0 +1,23 @@
+"""hflip: mirror image."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from kernels.matrices import linear, product, translation
+from kernels.op import Matrix, Op, Places
+from kernels.params import Params
+from kernels.tensors import Size
+
+
+class Hflip(Params):
+    """Mirror the picture: left becomes right. Exact."""
+
+    op: Literal["hflip"] = "hflip"
+
+
+def matrix(size: Size) -> Matrix:
+    return product(translation(size.width, 0.0), linear(-1.0, 0.0, 0.0, 1.0))
+
+
+OP = Op(Hflip, Places(matrix), examples=(Hflip(),))

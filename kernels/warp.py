@@ -1,0 +1,216 @@
+"""Moving pixels and class masks along a chain: bit for bit where it only rearranges pixels, else one bilinear reading.
+
+A chain that shrinks is smoothed first: the source is averaged over whole boxes, as many pixels wide and high as fit into
+one output pixel (from 2 up), so fine patterns turn into their mean and not into moiré. Transparency, if a picture has
+it, is moved like a fourth colour, is 0 outside the picture, and does not weigh the colours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from kernels import matrices
+from kernels.chain import Link, Way, folded, locate, way, within
+from kernels.index_maps import IndexMap, gather, index_map
+from kernels.op import Matrix
+from kernels.tensors import Size
+
+
+class _Box(NamedTuple):
+    """Columns left .. right and rows top .. bottom of a canvas, in pixels, ends excluded."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def to_planes(pixels: torch.Tensor) -> torch.Tensor:
+    """(H, W, C) uint8 as (C, H, W) float32, 0..1."""
+    return pixels.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format).div_(255.0)
+
+
+def to_pixels(planes: torch.Tensor) -> torch.Tensor:
+    """(C, H, W) float32 0..1 as (H, W, C) uint8, rounded to the nearest level, halves to even."""
+    return (planes * 255.0).round_().to(torch.uint8).permute(1, 2, 0).contiguous()
+
+
+def rearranged(pixels: torch.Tensor, mapped: IndexMap) -> torch.Tensor:
+    """(H, W, C) uint8 pixels moved by an index map, unread places filled: still uint8."""
+    moved = gather(pixels, mapped)
+    for cut in mapped.cuts:
+        fill = _filled(cut.fill, moved.shape[2]).mul(255.0).round_().to(moved.dtype).to(moved.device)
+        moved[:, torch.from_numpy(cut.columns)] = fill
+        moved[torch.from_numpy(cut.rows)] = fill
+    return moved
+
+
+def moved(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
+    """The picture at the end of the chain, (C, H, W) float32 0..1. source: (H, W, C) uint8, or (C, H, W) float32."""
+    mapped = index_map(links)
+    if mapped is None:
+        return _resampled(source, links)
+    if source.dtype == torch.uint8 and all(_even(level) for cut in mapped.cuts for level in cut.fill):
+        return to_planes(rearranged(source, mapped))
+    planes = gather(to_planes(source) if source.dtype == torch.uint8 else source, mapped, rows_dim=1)
+    for cut in mapped.cuts:
+        fill = _filled(cut.fill, planes.shape[0]).to(planes.device)[:, None, None]
+        planes[:, :, torch.from_numpy(cut.columns)] = fill
+        planes[:, torch.from_numpy(cut.rows)] = fill
+    return planes
+
+
+def moved_classes(mask: NDArray[np.generic], links: Sequence[Link]) -> NDArray[np.generic]:
+    """A mask of class numbers (H, W) at the end of the chain, each pixel the class of the nearest; 0 outside."""
+    classes = torch.from_numpy(mask.astype(np.int32))
+    mapped = index_map(links)
+    if mapped is not None:
+        planes = gather(classes, mapped)
+        for cut in mapped.cuts:
+            planes[:, torch.from_numpy(cut.columns)] = 0
+            planes[torch.from_numpy(cut.rows)] = 0
+        return planes.numpy().astype(mask.dtype)
+    first, back = links[0], way(links, classes.device)
+    x, y = locate(back.matrix, back.base, links[-1].size_out, classes.device)
+    height, width = first.size_in
+    inside = (x >= 0.0) & (x <= width) & (y >= 0.0) & (y <= height)
+    x, y = (folded(axis, side, first.border) for axis, side in ((x, width), (y, height)))
+    columns, rows = (axis.floor().to(torch.int64).clamp_(0, side - 1) for axis, side in ((x, width), (y, height)))
+    picked = classes[rows, columns].expand(links[-1].size_out)
+    for veil in back.veils:
+        picked = torch.where(veil.coverage >= 0.5, picked, 0)
+    if first.border == "constant":
+        picked = torch.where(inside, picked, 0)
+    return picked.numpy().astype(mask.dtype)
+
+
+def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
+    first, output = links[0], links[-1].size_out
+    back = way(links, source.device)
+    shrink_x, shrink_y = _shrink(links)
+    inner = within(back.reach, first.size_in, 0.5)
+    read, left, top = _read(source, first, _needed(back, first, shrink_x, shrink_y), inner, shrink_x, shrink_y)
+    grid = _grid(back, first, output, read, (left, top, shrink_x, shrink_y), inner)
+    padding = "zeros" if first.border == "constant" else "border"
+    planes = functional.grid_sample(read[None], grid[None], "bilinear", padding, align_corners=False)[0]
+    if first.border == "constant" and not inner and any(first.fill):
+        planes += _filled(first.fill, planes.shape[0]).to(planes.device)[:, None, None]
+    for veil in back.veils:
+        if any(veil.fill):
+            fill = _filled(veil.fill, planes.shape[0]).to(planes.device)[:, None, None]
+            planes = planes.sub_(fill).mul_(veil.coverage).add_(fill)
+        else:
+            planes.mul_(veil.coverage)
+    return planes.clamp_(0.0, 1.0)
+
+
+def _read(
+    source: torch.Tensor, first: Link, box: _Box, inner: bool, shrink_x: int, shrink_y: int
+) -> tuple[torch.Tensor, int, int]:
+    """Planes to read from, and the place of their left top corner in source pixels.
+
+    They are the part of the source in `box`, as float, averaged over boxes, and made ready for reading beyond its edge:
+    less the fill (so that zeros outside stand for it), or with a ring of wrapped pixels.
+    """
+    planes = (
+        to_planes(source[box.top : box.bottom, box.left : box.right])
+        if source.dtype == torch.uint8
+        else (source[:, box.top : box.bottom, box.left : box.right])
+    )
+    if first.border == "constant" and not inner and any(first.fill):
+        planes = planes - _filled(first.fill, planes.shape[0]).to(planes.device)[:, None, None]
+    if shrink_x > 1 or shrink_y > 1:
+        over = (0, -planes.shape[2] % shrink_x, 0, -planes.shape[1] % shrink_y)
+        if any(over):
+            constant = first.border == "constant" and not inner
+            planes = functional.pad(planes[None], over, "constant" if constant else "replicate")[0]
+        planes = functional.avg_pool2d(planes[None], (shrink_y, shrink_x))[0]
+    if first.border == "wrap" and not inner:
+        ring = torch.cat([planes[:, -1:], planes, planes[:, :1]], dim=1)
+        return torch.cat([ring[:, :, -1:], ring, ring[:, :, :1]], dim=2), box.left - shrink_x, box.top - shrink_y
+    return planes, box.left, box.top
+
+
+def _grid(
+    back: Way, first: Link, output: Size, read: torch.Tensor, frame: tuple[int, int, int, int], inner: bool
+) -> torch.Tensor:
+    """Where each output pixel reads, in the units of `grid_sample`: (H, W, 2), -1..1 across `read`."""
+    left, top, shrink_x, shrink_y = frame
+    scale_x, scale_y = 2.0 / (read.shape[2] * shrink_x), 2.0 / (read.shape[1] * shrink_y)
+    offset_x, offset_y = -left * scale_x - 1.0, -top * scale_y - 1.0
+    grid = torch.empty((*output, 2), dtype=torch.float32, device=read.device)
+    if first.border in ("reflect", "wrap") and not inner:
+        x, y = locate(back.matrix, back.base, output, read.device)
+        x, y = folded(x, first.size_in.width, first.border), folded(y, first.size_in.height, first.border)
+        grid[..., 0], grid[..., 1] = x * scale_x + offset_x, y * scale_y + offset_y
+        return grid
+    to_units = np.array([[scale_x, 0.0, offset_x], [0.0, scale_y, offset_y], [0.0, 0.0, 1.0]])
+    x, y = locate(matrices.multiply(to_units, back.matrix), back.base, output, read.device)
+    grid[..., 0], grid[..., 1] = x, y
+    return grid
+
+
+def _needed(back: Way, first: Link, shrink_x: int, shrink_y: int) -> _Box:
+    """The part of the source that is read, in whole boxes; all of it where places fold or have no bound."""
+    height, width = first.size_in
+    folds = first.border in ("reflect", "wrap") and not within(back.reach, first.size_in, 0.5)
+    if folds or not np.isfinite(back.reach).all():
+        return _Box(0, 0, width, height)
+    (x0, y0), (x1, y1) = back.reach.min(axis=0).tolist(), back.reach.max(axis=0).tolist()
+    left, right = _boxed(x0, x1, shrink_x, width)
+    top, bottom = _boxed(y0, y1, shrink_y, height)
+    return _Box(left, top, right, bottom)
+
+
+def _boxed(low: float, high: float, shrink: int, side: int) -> tuple[int, int]:
+    """Pixels that bilinear reading from low to high touches, in whole boxes and on the canvas; at least one box."""
+    first, last = math.floor((low - 1.0) / shrink) - 1, math.floor((high + 1.0) / shrink) + 2
+    first = min(max(first, 0), (side - 1) // shrink)
+    return first * shrink, min(max(last, first + 1) * shrink, side)
+
+
+def _shrink(links: Sequence[Link]) -> tuple[int, int]:
+    """Columns and rows of the source that fit into one output pixel wherever the chain shrinks least; at least 1."""
+    forward: Matrix = matrices.identity()
+    back: Matrix = matrices.identity()
+    for link in links:
+        forward = matrices.multiply(link.forward, forward)
+        back = matrices.multiply(back, link.back)
+    height, width = links[-1].size_out
+    centres = np.array([(x * width, y * height) for x in (0.02, 0.5, 0.98) for y in (0.02, 0.5, 0.98)])
+    places = matrices.moved(back, centres)
+    places = places[np.isfinite(places).all(axis=1)]
+    if matrices.is_affine(forward):
+        places = places[:1]
+    most_x = most_y = 1e-9
+    for x, y in places.tolist():
+        step_x, step_y = _steps(forward, x, y)
+        most_x, most_y = max(most_x, step_x), max(most_y, step_y)
+    size = links[0].size_in
+    return min(max(int(1.0 / most_x + 1e-6), 1), size.width), min(max(int(1.0 / most_y + 1e-6), 1), size.height)
+
+
+def _steps(forward: Matrix, x: float, y: float) -> tuple[float, float]:
+    """How far the output moves, in pixels, for one source pixel along x, and along y, at a source point."""
+    (a, b, c), (d, e, f), (g, h, i) = forward.tolist()
+    w = g * x + h * y + i
+    if w <= 0.0:
+        return 1.0, 1.0
+    u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
+    return float(np.hypot(a - u * g, d - v * g)) / w, float(np.hypot(b - u * h, e - v * h)) / w
+
+
+def _filled(fill: tuple[float, float, float], channels: int) -> torch.Tensor:
+    return torch.tensor([*fill, 0.0][:channels], dtype=torch.float32)
+
+
+def _even(level: float) -> bool:
+    """Whether a fill is one of the 256 levels."""
+    return round(level * 255.0) / 255.0 == level

@@ -10,6 +10,7 @@ where it is given. Submits carry an Idempotency-Key, so trying again never does 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -64,9 +65,9 @@ class Client:
         labels: Json | None = None,
     ) -> bytes:
         """The augmented picture's file. An error names what is wrong with the picture or the recipe."""
-        return self.variants(picture, recipe, variants=1, seed=seed, custom_id=custom_id, output=output, labels=labels)[0][
-            1
-        ]
+        fields = {"seed": seed, "output": output, "labels": labels}
+        ((_, content),) = self._variants(picture, recipe, custom_id, {**fields, "variants": 1})
+        return content
 
     def variants(
         self,
@@ -80,24 +81,26 @@ class Client:
         labels: Json | None = None,
     ) -> list[tuple[Output, bytes]]:
         """Several variants of one picture, each with where it came from, in the order of their numbers."""
-        request = _request(recipe, seed=seed, variants=variants, custom_id=custom_id, output=output, labels=labels)
-        name = custom_id or (picture.name if isinstance(picture, Path) else "picture")
-        body = _multipart(request, "image", {name: picture})
+        fields = {"seed": seed, "output": output, "labels": labels}
+        return self._variants(picture, recipe, custom_id, {**fields, "variants": variants})
+
+    def _variants(
+        self, picture: Content, recipe: RecipeLike, custom_id: str | None, fields: Mapping[str, JsonValue | Json]
+    ) -> list[tuple[Output, bytes]]:
+        name = custom_id or (picture.name if isinstance(picture, Path) else hashlib.sha256(picture).hexdigest())
+        body = _multipart(_request(recipe, custom_id=name, **fields), "image", {name: picture})
         batch = Batch.model_validate(self._wire.json("POST", "/v1/augment", body=body, headers=_key(None)))
         self.wait(batch.id)
         for item in self.items(batch.id, state="failed"):
             raise item_failed(item.custom_id, item.error)
-        return [
-            (output, self.content(output.id))
-            for output in sorted(self.outputs(batch.id), key=lambda output: output.variant)
-        ]
+        made = sorted(self.outputs(batch.id), key=lambda output: output.variant)
+        return [(output, self.content(output.id)) for output in made]
 
     def upload(self, picture: Content) -> Image:
         """Keeps a picture on the service; its id can be augmented any number of times."""
         content = picture if isinstance(picture, bytes) else picture.read_bytes()
-        return Image.model_validate(
-            self._wire.json("POST", "/v1/images", body=Body(content, {"Content-Type": "application/octet-stream"}))
-        )
+        body = Body(content, {"Content-Type": "application/octet-stream"})
+        return Image.model_validate(self._wire.json("POST", "/v1/images", body=body))
 
     # batches
 

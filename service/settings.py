@@ -16,6 +16,8 @@ Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 PREFIX = "AUGMENT_"
+NOT_SETTINGS = frozenset({"AUGMENT_URL"})
+"""Read by the client commands, and allowed beside the settings of a server."""
 
 
 class SettingsInvalid(ValueError):
@@ -156,7 +158,7 @@ def environment_name(field: str) -> str:
 def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Settings from the environment; `overrides` that are not None win. Errors: SettingsInvalid naming every problem."""
     names = os.environ if environment is None else environment
-    known = {environment_name(field) for field in Settings.model_fields}
+    known = {environment_name(field) for field in Settings.model_fields} | NOT_SETTINGS
     problems = [
         f"{name}: there is no such setting" for name in sorted(names) if name.startswith(PREFIX) and name not in known
     ]

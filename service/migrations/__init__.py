@@ -11,12 +11,18 @@ from pathlib import Path
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from service.database import normalised
 
 LOCK = 0x6175_676D_0001
 """Advisory lock of whoever migrates: several may start at once, and all but the first find nothing left to do."""
+
+
+class MigrationFailed(Exception):
+    """The database cannot be brought to this release's schema; the message says why."""
 
 
 def scripts() -> ScriptDirectory:
@@ -32,7 +38,7 @@ def newest() -> str:
 def migrate(url: str) -> str:
     """Upgrades the database in one transaction and returns its revision; changes nothing where that is the newest.
 
-    Errors: alembic's CommandError when the database is of a later release; sqlalchemy's when it does not answer.
+    Errors: MigrationFailed when the database does not answer, or is of a later release.
     """
     directory = scripts()
     engine = create_engine(normalised(url), connect_args={"application_name": "augment-migrate", "connect_timeout": 5})
@@ -44,6 +50,10 @@ def migrate(url: str) -> str:
             )
             # handed to `upgrade(op)` of each revision; alembic's global `op` would be shared by all threads
             context.run_migrations(op=Operations(context))
+    except OperationalError as error:
+        raise MigrationFailed(f"the database does not answer: {str(error.orig).strip()}") from error
+    except CommandError as error:
+        raise MigrationFailed(f"the database is of another release than this one: {error}") from error
     finally:
         engine.dispose()
     return newest()

@@ -1,0 +1,59 @@
+# Everything from nothing: needs Python >= 3.11 (with venv), make and a package registry.
+#
+#   make demo [PICTURES=folder]   the main job on real pictures
+#   make test [ARGS="-k lanes"]   everything the tests need, then all tiers but the long ones
+#   make test-long                the long ones
+#   make check                    formatter, linter, type checker, stale generated pages
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PICTURES ?=
+ARGS ?=
+# tried in this order when PYTHON is not given
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+REQUIREMENTS := pyproject.toml constraints.txt
+
+.PHONY: help demo test test-long check clean
+
+help:
+	@sed -n '3,6s/^# *//p' Makefile
+
+demo: $(VENV)/.demo
+	@$(BIN)/python -m service.demo $(if $(PICTURES),"$(PICTURES)")
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-long: $(VENV)/.test
+	$(BIN)/python -m pytest -m long $(ARGS)
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python docs/build.py --check
+
+clean:
+	rm -rf $(VENV) augment-data demo-out *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "making $(VENV) with $$python"; exec $$python -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo "no Python >= 3.11 with venv was found (tried: $(PYTHONS)); name one with PYTHON=/path/to/python" >&2; exit 1
+
+# A stamp is newer than what it was made from, so a second run installs nothing.
+$(VENV)/.demo: $(REQUIREMENTS) | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[embedded,demo]'
+	@touch $@
+
+$(VENV)/.test: $(REQUIREMENTS) | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[embedded,demo,test,dev]'
+	@touch $@ $(VENV)/.demo

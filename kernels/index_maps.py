@@ -104,6 +104,7 @@ def _folded(places: Places, side: int, border: Border) -> Places:
         return wrapped
     if border == "reflect":
         turned = np.mod(places, 2 * side)
-        return np.minimum(turned, 2 * side - 1 - turned)
+        mirrored: Places = np.minimum(turned, 2 * side - 1 - turned)
+        return mirrored
     clipped: Places = np.clip(places, 0, side - 1)
     return clipped

@@ -50,7 +50,7 @@ class Statistic:
 class Places:
     """A 3x3 matrix, and a new canvas size if `canvas` is given; joins the coordinate chain; labels follow.
 
-    matrix(size, fields by name) -> Matrix; canvas(size, fields by name) -> Size. `size` is the step's input canvas.
+    matrix(size_in, fields by name) -> Matrix; canvas(size_in, fields by name) -> Size, of the step's output.
     """
 
     matrix: Callable[..., Matrix]
@@ -61,7 +61,7 @@ class Places:
 class Field:
     """A displacement at a point; joins the coordinate chain; labels follow by the inverse map.
 
-    displacement(size, seed, fields by name) -> (2, H, W) float32 tensor, in pixels (dx, dy): output pixel p shows
+    displacement(size_in, seed, fields by name) -> (2, H, W) float32 tensor, in pixels (dx, dy): output pixel p shows
     input point p + displacement(p). seed: two 32-bit words. It must be smooth (its Lipschitz constant below 1).
     """
 
@@ -106,11 +106,11 @@ class Op:
                 self._check(measure, set(), ("r", "g", "b"), tuple(fields))
                 self._check(function, fields, ("r", "g", "b"), FRAME + names)
             case Places(matrix, canvas):
-                self._check(matrix, fields if canvas is None else set(), ("size",), tuple(fields))
+                self._check(matrix, fields if canvas is None else set(), ("size_in",), tuple(fields))
                 if canvas is not None:
-                    self._check(canvas, set(), ("size",), tuple(fields))
+                    self._check(canvas, set(), ("size_in",), tuple(fields))
             case Field(function):
-                self._check(function, fields, ("size", "seed"), ())
+                self._check(function, fields, ("size_in", "seed"), ())
             case Stencil(function):
                 self._check(function, fields, ("image",), ())
             case Whole(function):

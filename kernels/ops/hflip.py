@@ -16,8 +16,8 @@ class Hflip(Params):
     op: Literal["hflip"] = "hflip"
 
 
-def matrix(size: Size) -> Matrix:
-    return product(translation(size.width, 0.0), linear(-1.0, 0.0, 0.0, 1.0))
+def matrix(size_in: Size) -> Matrix:
+    return product(translation(size_in.width, 0.0), linear(-1.0, 0.0, 0.0, 1.0))
 
 
 OP = Op(Hflip, Places(matrix), examples=(Hflip(),))

@@ -18,8 +18,8 @@ class Rotate(Warp):
     """Angle of the turn."""
 
 
-def matrix(size: Size, degrees: float) -> Matrix:
-    return about_centre(rotation(degrees), size)
+def matrix(size_in: Size, degrees: float) -> Matrix:
+    return about_centre(rotation(degrees), size_in)
 
 
 OP = Op(Rotate, Places(matrix), examples=(Rotate(degrees=(30, 30)), Rotate(degrees=(-20, -20), border="reflect")))

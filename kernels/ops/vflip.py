@@ -16,8 +16,8 @@ class Vflip(Params):
     op: Literal["vflip"] = "vflip"
 
 
-def matrix(size: Size) -> Matrix:
-    return product(translation(0.0, size.height), linear(1.0, 0.0, 0.0, -1.0))
+def matrix(size_in: Size) -> Matrix:
+    return product(translation(0.0, size_in.height), linear(1.0, 0.0, 0.0, -1.0))
 
 
 OP = Op(Vflip, Places(matrix), examples=(Vflip(),))

@@ -1,0 +1,49 @@
+"""engine_version: the name of everything that decides a result's bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+_LIBRARIES = ("torch", "torchvision", "kornia", "numpy", "numba", "opencv-python-headless", "simplejpeg", "pillow")
+
+
+@cache
+def engine_version(device: str) -> str:
+    """At most 64 characters, such as `1a2b3c4d5e6f7a8b-cpu-avx512`: results of one engine version have the same bytes.
+
+    16 hex digits of SHA-256 over the kernels' sources and the versions of libraries and codecs, then the kind of device
+    and the class of CPU, which choose between vector instructions that round differently.
+    """
+    from kernels.codec import CODEC_VERSION
+
+    digest = hashlib.sha256(CODEC_VERSION.encode())
+    root = Path(__file__).parent
+    for source in sorted(root.rglob("*.py")):
+        digest.update(f"\n{source.relative_to(root).as_posix()}\n".encode())
+        digest.update(source.read_bytes())
+    for library in _LIBRARIES:
+        digest.update(f"\n{library} {version(library)}".encode())
+    return f"{digest.hexdigest()[:16]}-{_device_kind(device)}-{cpu_class()}"[:64]
+
+
+def cpu_class() -> str:
+    """The vector instructions torch uses here, such as `avx512` or `avx2`; the machine's name where it has none."""
+    import torch
+
+    capability = torch.backends.cpu.get_cpu_capability().lower()
+    return platform.machine() if capability == "default" else capability
+
+
+def _device_kind(device: str) -> str:
+    """`cpu`, or the CUDA device's compute capability, as `cuda90`."""
+    import torch
+
+    kind = torch.device(device)
+    if kind.type != "cuda":
+        return kind.type
+    major, minor = torch.cuda.get_device_capability(kind)
+    return f"cuda{major}{minor}"

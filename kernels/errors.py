@@ -32,6 +32,8 @@ class InputError(AugmentationError):
 
     pointer: str | None = None
     limit: int | float | None = None
+    item: str | None = None
+    """The caller's name of the picture that is meant, where there are several."""
 
 
 class DeviceError(AugmentationError):
@@ -71,6 +73,14 @@ class UnsupportedFormat(InputError):
     def __init__(self, found: str = "not a picture") -> None:
         super().__init__(f"{found}; supported are JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF")
         self.found = found
+
+
+class PayloadTooLarge(InputError):
+    """The file has more bytes than the limit; the service refuses it while it is still being sent."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"the file has {size} bytes; at most {limit} are allowed")
+        self.size, self.limit = size, limit
 
 
 class ImageUnreadable(InputError):

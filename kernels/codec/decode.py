@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from kernels.codec import jpeg, pillow, png
 from kernels.codec.exif import upright
-from kernels.codec.limits import Limits, check_frames, check_size
+from kernels.codec.limits import Limits
 from kernels.codec.probe import format_of
 from kernels.codec.raw import finished
+from kernels.errors import ImageCorrupt
 
 
 def decode(
@@ -26,17 +27,17 @@ def decode(
     palettes, grey and 1-, 2-, 4- and 16-bit values become 8-bit RGB; alpha that is dropped lies on black. Nothing is
     repaired: ImageTruncated, ImageCorrupt, and all that `probe` raises.
     """
-    form = format_of(content)
-    if form == "jpeg":
-        head = jpeg.header(content)
-        check_size(head.width, head.height, limits)
-        raw, turn = jpeg.raw(content, head), head.orientation
-    elif form == "png":
-        chunk = png.header(content)
-        check_size(chunk.width, chunk.height, limits)
-        check_frames(chunk.frames, limits)
-        raw, turn = png.raw(content, chunk), chunk.orientation
-    else:
-        turn = pillow.probe(content, form, limits).orientation
-        raw = pillow.raw(content, form)
+    form = format_of(content, limits)
+    match form:
+        case "jpeg":
+            header = jpeg.header(content, limits)
+            raw, turn = jpeg.raw(content, header), header.orientation
+        case "png":
+            chunks = png.header(content, limits)
+            raw, turn = png.raw(content, chunks), chunks.orientation
+        case _:
+            container = pillow.container(content, form, limits)
+            raw, turn = pillow.raw(content, form), container.orientation
+            if raw.pixels.shape[:2] != (container.height, container.width):
+                raise ImageCorrupt("the decoded picture has other sides than the header says")
     return np.ascontiguousarray(upright(finished(raw, alpha), turn))

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
+from PIL import JpegImagePlugin
 
 from kernels.codec.exif import orientation
-from kernels.codec.limits import MAX_METADATA_BYTES, MAX_SCANS
-from kernels.codec.raw import Raw
-from kernels.errors import ImageCorrupt, ImageMetadata, ImageTruncated, ImageUnreadable, TooManyFrames, UnsupportedFormat
+from kernels.codec.limits import MAX_SCANS, Limits, check_size
+from kernels.codec.raw import Bytes, Raw
+from kernels.errors import ImageCorrupt, ImageTruncated, ImageUnreadable, TooManyFrames, UnsupportedFormat
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 """Baseline, extended, progressive, and the arithmetic forms of the last two: all 8 bits a sample."""
-_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
+_ALONE = frozenset((0x01, 0xFF, *range(0xD0, 0xD8)))
+_SCAN = 0xDA
+_JUNK_AT_THE_END = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+_JUNK_BYTES = 16
+"""Some writers leave a few bytes between the last row and the end marker. Damage leaves more: a block or a row of them."""
 
 
 @dataclass(frozen=True)
@@ -29,58 +37,66 @@ class Header:
     orientation: int
     profile: bytes | None
     adobe: bool
+    """Whether Adobe's marker is there: its CMYK files store how much ink is missing."""
+    dropped: tuple[tuple[int, int], ...]
+    """First byte and end of each segment that the picture does not need."""
+    frames: int = 1
 
 
-def header(content: bytes) -> Header:
+def header(content: bytes, limits: Limits) -> Header:
     """The header of a file that starts like a JPEG. ImageUnreadable, ImageTruncated, UnsupportedFormat, ..."""
-    place, end = 2, len(content)
     frame: tuple[int, int, int] | None = None
     turn, adobe = 1, False
-    pieces: dict[int, bytes] = {}
+    profile: dict[int, bytes] = {}
+    dropped: list[tuple[int, int]] = []
+    for marker, start, end in _segments(content):
+        if marker in _FRAMES:
+            if frame is not None:
+                raise ImageUnreadable("there are two frame headers")
+            frame = _frame(marker, content[start:end], limits)
+        elif marker == _SCAN:
+            _check_scans(content, end)
+        elif marker == 0xEE and content.startswith(b"Adobe", start):
+            adobe = True
+        elif marker == 0xFE or 0xE0 <= marker <= 0xEF:
+            if not content.startswith(b"JFIF\0\1", start):
+                dropped.append((start - 4, end))
+            if marker == 0xE1 and turn == 1 and content.startswith(b"Exif\0\0", start):
+                turn = orientation(content[start:end])
+            elif marker == 0xE2 and content.startswith(b"ICC_PROFILE\0", start) and end > start + 14:
+                profile[content[start + 12]] = content[start + 14 : end]
+    if frame is None:
+        raise ImageUnreadable("the picture data comes before the frame header")
+    whole = b"".join(profile[number] for number in sorted(profile))
+    return Header(*frame, turn, whole or None, adobe, tuple(dropped))
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, first byte and end of each segment's content, up to the first scan."""
+    place, size = 2, len(content)
     while True:
-        if place + 2 > end:
+        if place + 4 > size:
             raise ImageTruncated("the file ends inside the header")
         if content[place] != 0xFF:
             raise ImageUnreadable("a JPEG marker is missing")
         marker = content[place + 1]
-        if marker == 0xFF:
-            place += 1
-            continue
         if marker in _ALONE:
-            place += 2
+            place += 1 if marker == 0xFF else 2
             continue
         if marker in (0xD8, 0xD9):
             raise ImageUnreadable("there is no picture between the JPEG markers")
-        if place + 4 > end:
-            raise ImageTruncated("the file ends inside the header")
-        length = content[place + 2] << 8 | content[place + 3]
-        if length < 2:
+        end = place + 2 + (content[place + 2] << 8 | content[place + 3])
+        if end < place + 4:
             raise ImageUnreadable("a JPEG segment has no length")
-        start, place = place + 4, place + 2 + length
-        if place > end:
+        if end > size:
             raise ImageTruncated("the file ends inside the header")
-        if marker in _FRAMES:
-            if frame is not None:
-                raise ImageUnreadable("there are two frame headers")
-            frame = _frame(marker, content[start:place])
-        elif marker == 0xDA:
-            break
-        elif marker == 0xE1 and turn == 1 and content.startswith(b"Exif\0\0", start):
-            turn = orientation(content[start:place])
-        elif marker == 0xE2 and content.startswith(b"ICC_PROFILE\0", start):
-            pieces[content[start + 12] if place > start + 13 else 0] = content[start + 14 : place]
-        elif marker == 0xEE and content.startswith(b"Adobe", start):
-            adobe = True
-    if frame is None:
-        raise ImageUnreadable("the picture data comes before the frame header")
-    _check_scans(content, place)
-    profile = b"".join(pieces[number] for number in sorted(pieces)) or None
-    if profile is not None and len(profile) > MAX_METADATA_BYTES:
-        raise ImageMetadata(f"the colour profile has {len(profile)} bytes")
-    return Header(*frame, turn, profile, adobe)
+        yield marker, place + 4, end
+        if marker == _SCAN:
+            return
+        place = end
 
 
-def _frame(marker: int, segment: bytes) -> tuple[int, int, int]:
+def _frame(marker: int, segment: bytes, limits: Limits) -> tuple[int, int, int]:
     """Width, height and components."""
     if len(segment) < 6:
         raise ImageUnreadable("the frame header is too short")
@@ -90,6 +106,7 @@ def _frame(marker: int, segment: bytes) -> tuple[int, int, int]:
         segment[3] << 8 | segment[4],
         segment[5],
     )
+    check_size(width, height, limits)
     if bits not in (8, 12, 16) or len(segment) != 6 + 3 * components:
         raise ImageUnreadable("the frame header contradicts itself")
     if marker not in _DECODABLE:
@@ -112,20 +129,53 @@ def _check_scans(content: bytes, first: int) -> None:
 def raw(content: bytes, header: Header) -> Raw:
     """The decoded picture. ImageTruncated or ImageCorrupt for anything that libjpeg so much as warns about."""
     if header.components == 4:
-        inks = _decoded(content, "CMYK")
-        # Adobe's files store how much ink is missing
+        inks = _decoded(content, header, "CMYK")
         return Raw(np.invert(inks) if header.adobe else inks, "CMYK", profile=header.profile)
     if header.components == 1 and header.profile is not None:
-        return Raw(_decoded(content, "GRAY")[:, :, 0], "L", profile=header.profile)
-    return Raw(_decoded(content, "RGB"), "RGB", profile=header.profile)
+        return Raw(_decoded(content, header, "GRAY")[:, :, 0], "L", profile=header.profile)
+    return Raw(_decoded(content, header, "RGB"), "RGB", profile=header.profile)
 
 
-def _decoded(content: bytes, colours: str) -> NDArray[np.uint8]:
+def _decoded(content: bytes, header: Header, colours: str) -> Bytes:
+    clean = _without(content, header.dropped)
     try:
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(content, colours, strict=True)
+        return _strictly(clean, colours)
     except ValueError as error:
         reason = str(error)
+        junk = _JUNK_AT_THE_END.search(reason)
+        if junk and int(junk[1]) <= _JUNK_BYTES:
+            return _strictly(clean, colours, strict=False)
+        if "could not determine subsampling" in reason.lower():
+            return _by_pillow(clean, colours)
         if "premature end of jpeg" in reason.lower():
             raise ImageTruncated from None
         raise ImageCorrupt(reason) from None
+
+
+def _without(content: bytes, dropped: tuple[tuple[int, int], ...]) -> bytes:
+    """The file without these pieces: no metadata reaches the library, so none can make it complain."""
+    if not dropped:
+        return content
+    view, place, kept = memoryview(content), 0, []
+    for start, end in dropped:
+        kept.append(view[place:start])
+        place = end
+    return b"".join((*kept, view[place:]))
+
+
+def _strictly(content: bytes, colours: str, strict: bool = True) -> Bytes:
+    pixels: Bytes = simplejpeg.decode_jpeg(content, colours, strict=strict)
     return pixels
+
+
+def _by_pillow(content: bytes, colours: str) -> Bytes:
+    """A picture whose channels are sampled in a way that TurboJPEG's interface has no name for."""
+    try:
+        with JpegImagePlugin.JpegImageFile(BytesIO(content)) as image:
+            if colours == "CMYK":
+                return np.invert(np.array(image, np.uint8)) if image.mode == "CMYK" else np.array(image.convert("CMYK"))
+            pixels = np.array(image.convert("L" if colours == "GRAY" else "RGB"), np.uint8)
+    except (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, struct.error) as error:
+        reason = str(error)
+        raise (ImageTruncated(reason) if "truncated" in reason else ImageCorrupt(reason)) from None
+    return pixels[:, :, None] if colours == "GRAY" else pixels

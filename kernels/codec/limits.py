@@ -21,7 +21,7 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 
 MAX_METADATA_BYTES = 8 * 2**20
-"""Most bytes of one piece of metadata (a text chunk, a colour profile), unpacked."""
+"""Most bytes of one piece of metadata (a text chunk, a colour profile, GIF comments), unpacked."""
 MAX_SCANS = 100
 """Most scans of a JPEG: each may cost a pass over all pixels for a few bytes of file."""
 
@@ -74,8 +74,11 @@ def check_frames(frames: int, limits: Limits) -> None:
         raise TooManyFrames(frames, limits.max_frames)
 
 
-def oriented(format_: Format, width: int, height: int, frames: int, orientation: int) -> Probe:
-    """The probe of a picture whose stored sides are `width` and `height`."""
-    if orientation >= 5:
-        width, height = height, width
-    return Probe(format_, width, height, frames, orientation)
+@dataclass(frozen=True)
+class Container:
+    """What our own parser found in a file whose pixels Pillow decodes."""
+
+    width: int
+    height: int
+    frames: int
+    orientation: int

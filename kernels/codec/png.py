@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.codec.exif import orientation
-from kernels.codec.limits import MAX_METADATA_BYTES
+from kernels.codec.limits import MAX_METADATA_BYTES, Limits, check_frames, check_size
 from kernels.codec.raw import Bytes, Raw, eight_bits
 from kernels.errors import ImageCorrupt, ImageMetadata, ImageTruncated, ImageUnreadable
+
+Samples = NDArray[np.uint8 | np.uint16]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6
@@ -60,7 +62,7 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
         place += 12 + length
 
 
-def header(content: bytes) -> Header:
+def header(content: bytes, limits: Limits) -> Header:
     """The header of a file that starts like a PNG, from the chunks before the picture data."""
     head: tuple[int, ...] | None = None
     frames, turn = 1, 1
@@ -68,12 +70,14 @@ def header(content: bytes) -> Header:
         if head is None:
             if name != b"IHDR" or length != 13:
                 raise ImageUnreadable("the first chunk is not the header")
-            _check_sum(content, name, start, length, ImageUnreadable("the header's checksum is wrong"))
             head = struct.unpack_from(">IIBBBBB", content, start)
+            check_size(head[0], head[1], limits)
+            _check_sum(content, name, start, length, ImageUnreadable("the header's checksum is wrong"))
         elif name == b"IDAT":
             break
         elif name == b"acTL" and length == 8:
             (frames,) = struct.unpack_from(">I", content, start)
+            check_frames(frames, limits)
         elif name == b"eXIf" and length <= MAX_METADATA_BYTES:
             turn = orientation(content[start : start + length])
         elif name in (b"zTXt", b"iTXt", b"iCCP"):
@@ -122,11 +126,14 @@ def raw(content: bytes, header: Header) -> Raw:
     palette = transparency = b""
     profile: bytes | None = None
     view = memoryview(content)
+    before = b""
     for name, start, length in _chunks(content):
         part = content[start : start + length] if name != b"IDAT" else b""
         if not name[0] & 0x20:
             _check_sum(content, name, start, length, ImageCorrupt(f"the checksum of {name.decode()} is wrong"))
         if name == b"IDAT":
+            if pieces and before != b"IDAT":
+                raise ImageCorrupt("the picture data is interrupted by another chunk")
             pieces.append(view[start : start + length])
         elif name == b"PLTE":
             palette = part
@@ -136,6 +143,7 @@ def raw(content: bytes, header: Header) -> Raw:
             profile = _inflated(_packed(content, name, start, length), MAX_METADATA_BYTES) or None
         elif name not in (b"IHDR", b"IEND") and not name[0] & 0x20:
             raise ImageCorrupt(f"the chunk {name.decode()} is unknown and marked as needed")
+        before = name
     if not pieces:
         raise ImageCorrupt("there is no picture data")
     samples = _samples(b"".join(pieces), header)
@@ -156,7 +164,7 @@ def _rows(header: Header) -> list[tuple[int, int]]:
     return passes
 
 
-def _samples(packed: bytes, header: Header) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def _samples(packed: bytes, header: Header) -> Samples:
     """(H, W) or (H, W, 3 or 4) samples in OpenCV's order of channels, grey below 8 bits scaled to 0..255."""
     rows = _rows(header)
     expected = sum(count * stride for count, stride in rows)
@@ -189,7 +197,7 @@ def _samples(packed: bytes, header: Header) -> NDArray[np.uint8] | NDArray[np.ui
     if samples is None:
         raise ImageCorrupt("libpng refuses it")
     assert samples.shape[:2] == (header.height, header.width), f"OpenCV decoded {samples.shape}"
-    return samples  # type: ignore[return-value]  # OpenCV's stubs know no depth
+    return np.asarray(samples, np.uint16 if header.depth == 16 else np.uint8)
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
@@ -197,30 +205,29 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _coloured(
-    samples: NDArray[np.uint8] | NDArray[np.uint16],
+    samples: Samples,
     header: Header,
     palette: bytes,
     transparency: bytes,
     profile: bytes | None,
 ) -> Raw:
     if header.kind == _PALETTE:
-        assert samples.dtype == np.uint8
         return _looked_up(samples.astype(np.uint8, copy=False), header, palette, transparency, profile)
     alpha: Bytes | None = None
     if header.kind in (_GREY, _RGB) and transparency:
         alpha = _keyed(samples, header, transparency)
-    scaled = eight_bits(samples) if samples.dtype == np.uint16 else samples  # type: ignore[arg-type]  # narrowed by dtype
+    scaled = eight_bits(samples) if header.depth == 16 else samples.astype(np.uint8, copy=False)
     if header.kind == _GREY:
         return Raw(scaled, "L", alpha, profile)
     if header.kind == _RGB:
         return Raw(np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2RGB), np.uint8), "RGB", alpha, profile)
-    colours = np.ascontiguousarray(scaled[:, :, 3])
+    alpha = np.ascontiguousarray(scaled[:, :, 3])
     if header.kind == _GREY_ALPHA:
-        return Raw(np.ascontiguousarray(scaled[:, :, 0]), "L", colours, profile)
-    return Raw(np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGRA2RGB), np.uint8), "RGB", colours, profile)
+        return Raw(np.ascontiguousarray(scaled[:, :, 0]), "L", alpha, profile)
+    return Raw(np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGRA2RGB), np.uint8), "RGB", alpha, profile)
 
 
-def _keyed(samples: NDArray[np.uint8] | NDArray[np.uint16], header: Header, transparency: bytes) -> Bytes:
+def _keyed(samples: Samples, header: Header, transparency: bytes) -> Bytes:
     """Alpha of a picture in which one colour, compared at full depth, is transparent."""
     if len(transparency) < 2 * _CHANNELS[header.kind]:
         raise ImageCorrupt("the transparent colour is cut short")
@@ -238,9 +245,9 @@ def _looked_up(indices: Bytes, header: Header, palette: bytes, transparency: byt
         raise ImageCorrupt("the palette is missing or odd")
     if header.depth < 8:
         indices = indices // np.uint8(255 // (2**header.depth - 1))
-    colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)
-    if int(indices.max()) >= len(colours):
-        raise ImageCorrupt("a pixel is not in the palette")
+    # an entry that the palette lacks is black and opaque, as libpng, Pillow and browsers have it
+    colours = np.zeros((256, 3), np.uint8)
+    colours[: len(palette) // 3] = np.frombuffer(palette, np.uint8).reshape(-1, 3)
     alpha: Bytes | None = None
     if transparency:
         table = np.full(256, 255, np.uint8)

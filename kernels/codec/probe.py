@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from kernels.codec import jpeg, pillow, png
-from kernels.codec.limits import Format, Limits, Probe, check_frames, check_size, oriented
-from kernels.errors import UnsupportedFormat
+from kernels.codec.limits import Container, Format, Limits, Probe
+from kernels.errors import PayloadTooLarge, UnsupportedFormat
 
 
 def probe(content: bytes, limits: Limits = Limits()) -> Probe:  # noqa: B008  # frozen
     """Format, sides after EXIF orientation and frames; no pixel is decoded.
 
     The first bytes decide the format. UnsupportedFormat, ImageUnreadable, ImageTruncated, ImageCorrupt, ImageDimensions,
-    ImageTooManyPixels, ImageMetadata, TooManyFrames.
+    ImageTooManyPixels, ImageMetadata, TooManyFrames, PayloadTooLarge.
     """
-    form = format_of(content)
-    if form == "jpeg":
-        head = jpeg.header(content)
-        check_size(head.width, head.height, limits)
-        return oriented(form, head.width, head.height, 1, head.orientation)
-    if form == "png":
-        chunk = png.header(content)
-        check_size(chunk.width, chunk.height, limits)
-        check_frames(chunk.frames, limits)
-        return oriented(form, chunk.width, chunk.height, chunk.frames, chunk.orientation)
-    return pillow.probe(content, form, limits)
+    form = format_of(content, limits)
+    head: jpeg.Header | png.Header | Container
+    match form:
+        case "jpeg":
+            head = jpeg.header(content, limits)
+        case "png":
+            head = png.header(content, limits)
+        case _:
+            head = pillow.container(content, form, limits)
+    width, height = (head.height, head.width) if head.orientation >= 5 else (head.width, head.height)
+    return Probe(form, width, height, head.frames, head.orientation)
 
 
-def format_of(content: bytes) -> Format:
-    """The format that the first bytes show. UnsupportedFormat."""
+def format_of(content: bytes, limits: Limits) -> Format:
+    """The format that the first bytes show. UnsupportedFormat, PayloadTooLarge."""
+    if len(content) > limits.max_bytes:
+        raise PayloadTooLarge(len(content), limits.max_bytes)
     start = content[:32]
     if start.startswith(b"\xff\xd8\xff"):
         return "jpeg"

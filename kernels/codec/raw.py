@@ -50,7 +50,7 @@ def over_black(pixels: Bytes, alpha: Bytes) -> Bytes:
     return product.astype(np.uint8)
 
 
-def eight_bits(pixels: NDArray[np.uint16]) -> Bytes:
+def eight_bits(pixels: NDArray[np.uint8 | np.uint16]) -> Bytes:
     """16-bit values scaled by 255 / 65535, rounded: 257 of theirs are one of ours."""
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 

@@ -1,0 +1,96 @@
+"""Migrations: they make what `tables.py` says, run twice, and run in several processes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine
+
+from service.database import make_engine, normalised, statement
+from service.migrations import migrate, newest, scripts
+from service.tables import metadata
+
+CATALOGUE = """
+SELECT 'column', table_name, column_name || ' ' || data_type || ' ' || coalesce(character_maximum_length::text, '')
+       || ' ' || is_nullable || ' ' || coalesce(column_default, '') || ' ' || is_identity
+       || ' ' || coalesce(identity_generation, '')
+FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL SELECT 'index', tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'constraint', conrelid::regclass::text, conname || ' ' || pg_get_constraintdef(oid)
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'sequence', sequencename, data_type || ' ' || start_value || ' ' || increment_by
+FROM pg_sequences WHERE schemaname = 'public'
+ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def empty_url(database_url: str) -> str:
+    """A database with nothing in it."""
+    with psycopg.connect(libpq(database_url), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return database_url
+
+
+def libpq(url: str) -> str:
+    return normalised(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def catalogue(url: str) -> list[tuple[str, str, str]]:
+    with psycopg.connect(libpq(url)) as connection:
+        rows = connection.execute(CATALOGUE).fetchall()
+    return [row for row in rows if row[1] != "alembic_version"]
+
+
+def test_migrations_make_what_the_tables_say(empty_url: str) -> None:
+    engine = create_engine(normalised(empty_url))
+    metadata.create_all(engine)
+    said = catalogue(empty_url)
+    metadata.drop_all(engine)
+    engine.dispose()
+    assert catalogue(empty_url) == []
+    assert migrate(empty_url) == newest()
+    assert catalogue(empty_url) == said
+    assert len(said) > 100
+
+
+def test_migrating_twice_changes_nothing(empty_url: str) -> None:
+    assert migrate(empty_url) == migrate(empty_url) == newest()
+
+
+def test_the_history_is_one_line() -> None:
+    assert len(scripts().get_heads()) == 1
+    assert len(scripts().get_bases()) == 1
+
+
+async def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
+    program = "import sys; from service.migrations import migrate; print(migrate(sys.argv[1]))"
+    started = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, empty_url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    results = await asyncio.gather(*(one.communicate() for one in started))
+    assert [one.returncode for one in started] == [0, 0, 0], results
+    assert {out.decode().strip() for out, _ in results} == {newest()}
+
+
+async def test_a_migrated_database_is_at_the_newest_revision(database_url: str) -> None:
+    engine = make_engine(database_url)
+    assert [row["version_num"] for row in await statement(engine, "SELECT version_num FROM alembic_version", {})] == [
+        newest()
+    ]
+    await engine.dispose()
+
+
+async def test_a_later_release_is_refused(database_url: str) -> None:
+    engine = make_engine(database_url)
+    await statement(engine, "UPDATE alembic_version SET version_num = '9999'", {})
+    await engine.dispose()
+    with pytest.raises(Exception, match="9999"):
+        migrate(database_url)

@@ -1,33 +1,11 @@
-"""`augment expand`: the command line of an expansion, its progress and its summary."""
+"""`augment expand`: what it takes. The work is in `expand_terminal`, imported only when it is asked for."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-from kernels.errors import RecipeInvalid
-from kernels.recipe import Output, Recipe
-from kernels.rng import MAX_SEED
-from service.client import Client
-from service.client_errors import ApiProblem, ClientError, Unreachable
-from service.expand import Order, Summary, expand
-from service.expand_run import ExpandError
-from service.expand_tally import Reading, Tally
-from service.recipe_file import RecipeFileInvalid, load_recipe
-
-SOME_FAILED, NOT_STARTED, STOPPED, INTERRUPTED = 1, 2, 3, 130
-_PATIENCE_S = 300.0
-_LINE_EVERY_S = 2.0
 
 Format = Literal["jpeg", "png", "webp"]
 
@@ -37,16 +15,14 @@ def expand_command(
     recipe: Annotated[Path, typer.Option("--recipe", "-r", help="Recipe, as YAML or JSON.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made where it is missing.")],
     variants: Annotated[int, typer.Option("--variants", "-n", min=1, max=64, help="Results of each picture.")] = 1,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=MAX_SEED, help="Seed of every drawn number. Default: random, once.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of every drawn number. Default: random, once.")] = None,
     form: Annotated[
         Format | None, typer.Option("--format", help="File format of the results. Default: the recipe's.")
     ] = None,
     quality: Annotated[
         int | None, typer.Option(min=1, max=100, help="JPEG or WebP quality. Default: the recipe's.")
     ] = None,
-    url: Annotated[str, typer.Option(envvar="AUGMENT_URL", help="Address of the service.")] = "http://127.0.0.1:8000",
+    url: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:8000",
     in_flight: Annotated[int, typer.Option(min=1, max=32, help="Batches under way at the same time.")] = 4,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Send pictures again that failed before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")] = False,
@@ -56,118 +32,7 @@ def expand_command(
     The same command again goes on where it was stopped, by whatever: finished pictures are not sent again. Results are
     OUT/{path of the picture}/{variant}.{format}; OUT/manifest.jsonl says how each was made, OUT/failures.jsonl what failed.
     """
-    console = Console(stderr=True, highlight=False)
-    order = Order(photos, out, _recipe(recipe, form, quality, console), variants, seed, in_flight, retry_failed)
-    if not photos.is_dir():
-        _leave(console, f"{photos} is not a folder", NOT_STARTED)
-    client = Client(url, os.environ.get("AUGMENT_API_KEY"), patience_s=_PATIENCE_S)
-    if not client.ready():
-        _leave(console, _no_service(url), STOPPED)
-    try:
-        with client:
-            summary = run_with_progress(order, client, console, quiet=as_json)
-    except ExpandError as error:
-        _leave(console, str(error), NOT_STARTED)
-    except Unreachable as error:
-        _leave(console, f"{error}. What is done is kept; run the same command to go on.", STOPPED)
-    except ApiProblem as error:
-        _leave(console, f"the service refused: {error}", STOPPED)
-    except (ClientError, OSError) as error:
-        _leave(console, f"{error}. What is done is kept; run the same command to go on.", STOPPED)
-    except KeyboardInterrupt:
-        _leave(console, "stopped. What is done is kept; run the same command to go on.", INTERRUPTED)
-    if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(summary)))
-    else:
-        print_summary(summary, console)
-    if summary.failed:
-        raise typer.Exit(SOME_FAILED)
+    from service.expand_terminal import Form, run
 
-
-def run_with_progress(order: Order, client: Client, console: Console, *, quiet: bool) -> Summary:
-    """The expansion, with a bar on a terminal and a line now and then elsewhere."""
-    tally = Tally()
-    if quiet:
-        return expand(order, client, tally, lambda: None)
-    if not console.is_terminal:
-        lines = _Lines(console, tally)
-        return expand(order, client, tally, lines.show)
-    with _bar(console) as bar:
-        task = bar.add_task("", total=None, facts="reading the folder")
-
-        def show() -> None:
-            now = tally.reading()
-            bar.update(task, total=now.total or None, completed=now.finished, facts=_facts(now))
-
-        return expand(order, client, tally, show)
-
-
-def print_summary(summary: Summary, console: Console) -> None:
-    console.print(
-        f"{summary.done} of {summary.pictures} pictures, {summary.outputs} results in {summary.out}"
-        f" · {summary.elapsed_s:.1f} s · {summary.pictures_per_s:.1f} pictures/s · seed {summary.seed}"
-    )
-    if summary.done_before:
-        console.print(f"{summary.done_before} of them were finished before")
-    if summary.other_files:
-        console.print(f"{summary.other_files} files left out: their names are not those of pictures")
-    if summary.failures:
-        console.print(f"[red]{summary.failed} pictures failed[/red]; each with its reason in {summary.failures}")
-
-
-@contextmanager
-def _bar(console: Console) -> Iterator[Progress]:
-    with Progress(BarColumn(), MofNCompleteColumn(), TextColumn("pictures · {task.fields[facts]}"), console=console) as bar:
-        yield bar
-
-
-class _Lines:
-    """Progress where there is no terminal: a line every two seconds, none while nothing has changed."""
-
-    def __init__(self, console: Console, tally: Tally) -> None:
-        self._console, self._tally = console, tally
-        self._next_s, self._last = time.monotonic() + _LINE_EVERY_S, -1
-
-    def show(self) -> None:
-        now = self._tally.reading()
-        if time.monotonic() < self._next_s or not now.total or now.finished == self._last:
-            return
-        self._next_s, self._last = time.monotonic() + _LINE_EVERY_S, now.finished
-        self._console.print(f"{now.finished}/{now.total} pictures · {_facts(now)}")
-
-
-def _facts(now: Reading) -> str:
-    if not now.total:
-        return f"reading the folder: {now.found} pictures"
-    left = f"{_clock(now.left_s)} left" if now.left_s is not None else "starting"
-    return f"{now.rate:.1f} pictures/s · {left} · {now.failed} failed"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _recipe(path: Path, form: Format | None, quality: int | None, console: Console) -> Recipe:
-    try:
-        recipe = load_recipe(path)
-        asked = {"format": form, "quality": quality}
-        output = {**recipe.output.model_dump(), **{name: value for name, value in asked.items() if value is not None}}
-        return Recipe.parse(recipe.with_output(Output.model_validate(output)).document())
-    except RecipeFileInvalid as error:
-        _leave(console, str(error), NOT_STARTED)
-    except RecipeInvalid as error:
-        _leave(console, f"--format: {error.reason}", NOT_STARTED)
-
-
-def _no_service(url: str) -> str:
-    return (
-        f"no augmentation service answers at {url}.\n"
-        "Start one in another terminal with `augment up`, or name a running one with --url (or AUGMENT_URL)."
-    )
-
-
-def _leave(console: Console, message: str, status: int) -> NoReturn:
-    console.print(message, style="red" if status != INTERRUPTED else None, markup=False)
-    raise typer.Exit(status)
+    form_asked = Form(form, quality)
+    run(photos, recipe, form_asked, out, variants, seed, url, in_flight, retry_failed=retry_failed, as_json=as_json)

@@ -36,7 +36,7 @@ def before_and_after(op: Op) -> Image.Image:
 def example(params: Params) -> Image.Image:
     """The sample after one step that is always applied."""
     step = params.model_copy(update={"chance": 1.0})
-    (made,) = augment([np.asarray(sample())], Recipe(steps=(step,)), _SEED, keys=["sample"])
+    (made,) = augment([np.array(sample())], Recipe(steps=(step,)), _SEED, keys=["sample"])
     if made.image is None:
         raise ValueError(f"{params.op}: its example does not fit the sample picture: {made.error}")
     return Image.fromarray(made.image.numpy())

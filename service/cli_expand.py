@@ -22,7 +22,7 @@ def expand_command(
     quality: Annotated[
         int | None, typer.Option(min=1, max=100, help="JPEG or WebP quality. Default: the recipe's.")
     ] = None,
-    url: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:8000",
+    url: Annotated[str, typer.Option(envvar="AUGMENT_URL", help="Address of the service.")] = "http://127.0.0.1:8000",
     in_flight: Annotated[int, typer.Option(min=1, max=32, help="Batches under way at the same time.")] = 4,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Send pictures again that failed before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")] = False,

@@ -163,7 +163,7 @@ def _recipe(path: Path, form: Form, console: Console) -> Recipe:
 def _no_service(url: str) -> str:
     return (
         f"no augmentation service answers at {url}.\n"
-        "Start one in another terminal with `augment up`, or name a running one with --url."
+        "Start one in another terminal with `augment up`, or name a running one with --url (or AUGMENT_URL)."
     )
 
 

@@ -112,7 +112,7 @@ _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B
 
 def _hash(i: torch.Tensor, seed: NoiseSeed, channel: int) -> torch.Tensor:
     """A 32-bit word per pixel, in int64: torch has few operations on unsigned numbers."""
-    # the two seed words enter in separate rounds: fields of two seeds overlap only if both words agree
+    # the two seed words enter in separate rounds: fields whose second words differ are not each other's, moved
     x = i.to(torch.int64) * 4 + channel & _MASK ^ seed[0]
     for added in (seed[1], 0):
         x = (x ^ x >> 16) * _FIRST & _MASK

@@ -13,6 +13,9 @@ from typing import Annotated
 
 import typer
 
+from service.cannot_start import CannotStart
+from service.cli_expand import expand_command
+from service.cli_ops import ops_app, recipe_app
 from service.settings import Settings, SettingsInvalid, load
 
 app = typer.Typer(
@@ -21,6 +24,10 @@ app = typer.Typer(
     help="Image augmentation as a service: send pictures and a recipe, get varied pictures back.",
     epilog="Settings come from AUGMENT_* variables, DATABASE_URL and REDIS_URL; options win over them.",
 )
+
+app.command("expand")(expand_command)
+app.add_typer(ops_app, name="ops")
+app.add_typer(recipe_app, name="recipe")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.", show_default="8000")]
@@ -103,15 +110,11 @@ def doctor(
 
 def main() -> None:
     """The console script: errors that people can mend are one message and exit status 2, without a traceback."""
-    from service.embedded import EmbeddedError
-    from service.migrations import MigrationFailed
-    from service.programs import AddressInUse
-    from service.up import StartFailed
-
     try:
         app()
-    except (SettingsInvalid, EmbeddedError, AddressInUse, StartFailed, MigrationFailed) as error:
-        typer.echo(f"augment: {error}", err=True)
+    except CannotStart as error:
+        first, *rest = str(error).splitlines()
+        typer.echo("\n  ".join([f"augment: {first}", *rest]), err=True)
         sys.exit(2)
 
 

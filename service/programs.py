@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from service.cannot_start import CannotStart
 from service.processes import Program
 from service.settings import Settings, as_environment
 
@@ -26,7 +27,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 """Each engine thread takes one picture through all stages; libraries that split one picture would only get in its way."""
 
 
-class AddressInUse(Exception):
+class AddressInUse(CannotStart):
     """Something else listens on the address."""
 
 

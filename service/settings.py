@@ -12,6 +12,8 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_vali
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.cannot_start import CannotStart
+
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -20,7 +22,7 @@ NOT_SETTINGS = frozenset({"AUGMENT_URL"})
 """Read by the client commands, and allowed beside the settings of a server."""
 
 
-class SettingsInvalid(ValueError):
+class SettingsInvalid(CannotStart, ValueError):
     """Settings that cannot be used: one line for each problem."""
 
     def __init__(self, problems: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from service.cannot_start import CannotStart
 from service.embedded import create_database, exclusive, postgres_server, remove_socket_folder, valkey_server
 from service.migrations import migrate
 from service.programs import api_program, listen, reconciler_program, worker_programs
@@ -20,7 +21,7 @@ _HOPELESS = 3
 """A program that ends this often in a row before the system was ever ready will not get better."""
 
 
-class StartFailed(Exception):
+class StartFailed(CannotStart):
     """A part of the system does not come up; the message holds the end of its log."""
 
 

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from service.cannot_start import CannotStart
+
 _SOCKET_NAME_BYTES = 107
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(CannotStart):
     """An embedded server cannot run here; the message says why and what to do."""
 
 

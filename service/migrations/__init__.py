@@ -15,13 +15,14 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from service.cannot_start import CannotStart
 from service.database import normalised
 
 LOCK = 0x6175_676D_0001
 """Advisory lock of whoever migrates: several may start at once, and all but the first find nothing left to do."""
 
 
-class MigrationFailed(Exception):
+class MigrationFailed(CannotStart):
     """The database cannot be brought to this release's schema; the message says why."""
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from kernels.codec.limits import Container, Limits, check_frames, check_size
+from kernels.codec.limits import MAX_TEXT_BYTES, Container, Limits, check_frames, check_pieces, check_size
 from kernels.errors import ImageMetadata, ImageTruncated, ImageUnreadable
-
-_MAX_EXTENSION_BYTES = 2**20
-"""Most bytes of comments and the like before the first frame: Pillow joins them piece by piece."""
 
 
 def container(content: bytes, limits: Limits) -> Container:
@@ -17,7 +14,7 @@ def container(content: bytes, limits: Limits) -> Container:
         raise ImageTruncated("the file ends inside the header")
     width, height, flags = struct.unpack_from("<HHB", content, 6)
     check_size(width, height, limits)
-    place, frames = _after_table(13, flags), 0
+    place, pieces, frames = _after_table(13, flags), 0, 0
     first = place
     while True:
         if place >= len(content):
@@ -26,16 +23,17 @@ def container(content: bytes, limits: Limits) -> Container:
         if block == 0x3B:
             break
         if block == 0x21:
-            place = _after_pieces(content, place + 2)
+            place, pieces = _after_pieces(content, place + 2, pieces)
         elif block == 0x2C:
             if place + 10 > len(content):
                 raise ImageTruncated("the file ends inside a frame's header")
             if not frames:
                 width, height = _canvas(content, place, width, height)
                 check_size(width, height, limits)
-                if place - first > _MAX_EXTENSION_BYTES:
+                # Pillow joins comments piece by piece, in time that grows with the square of their length
+                if place - first > MAX_TEXT_BYTES:
                     raise ImageMetadata(f"there are {place - first} bytes before the first frame")
-            place = _after_pieces(content, _after_table(place + 10, content[place + 9]) + 1)
+            place, pieces = _after_pieces(content, _after_table(place + 10, content[place + 9]) + 1, pieces)
             frames += 1
             check_frames(frames, limits)
         elif frames:
@@ -51,14 +49,16 @@ def _after_table(place: int, flags: int) -> int:
     return place + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
 
 
-def _after_pieces(content: bytes, place: int) -> int:
-    """The first byte after a chain of pieces, each with its length before it, that a length of zero ends."""
+def _after_pieces(content: bytes, place: int, pieces: int) -> tuple[int, int]:
+    """The first byte after a chain of pieces, each with its length before it, that a length of zero ends; the count."""
     try:
         while length := content[place]:
             place += 1 + length
+            pieces += 1
     except IndexError:
         raise ImageTruncated("the file ends inside a block") from None
-    return place + 1
+    check_pieces(pieces + 1)
+    return place + 1, pieces + 1
 
 
 def _canvas(content: bytes, place: int, width: int, height: int) -> tuple[int, int]:

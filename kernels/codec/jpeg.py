@@ -13,14 +13,15 @@ import simplejpeg
 from PIL import JpegImagePlugin
 
 from kernels.codec.exif import orientation
-from kernels.codec.limits import MAX_SCANS, Limits, check_size
+from kernels.codec.limits import MAX_SCANS, Limits, check_pieces, check_size
 from kernels.codec.raw import Bytes, Raw
 from kernels.errors import ImageCorrupt, ImageTruncated, ImageUnreadable, TooManyFrames, UnsupportedFormat
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 """Baseline, extended, progressive, and the arithmetic forms of the last two: all 8 bits a sample."""
-_ALONE = frozenset((0x01, 0xFF, *range(0xD0, 0xD8)))
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
+"""What begins a segment: not padding, a restart marker or another marker without content."""
 _SCAN = 0xDA
 _JUNK_AT_THE_END = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _JUNK_BYTES = 16
@@ -49,7 +50,12 @@ def header(content: bytes, limits: Limits) -> Header:
     turn, adobe = 1, False
     profile: dict[int, bytes] = {}
     dropped: list[tuple[int, int]] = []
-    for marker, start, end in _segments(content):
+    needed = 2
+    for marker, place, start, end in _segments(content):
+        kept = marker < 0xE0 or marker == 0xEE or content.startswith(b"JFIF\0\1", start)
+        if place > needed or not kept:
+            dropped.append((needed, place if kept else end))
+        needed = end
         if marker in _FRAMES:
             if frame is not None:
                 raise ImageUnreadable("there are two frame headers")
@@ -58,42 +64,40 @@ def header(content: bytes, limits: Limits) -> Header:
             _check_scans(content, end)
         elif marker == 0xEE and content.startswith(b"Adobe", start):
             adobe = True
-        elif marker == 0xFE or 0xE0 <= marker <= 0xEF:
-            if not content.startswith(b"JFIF\0\1", start):
-                dropped.append((start - 4, end))
-            if marker == 0xE1 and turn == 1 and content.startswith(b"Exif\0\0", start):
-                turn = orientation(content[start:end])
-            elif marker == 0xE2 and content.startswith(b"ICC_PROFILE\0", start) and end > start + 14:
-                profile[content[start + 12]] = content[start + 14 : end]
+        elif marker == 0xE1 and turn == 1 and content.startswith(b"Exif\0\0", start):
+            turn = orientation(content[start:end])
+        elif marker == 0xE2 and content.startswith(b"ICC_PROFILE\0", start) and end > start + 14:
+            profile[content[start + 12]] = content[start + 14 : end]
     if frame is None:
         raise ImageUnreadable("the picture data comes before the frame header")
     whole = b"".join(profile[number] for number in sorted(profile))
     return Header(*frame, turn, whole or None, adobe, tuple(dropped))
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, first byte and end of each segment's content, up to the first scan."""
-    place, size = 2, len(content)
+def _segments(content: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Marker, its own place, first byte and end of its content, of each segment up to the first scan.
+
+    Bytes between two segments are passed over, as every decoder does: tables that go missing there are missed later.
+    """
+    after, size, pieces = 2, len(content), 0
     while True:
-        if place + 4 > size:
+        found = _MARKER.search(content, after)
+        if found is None or found.end() + 2 > size:
             raise ImageTruncated("the file ends inside the header")
-        if content[place] != 0xFF:
-            raise ImageUnreadable("a JPEG marker is missing")
-        marker = content[place + 1]
-        if marker in _ALONE:
-            place += 1 if marker == 0xFF else 2
-            continue
+        place = found.end()
+        marker = content[place - 1]
         if marker in (0xD8, 0xD9):
             raise ImageUnreadable("there is no picture between the JPEG markers")
-        end = place + 2 + (content[place + 2] << 8 | content[place + 3])
-        if end < place + 4:
+        end = place + (content[place] << 8 | content[place + 1])
+        if end < place + 2:
             raise ImageUnreadable("a JPEG segment has no length")
         if end > size:
             raise ImageTruncated("the file ends inside the header")
-        yield marker, place + 4, end
+        yield marker, place - 2, place + 2, end
         if marker == _SCAN:
             return
-        place = end
+        after, pieces = end, pieces + 1
+        check_pieces(pieces)
 
 
 def _frame(marker: int, segment: bytes, limits: Limits) -> tuple[int, int, int]:

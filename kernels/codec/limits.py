@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kernels.errors import ImageDimensions, ImageTooManyPixels, TooManyFrames
+from kernels.errors import ImageDimensions, ImageMetadata, ImageTooManyPixels, TooManyFrames
 from kernels.tensors import MAX_PIXELS, MAX_SIDE
 
 Format = Literal["jpeg", "png", "webp", "gif", "bmp", "tiff", "avif"]
@@ -20,8 +20,12 @@ MEDIA_TYPES: dict[Format, str] = {
     "avif": "image/avif",
 }
 
-MAX_METADATA_BYTES = 8 * 2**20
-"""Most bytes of one piece of metadata (a text chunk, a colour profile, GIF comments), unpacked."""
+MAX_PROFILE_BYTES = 8 * 2**20
+"""Most bytes of a colour profile, unpacked."""
+MAX_TEXT_BYTES = 2**20
+"""Most bytes of one compressed text, unpacked, and of all comments before the first frame of a GIF."""
+MAX_PIECES = 100_000
+"""Most segments, chunks or blocks of one file: each costs time, and a file can be made of nothing else."""
 MAX_SCANS = 100
 """Most scans of a JPEG: each may cost a pass over all pixels for a few bytes of file."""
 
@@ -72,6 +76,12 @@ def check_frames(frames: int, limits: Limits) -> None:
     """Nothing, or TooManyFrames."""
     if frames > limits.max_frames:
         raise TooManyFrames(frames, limits.max_frames)
+
+
+def check_pieces(pieces: int) -> None:
+    """Nothing, or ImageMetadata."""
+    if pieces > MAX_PIECES:
+        raise ImageMetadata(f"the file is cut into more than {MAX_PIECES} pieces")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from PIL import _imaging as pillow_core
 
 from kernels.codec import gif, tiff, webp
 from kernels.codec.exif import orientation
-from kernels.codec.limits import MAX_METADATA_BYTES, Container, Format, Limits, check_frames, check_size
+from kernels.codec.limits import MAX_PROFILE_BYTES, Container, Format, Limits, check_frames, check_size
 from kernels.codec.raw import Raw, eight_bits
 from kernels.errors import ImageCorrupt, ImageMetadata, ImageTruncated, ImageUnreadable, UnsupportedFormat
 
@@ -62,15 +62,16 @@ DAMAGE = (
 """What Pillow's plug-ins raise on a damaged file: their parsers trust the file's own counts and offsets."""
 
 
-def _silence_libtiff() -> None:
-    # libtiff prints its errors to stderr beside reporting them; Pillow silences its warnings only
+def _silence() -> None:
+    """libtiff and OpenCV print what they refuse to stderr beside reporting it; Pillow silences libtiff's warnings only."""
     library = ctypes.CDLL(pillow_core.__file__)
     if hasattr(library, "TIFFSetErrorHandler"):
         library.TIFFSetErrorHandler.restype = ctypes.c_void_p
         library.TIFFSetErrorHandler(None)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-_silence_libtiff()
+_silence()
 
 
 def _opened(content: bytes, form: Format) -> ImageFile.ImageFile:
@@ -139,7 +140,7 @@ def _exact(content: bytes, raw: Raw) -> Raw:
 def _colours(image: Image.Image, form: Format) -> Raw:
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) and profile else None
-    if profile is not None and len(profile) > MAX_METADATA_BYTES:
+    if profile is not None and len(profile) > MAX_PROFILE_BYTES:
         raise ImageMetadata(f"the colour profile has {len(profile)} bytes")
     if image.mode.startswith("I;16"):
         return Raw(eight_bits(np.asarray(image).astype(np.uint16)), "L", profile=profile)
@@ -150,8 +151,8 @@ def _colours(image: Image.Image, form: Format) -> Raw:
             return Raw(np.array(image.convert("L"), np.uint8), "L", profile=profile)
         case "P" | "RGB" | "RGBX" | "YCbCr":
             return Raw(np.array(image.convert("RGB"), np.uint8), "RGB", profile=profile)
-        case "CMYK":
-            return Raw(np.array(image, np.uint8), "CMYK", profile=profile)
+        case "CMYK" | "LAB":
+            return Raw(np.array(image, np.uint8), "CMYK" if image.mode == "CMYK" else "LAB", profile=profile)
         case "RGBA":
             pixels = np.array(image, np.uint8)
             return Raw(np.ascontiguousarray(pixels[:, :, :3]), "RGB", np.ascontiguousarray(pixels[:, :, 3]), profile)

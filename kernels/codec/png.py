@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.codec.exif import orientation
-from kernels.codec.limits import MAX_METADATA_BYTES, Limits, check_frames, check_size
+from kernels.codec.limits import MAX_PROFILE_BYTES, MAX_TEXT_BYTES, Limits, check_frames, check_pieces, check_size
 from kernels.codec.raw import Bytes, Raw, eight_bits
 from kernels.errors import ImageCorrupt, ImageMetadata, ImageTruncated, ImageUnreadable
 
@@ -48,8 +48,10 @@ class Header:
 def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Name, first byte and length of each chunk, none of which reaches past the end. Stops after IEND."""
     place, end = len(SIGNATURE), len(content)
-    name = b""
+    name, pieces = b"", 0
     while name != b"IEND":
+        pieces += 1
+        check_pieces(pieces)
         if place + 12 > end:
             raise ImageTruncated("the file ends before its last chunk")
         (length,) = struct.unpack_from(">I", content, place)
@@ -63,9 +65,9 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def header(content: bytes, limits: Limits) -> Header:
-    """The header of a file that starts like a PNG, from the chunks before the picture data."""
+    """The header of a file that starts like a PNG, every chunk of which is within the file."""
     head: tuple[int, ...] | None = None
-    frames, turn = 1, 1
+    frames, turn = 0, 1
     for name, start, length in _chunks(content):
         if head is None:
             if name != b"IHDR" or length != 13:
@@ -73,12 +75,10 @@ def header(content: bytes, limits: Limits) -> Header:
             head = struct.unpack_from(">IIBBBBB", content, start)
             check_size(head[0], head[1], limits)
             _check_sum(content, name, start, length, ImageUnreadable("the header's checksum is wrong"))
-        elif name == b"IDAT":
-            break
-        elif name == b"acTL" and length == 8:
-            (frames,) = struct.unpack_from(">I", content, start)
+        elif name == b"fcTL":
+            frames += 1
             check_frames(frames, limits)
-        elif name == b"eXIf" and length <= MAX_METADATA_BYTES:
+        elif name == b"eXIf" and length <= MAX_TEXT_BYTES:
             turn = orientation(content[start : start + length])
         elif name in (b"zTXt", b"iTXt", b"iCCP"):
             _check_unpacked(content, name, start, length)
@@ -107,9 +107,9 @@ def _packed(content: bytes, name: bytes, start: int, length: int) -> bytes:
 
 
 def _check_unpacked(content: bytes, name: bytes, start: int, length: int) -> None:
-    unpacked = _inflated(_packed(content, name, start, length), MAX_METADATA_BYTES + 1)
-    if len(unpacked) > MAX_METADATA_BYTES:
-        raise ImageMetadata(f"the chunk {name.decode()} unpacks to more than {MAX_METADATA_BYTES} bytes")
+    most = MAX_PROFILE_BYTES if name == b"iCCP" else MAX_TEXT_BYTES
+    if len(_inflated(_packed(content, name, start, length), most + 1)) > most:
+        raise ImageMetadata(f"the chunk {name.decode()} unpacks to more than {most} bytes")
 
 
 def _inflated(packed: bytes, most: int) -> bytes:
@@ -140,7 +140,7 @@ def raw(content: bytes, header: Header) -> Raw:
         elif name == b"tRNS":
             transparency = part
         elif name == b"iCCP":
-            profile = _inflated(_packed(content, name, start, length), MAX_METADATA_BYTES) or None
+            profile = _inflated(_packed(content, name, start, length), MAX_PROFILE_BYTES) or None
         elif name not in (b"IHDR", b"IEND") and not name[0] & 0x20:
             raise ImageCorrupt(f"the chunk {name.decode()} is unknown and marked as needed")
         before = name

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 Bytes = NDArray[np.uint8]
-Colours = Literal["L", "RGB", "CMYK"]
+Colours = Literal["L", "RGB", "CMYK", "LAB"]
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 
 
 @dataclass(frozen=True)
 class Raw:
-    """Colours as stored, before orientation. pixels: (H, W) for L, (H, W, 3) for RGB, (H, W, 4) for CMYK, where 255 is
-    all ink."""
+    """Colours as stored, before orientation. pixels: (H, W) for L, (H, W, 3) for RGB and LAB, (H, W, 4) for
+    CMYK, where 255 is all ink."""
 
     pixels: Bytes
     colours: Colours
@@ -56,7 +56,7 @@ def eight_bits(pixels: NDArray[np.uint8 | np.uint16]) -> Bytes:
 
 
 def _rgb(raw: Raw) -> Bytes:
-    transform = _transform(raw.profile, raw.colours) if raw.profile is not None else None
+    transform = _from_lab() if raw.colours == "LAB" else _transform(raw.profile, raw.colours) if raw.profile else None
     if transform is not None:
         image = Image.fromarray(np.ascontiguousarray(raw.pixels), raw.colours)
         return np.array(transform.apply(image), np.uint8)
@@ -68,6 +68,11 @@ def _rgb(raw: Raw) -> Bytes:
             return over_black(inverted[:, :, :3], inverted[:, :, 3])
         case _:
             return raw.pixels
+
+
+@lru_cache(maxsize=1)
+def _from_lab() -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
 
 
 # a few profiles serve nearly all pictures; building a transform costs milliseconds

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import struct
 
-from kernels.codec.limits import MAX_METADATA_BYTES, Container, Limits, check_frames, check_size
-from kernels.errors import ImageDimensions, ImageMetadata, ImageTruncated, ImageUnreadable
+from kernels.codec.limits import MAX_PROFILE_BYTES, Container, Limits, check_frames, check_size
+from kernels.errors import ImageDimensions, ImageMetadata, ImageTruncated, ImageUnreadable, UnsupportedFormat
 
-_WIDTH, _HEIGHT, _ORIENTATION, _TILE_WIDTH, _TILE_HEIGHT, _PROFILE = 256, 257, 274, 322, 323, 34675
+_WIDTH, _HEIGHT, _ORIENTATION, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT, _PROFILE = 256, 257, 274, 277, 322, 323, 34675
 _KINDS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of one value of each kind."""
 _READERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _MAX_ENTRIES = 4096
+_MAX_SAMPLES = 6
 
 
 def container(content: bytes, limits: Limits) -> Container:
@@ -25,6 +26,8 @@ def container(content: bytes, limits: Limits) -> Container:
             raise ImageUnreadable("the first page has no sides")
         width, height = values[_WIDTH], values[_HEIGHT]
         check_size(width, height, limits)
+        if values.get(_SAMPLES, 1) > _MAX_SAMPLES:
+            raise UnsupportedFormat(f"a TIFF with {values[_SAMPLES]} values a pixel")
         _check_tiles(values, limits)
         pages, seen = 1, {first}
         while following and following not in seen:
@@ -32,7 +35,7 @@ def container(content: bytes, limits: Limits) -> Container:
             pages += 1
             check_frames(pages, limits)
             following = _next(content, following, order, big)
-    except struct.error:
+    except (struct.error, OverflowError):
         raise ImageTruncated("the file ends inside a directory") from None
     turn = values.get(_ORIENTATION, 1)
     return Container(width, height, pages, turn if 1 <= turn <= 8 else 1)
@@ -62,7 +65,7 @@ def _directory(content: bytes, place: int, order: str, big: bool) -> tuple[dict[
         tag, kind, number = struct.unpack_from(order + ("HHQ" if big else "HHI"), content, entry)
         field = entry + stride - inline
         length = number * _KINDS.get(kind, 0)
-        if tag == _PROFILE and length > MAX_METADATA_BYTES:
+        if tag == _PROFILE and length > MAX_PROFILE_BYTES:
             raise ImageMetadata(f"the colour profile has {length} bytes")
         if length > inline:
             (offset,) = struct.unpack_from(order + ("Q" if big else "I"), content, field)

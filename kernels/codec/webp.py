@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from kernels.codec.exif import orientation
-from kernels.codec.limits import MAX_METADATA_BYTES, Container, Limits, check_frames, check_size
+from kernels.codec.limits import MAX_PROFILE_BYTES, Container, Limits, check_frames, check_pieces, check_size
 from kernels.errors import ImageMetadata, ImageTruncated, ImageUnreadable
 
 
@@ -15,12 +15,13 @@ def container(content: bytes, limits: Limits) -> Container:
     end = 8 + length
     if end > len(content):
         raise ImageTruncated(f"{end} bytes are announced, {len(content)} are there")
-    place, frames, turn = 12, 0, 1
+    place, pieces, frames, turn = 12, 0, 0, 1
     size: tuple[int, int] | None = None
     while place + 8 <= end:
         name = content[place : place + 4]
         (length,) = struct.unpack_from("<I", content, place + 4)
-        start = place + 8
+        start, pieces = place + 8, pieces + 1
+        check_pieces(pieces)
         if start + length > end:
             raise ImageTruncated(f"the file ends inside the chunk {name.decode('ascii', 'replace')}")
         if name in (b"VP8 ", b"VP8L", b"VP8X") and size is None:
@@ -31,7 +32,7 @@ def container(content: bytes, limits: Limits) -> Container:
             check_frames(frames, limits)
         elif name == b"EXIF":
             turn = orientation(content[start : start + length])
-        elif name == b"ICCP" and length > MAX_METADATA_BYTES:
+        elif name == b"ICCP" and length > MAX_PROFILE_BYTES:
             raise ImageMetadata(f"the colour profile has {length} bytes")
         place = start + length + length % 2
     if size is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from kernels.codec import decode
 from service.names import MANIFEST
 
-_CELL = (176, 132)
-_GAP, _MARGIN, _CAPTION = 10, 28, 22
+_CELL = (200, 150)
+_GAP, _MARGIN, _CAPTION = 12, 28, 24
 _PAPER, _INK, _FAINT, _LINE = (250, 250, 248), (34, 34, 34), (120, 120, 116), (222, 222, 216)
-_SCALE = 2
-"""The sheet is drawn at twice its nominal size, so that it stays sharp on dense displays."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,12 @@ class Row:
 
 
 def draw_sheet(out: Path, sheet: Path, title: str, most_rows: int = 24, most_variants: int = 8) -> Path:
-    """Writes a PNG of the first pictures of an expanded folder, and returns where. Errors: OSError, InputError."""
-    lines = list(_lines(out / MANIFEST))
-    rows = _rows(out, lines, most_rows, most_variants)
+    """Writes a sheet of the first pictures of an expanded folder (PNG or JPEG, by its name); where it lies.
+
+    Errors: OSError, InputError.
+    """
+    lines = _first_lines(out / MANIFEST, most_rows, most_variants)
+    rows = _rows(out, lines)
     if not rows:
         raise FileNotFoundError(f"{out / MANIFEST} lists no results")
     columns = 1 + max(len(row.variants) for row in rows)
@@ -41,16 +43,16 @@ def draw_sheet(out: Path, sheet: Path, title: str, most_rows: int = 24, most_var
     top = _MARGIN + 34 + 18 * len(heading) + 16
     width = 2 * _MARGIN + columns * _CELL[0] + (columns - 1) * _GAP + _GAP
     height = top + len(rows) * (_CELL[1] + _CAPTION + _GAP) + _MARGIN
-    page = Image.new("RGB", (width * _SCALE, height * _SCALE), _PAPER)
+    page = Image.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(page)
     _write(pen, (_MARGIN, _MARGIN - 6), title, 22, _INK)
     for place, line in enumerate(heading):
         _write(pen, (_MARGIN, _MARGIN + 28 + 18 * place), line, 13, _FAINT)
     for number, row in enumerate(rows):
         _draw_row(page, pen, row, top + number * (_CELL[1] + _CAPTION + _GAP))
-    divider = _SCALE * (_MARGIN + _CELL[0] + _GAP)
-    pen.line([(divider, _SCALE * top), (divider, _SCALE * (height - _MARGIN))], fill=_LINE, width=_SCALE)
-    page.save(sheet, format="PNG", optimize=True)
+    divider = _MARGIN + _CELL[0] + _GAP
+    pen.line([(divider, top), (divider, height - _MARGIN)], fill=_LINE, width=1)
+    page.save(sheet, quality=88)
     return sheet
 
 
@@ -62,19 +64,30 @@ def _draw_row(page: Image.Image, pen: ImageDraw.ImageDraw, row: Row, top: int) -
     for place, (picture, caption) in enumerate(cells):
         left = _MARGIN + place * (_CELL[0] + _GAP) + (_GAP if place else 0)
         small = picture.copy()
-        small.thumbnail((_CELL[0] * _SCALE, _CELL[1] * _SCALE), Image.Resampling.LANCZOS)
-        corner = (left * _SCALE, top * _SCALE + (_CELL[1] * _SCALE - small.height))
+        small.thumbnail((_CELL[0], _CELL[1]), Image.Resampling.LANCZOS)
+        corner = (left, top + (_CELL[1] - small.height))
         page.paste(small, corner)
-        _write(pen, (left, top + _CELL[1] + 4), _cut(caption, _CELL[0]), 11, _INK if place == 0 else _FAINT)
+        _write(pen, (left, top + _CELL[1] + 4), _cut(caption, _CELL[0]), 12, _INK if place == 0 else _FAINT)
 
 
-def _rows(out: Path, lines: Sequence[Mapping[str, Any]], most_rows: int, most_variants: int) -> list[Row]:
-    by_picture: dict[str, list[Mapping[str, Any]]] = {}
-    for line in lines:
-        by_picture.setdefault(line["custom_id"], []).append(line)
+def _first_lines(manifest: Path, most_pictures: int, most_variants: int) -> list[Mapping[str, Any]]:
+    """The manifest's lines of the first pictures it names, in the order of their ids; the file may be of any length."""
+    kept: dict[str, list[Mapping[str, Any]]] = {}
+    with manifest.open(encoding="utf-8", errors="surrogateescape") as stream:
+        for text in stream:
+            line = json.loads(text)
+            if line["custom_id"] not in kept and len(kept) == most_pictures:
+                break
+            kept.setdefault(line["custom_id"], []).append(line)
+    return [
+        line for name in sorted(kept) for line in sorted(kept[name], key=lambda line: int(line["variant"]))[:most_variants]
+    ]
+
+
+def _rows(out: Path, lines: Sequence[Mapping[str, Any]]) -> list[Row]:
     rows = []
-    for name in sorted(by_picture)[:most_rows]:
-        made = sorted(by_picture[name], key=lambda line: int(line["variant"]))[:most_variants]
+    for _, group in itertools.groupby(lines, lambda line: line["custom_id"]):
+        made = list(group)
         paths = tuple(out / line["path"] for line in made)
         rows.append(Row(Path(made[0]["source"]), paths, tuple(_caption(line) for line in made)))
     return rows
@@ -96,26 +109,20 @@ def _heading(line: Mapping[str, Any], columns: int) -> list[str]:
     return textwrap.wrap(text, columns * 24, break_long_words=False)
 
 
-def _lines(manifest: Path) -> Iterator[Mapping[str, Any]]:
-    with manifest.open(encoding="utf-8", errors="surrogateescape") as stream:
-        for line in stream:
-            yield json.loads(line)
-
-
 def _cut(text: str, width: int) -> str:
     """The text, shortened until it fits."""
-    font = _font(11)
-    if font.getlength(text) <= width * _SCALE:
+    font = _font(12)
+    if font.getlength(text) <= width:
         return text
     kept = len(text)
-    while kept > 4 and font.getlength(f"{text[:kept]}…") > width * _SCALE:
+    while kept > 4 and font.getlength(f"{text[:kept]}…") > width:
         kept -= 1
     return f"{text[:kept]}…"
 
 
 def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, ink: tuple[int, int, int]) -> None:
-    pen.text((place[0] * _SCALE, place[1] * _SCALE), text, fill=ink, font=_font(size))
+    pen.text(place, text, fill=ink, font=_font(size))
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size * _SCALE)
+    return ImageFont.load_default(size)

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from batching import failpoints
 from service.cannot_start import CannotStart
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -135,6 +136,27 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)  # the environment is read in one place, `load`, which can be given another one
 
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: str) -> str:
+        return _of_scheme(url, ("postgresql", "postgresql+psycopg", "postgres"))
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: str) -> str:
+        return _of_scheme(url, ("redis", "rediss", "unix"))
+
+    @field_validator("store_url")
+    @classmethod
+    def _store(cls, url: str) -> str:
+        return _of_scheme(url, ("file", "s3", "memory"))
+
+    @field_validator("failpoints")
+    @classmethod
+    def _known_failpoints(cls, text: str) -> str:
+        failpoints.parse(text)
+        return text
+
     @model_validator(mode="after")
     def _guarded(self) -> Settings:
         if not self.loopback and self.api_key is None:
@@ -185,14 +207,21 @@ def as_environment(settings: Settings) -> dict[str, str]:
     return made
 
 
+def _of_scheme(url: str, schemes: tuple[str, ...]) -> str:
+    if url and url.partition("://")[0] not in schemes:
+        raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    return url
+
+
 def _problem(found: ErrorDetails) -> str:
     if not found["loc"]:
         return found["msg"].removeprefix("Value error, ")
     name = environment_name(str(found["loc"][0])) if found["loc"][0] in Settings.model_fields else str(found["loc"][0])
-    # a secret's value stays out of messages
+    # secrets stay out of messages, and addresses may hold a password
     shown = (
         ""
         if isinstance(found["input"], SecretStr) or "KEY" in name or "SECRET" in name
         else f", not {str(found['input'])!r}"
     )
-    return f"{name}: {found['msg'][:1].lower()}{found['msg'][1:]}{shown}"
+    reason = found["msg"].removeprefix("Value error, ")
+    return f"{name}: {reason[:1].lower()}{reason[1:]}{shown}"

@@ -70,3 +70,23 @@ def test_a_child_process_loads_the_same() -> None:
 
 def test_names_that_the_client_reads_are_no_mistake() -> None:
     assert load({"AUGMENT_URL": "http://somewhere"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://user:hunter2@h/d"),
+        ("REDIS_URL", "http://:hunter2@h"),
+        ("AUGMENT_STORE_URL", "ftp://hunter2@h"),
+    ],
+)
+def test_addresses_are_of_a_known_kind(name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid, match=f"{name}: must begin with") as caught:
+        load({name: value})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_failpoints_are_checked() -> None:
+    with pytest.raises(SettingsInvalid, match="AUGMENT_FAILPOINTS"):
+        load({"AUGMENT_FAILPOINTS": "nowhere=kill"})
+    assert load({"AUGMENT_FAILPOINTS": "leased=kill,ran=sleep:2"}).failpoints

@@ -218,10 +218,7 @@ def _problem(found: ErrorDetails) -> str:
         return found["msg"].removeprefix("Value error, ")
     name = environment_name(str(found["loc"][0])) if found["loc"][0] in Settings.model_fields else str(found["loc"][0])
     # secrets stay out of messages, and addresses may hold a password
-    shown = (
-        ""
-        if isinstance(found["input"], SecretStr) or "KEY" in name or "SECRET" in name
-        else f", not {str(found['input'])!r}"
-    )
+    secret = isinstance(found["input"], SecretStr) or name.endswith(("KEY", "SECRET", "URL"))
+    shown = "" if secret else f", not {str(found['input'])!r}"
     reason = found["msg"].removeprefix("Value error, ")
     return f"{name}: {reason[:1].lower()}{reason[1:]}{shown}"

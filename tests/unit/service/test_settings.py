@@ -62,7 +62,7 @@ def test_usual_names_of_the_servers() -> None:
 
 def test_a_child_process_loads_the_same() -> None:
     settings = Settings(
-        api_key="k", data=Path("/somewhere else"), lease_s=2.5, store_fsync=True, workers=3, failpoints="a=kill"
+        api_key="k", data=Path("/somewhere else"), lease_s=2.5, store_fsync=True, workers=3, failpoints="leased=kill"
     )
     assert load(as_environment(settings)) == settings
     assert load(as_environment(Settings())) == Settings()

@@ -68,7 +68,8 @@ def chain(steps: Sequence[PlannedStep]) -> tuple[Link, ...]:
 
 
 def _link(step: PlannedStep) -> Link:
-    border: Border = step.params.border if isinstance(step.params, Warp) else "constant"
+    # without a border of its own a step stays on its canvas, but for the outer half of the edge pixels
+    border: Border = step.params.border if isinstance(step.params, Warp) else "replicate"
     fill = step.params.fill if isinstance(step.params, Warp) else BLACK
     match step.op.kind:
         case Places(matrix=matrix):
@@ -98,16 +99,13 @@ def way(links: Sequence[Link], device: torch.device) -> Way:
             reach = matrices.moved(matrix, region)
             base, matrix = displaced(locate(matrix, base, output, device), link.displacement), matrices.identity()
             reach = region = _grown(reach, float(link.displacement.abs().max()))
-        if number == 0 or within(reach, link.size_in, 0.0 if link.border == "reflect" else 0.5):
+        if number == 0 or within(reach, link.size_in, 0.5):
             continue
         x, y = locate(matrix, base, output, device)
         if link.border == "constant":
             veils.insert(0, Veil(_coverage(x, link.size_in.width) * _coverage(y, link.size_in.height), link.fill))
-        base = folded(x, link.size_in.width, link.border), folded(y, link.size_in.height, link.border)
-        matrix, region = (
-            matrices.identity(),
-            _corners(link.size_in, 0.5 if link.border in ("constant", "replicate") else 0.0),
-        )
+        base = _onto(x, link.size_in.width, link.border), _onto(y, link.size_in.height, link.border)
+        matrix, region = matrices.identity(), _corners(link.size_in, 0.5)
     return Way(matrix, base, tuple(veils), matrices.moved(matrix, region))
 
 
@@ -149,6 +147,11 @@ def folded(x: torch.Tensor, side: int, border: Border) -> torch.Tensor:
     if border == "wrap":
         return torch.remainder(x, float(side))
     return x.clamp(0.5, side - 0.5)
+
+
+def _onto(x: torch.Tensor, side: int, border: Border) -> torch.Tensor:
+    """Folded coordinates between the outermost pixel centres: beyond them an edge pixel is read as it is."""
+    return folded(x, side, border).clamp(0.5, side - 0.5)
 
 
 def within(points: Matrix, size: Size, margin: float) -> bool:

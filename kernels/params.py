@@ -131,7 +131,10 @@ Border = Literal["constant", "replicate", "reflect", "wrap"]
 class Params(BaseModel):
     """The fields of one step of a recipe. A subclass adds `op`, a Literal with its name, and its own fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    # defaults are checked like what callers write, so that (0, 1) and [0.0, 1.0] are one value and give one digest
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, validate_default=True
+    )
 
     op: str
     chance: Annotated[float, Field(ge=0, le=1)] = 1.0

@@ -6,6 +6,7 @@ import math
 from typing import Annotated, Literal
 
 import torch
+from kornia.filters import gaussian_blur2d
 from torch.nn import functional
 
 from kernels import words
@@ -33,9 +34,6 @@ class Elastic(Warp):
 
 def displacement(size_in: Size, seed: tuple[int, int], alpha: float, sigma: float) -> torch.Tensor:
     """Smoothed noise (2, H, W), stretched so that its longest vector is alpha of the shorter side."""
-    # kornia takes a second to import; planning and labels never need it
-    from kornia.filters import gaussian_blur2d
-
     shorter = min(size_in)
     cell = max(sigma * shorter / _CELLS_A_SIGMA, 1.0)
     cells = (math.ceil(size_in.height / cell) + 3, math.ceil(size_in.width / cell) + 3)

@@ -32,6 +32,8 @@ FLAG_MS = 30_000
 """Life of the flag "a job is outstanding" while its worker serves, renewed every few seconds."""
 _STEPS = files(__package__).joinpath("lanes.lua").read_text()
 T = TypeVar("T")
+LANES_DOWN = (aredis.RedisError, OSError)
+"""What every method raises while Redis is away (time-outs are OSErrors)."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ class Lanes:
             by_lane: dict[LaneKey, list[str]] = defaultdict(list)
             for entry in chunk:
                 by_lane[entry.lane].append(entry.entry_id)
-            arguments: list[str | int] = [part for lane, ids in by_lane.items() for part in (_key(lane), len(ids), *ids)]
+            arguments: list[str | int] = []
+            for lane, ids in by_lane.items():
+                arguments += [_key(lane), len(ids), *ids]
             removed += int(await self._call("settle", *arguments))
         return removed
 

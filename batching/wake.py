@@ -85,3 +85,13 @@ def forget_queue(client: redis.Redis, worker: str) -> None:
     queue_of(worker, client).delete(delete_jobs=True)
     client.delete(f"rq:workers:serve:{worker}", f"rq:worker:{worker}")
     client.srem("rq:workers", f"rq:worker:{worker}")
+
+
+def forgetter(url: str) -> Callable[[str], None]:
+    """`forget_queue` over a blocking client of its own."""
+    client = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+
+    def forget(worker: str) -> None:
+        forget_queue(client, worker)
+
+    return forget

@@ -1,0 +1,36 @@
+"""WorkerConfig: what a worker process is told. `service` fills it from its settings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Literal
+
+from batching.items import Budget
+from kernels.codec import Limits
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """What a worker process is told."""
+
+    redis_url: str
+    name: str = ""
+    """Unique among live workers; empty: made of host, process number and chance."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = 0
+    """Engine threads; 0: one for each core this process may use."""
+    budget: Budget = field(default_factory=Budget)
+    limits: Limits = field(default_factory=Limits)
+    """Limits of source pictures."""
+    max_output_pixels: int = 200_000_000
+    lease_s: float = 30.0
+    slice_s: float = 60.0
+    linger_s: float = 2.0
+    drain_s: float = 20.0
+    item_timeout_s: float = 60.0
+    failpoints: str = ""
+
+    @property
+    def engine_threads(self) -> int:
+        return self.threads or len(os.sched_getaffinity(0))

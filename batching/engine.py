@@ -1,0 +1,248 @@
+"""Engine: threads that turn items into results. It lives as long as its process, so the device never waits for a queue.
+
+CPU layout: each thread takes one item through decode, run and encode while it is in the core's cache.
+CUDA layout: a pool of threads decodes, one runs micro-batches of what is decoded, a pool encodes; hand-offs are bounded.
+Interactive items overtake at each hand-off.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import torch
+
+from batching import failpoints
+from batching.device import CPU, own_stream, run_within_memory
+from batching.errors import Internal, ItemTimeout, ResourceExhausted
+from batching.execute import Decode, Ran, Result, Work, decoded, encoded, planned
+from batching.handoffs import HandOff
+from batching.items import Budget, Failed, Item
+from batching.telemetry import Tally
+from kernels.errors import AugmentationError, DeviceLost
+from kernels.plan import Plan
+from kernels.tensors import Picture
+
+log = logging.getLogger(__name__)
+Done = Callable[[Result], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What an engine is built for."""
+
+    device: torch.device = CPU
+    threads: int = 1
+    """CPU layout: threads that each complete items. CUDA layout: threads that decode, and as many that encode."""
+    budget: Budget = field(default_factory=Budget)
+    """Most that the CUDA layout runs together, and half of what waits between its stages."""
+    max_output_pixels: int = 200_000_000
+    """Most output pixels of one item, all variants."""
+    item_timeout_s: float = 60.0
+    """Longest time for one item; looked at between variants."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    work: Work
+    done: Done
+    entered_s: float
+
+    @property
+    def item(self) -> Item:
+        return self.work.item
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    task: _Task
+    picture: Picture
+    plans: tuple[Plan, ...]
+
+    @property
+    def cost(self) -> int:
+        return sum(plan.size_in.pixels + plan.size_out.pixels for plan in self.plans)
+
+
+@dataclass(frozen=True)
+class _Computed:
+    task: _Task
+    plans: tuple[Plan, ...]
+    pictures: tuple[Picture, ...]
+
+
+class Engine:
+    """Submit work, get exactly one result for it: `Ran` or `Failed`. A bad picture fails alone.
+
+    `lost` is called, once, when the device no longer answers; what was submitted then gets no result.
+    """
+
+    def __init__(self, config: EngineConfig, decode: Decode, tally: Tally, lost: Callable[[DeviceLost], None]) -> None:
+        self._config, self._decode, self._tally, self._lost = config, decode, tally, lost
+        self._entrance: HandOff[_Task] = HandOff()
+        between = 2.0 * config.budget.cost_pixels
+        self._to_run: HandOff[_Decoded] = HandOff(between)
+        self._to_encode: HandOff[_Computed] = HandOff(between)
+        self._begun: dict[int, tuple[_Task, float]] = {}
+        self._gone = False
+        if config.device.type == "cpu":
+            self._stages = [self._start("compute", config.threads, self._complete_items)]
+        else:
+            self._stages = [
+                self._start("decode", config.threads, self._decode_items),
+                self._start("run", 1, self._run_items),
+                self._start("encode", config.threads, self._encode_items),
+            ]
+
+    def submit(self, work: Work, done: Done) -> None:
+        """Adds work; `done` is called from an engine thread. Never blocks: who submits bounds what is in flight."""
+        self._entrance.put(work.item.priority, work.item.cost_pixels, _Task(work, done, time.perf_counter()))
+
+    def withdraw(self) -> list[Work]:
+        """Takes back all work that is not begun; it gets no result."""
+        return [task.work for task in self._entrance.withdraw()]
+
+    def overdue(self, limit_s: float) -> list[Item]:
+        """Items that were begun longer ago than that and have no result yet."""
+        latest_s = time.perf_counter() - limit_s
+        return [task.item for task, begun_s in list(self._begun.values()) if begun_s < latest_s]
+
+    def close(self, timeout_s: float = 5.0) -> bool:
+        """Ends the threads after what they have; False if one still runs after `timeout_s`."""
+        deadline = time.perf_counter() + timeout_s
+        closings = (self._entrance.close, self._to_run.close, self._to_encode.close)
+        for close, threads in zip(closings, self._stages, strict=False):
+            close()
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.perf_counter()))
+        return not any(thread.is_alive() for threads in self._stages for thread in threads)
+
+    def _start(self, name: str, number: int, serve: Callable[[], None]) -> list[threading.Thread]:
+        def body() -> None:
+            torch.set_num_threads(1)  # a setting of each thread; the items are what runs side by side
+            try:
+                serve()
+            except DeviceLost as error:
+                if not self._gone:
+                    self._gone = True
+                    self._lost(error)
+
+        # Daemons: a thread that hangs in a decoder must not keep the process from leaving.
+        threads = [threading.Thread(target=body, name=f"{name}-{place}", daemon=True) for place in range(number)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _next(self) -> _Task | None:
+        task = self._entrance.get()
+        if task is not None:
+            self._tally.spent("wait", time.perf_counter() - task.entered_s)
+            self._begun[id(task)] = (task, time.perf_counter())
+        return task
+
+    def _finish(self, task: _Task, result: Result) -> None:
+        self._begun.pop(id(task), None)
+        task.done(result)
+
+    def _complete_items(self) -> None:
+        while task := self._next():
+            self._finish(task, isolated(task.item, partial(self._complete, task)))
+
+    def _complete(self, task: _Task) -> Ran:
+        start, outputs = time.perf_counter(), []
+        prepared = self._prepare(task)
+        for variant, plan in enumerate(prepared.plans):
+            with self._tally.stage("run"):
+                picture = run_within_memory([plan], [prepared.picture], CPU)[0]
+            failpoints.hit("ran")
+            with self._tally.stage("encode"):
+                outputs.append(encoded(task.item, variant, plan, picture))
+            failpoints.hit("encoded")
+            if time.perf_counter() - start > self._config.item_timeout_s and variant + 1 < len(prepared.plans):
+                raise ItemTimeout(self._config.item_timeout_s)
+        return Ran(task.item, tuple(outputs))
+
+    def _prepare(self, task: _Task) -> _Decoded:
+        with self._tally.stage("decode"):
+            picture = decoded(task.work, self._decode)
+            plans = planned(task.item, picture, self._config.max_output_pixels)
+        return _Decoded(task, picture, tuple(plans))
+
+    def _decode_items(self) -> None:
+        while task := self._next():
+            prepared = isolated(task.item, partial(self._prepare, task))
+            if isinstance(prepared, Failed):
+                self._finish(task, prepared)
+            else:
+                self._to_run.put(task.item.priority, prepared.cost, prepared)
+
+    def _run_items(self) -> None:
+        budget = self._config.budget
+        with own_stream(self._config.device):
+            while group := self._to_run.get_many(budget.cost_pixels, budget.items):
+                for prepared, computed in zip(group, self._run_group(group), strict=True):
+                    if isinstance(computed, Failed):
+                        self._finish(prepared.task, computed)
+                    else:
+                        self._to_encode.put(prepared.task.item.priority, prepared.cost, computed)
+
+    def _run_group(self, group: Sequence[_Decoded]) -> list[_Computed | Failed]:
+        plans = [plan for prepared in group for plan in prepared.plans]
+        pictures = [prepared.picture for prepared in group for _ in prepared.plans]
+        try:
+            with self._tally.stage("run"):
+                computed = run_within_memory(plans, pictures, self._config.device)
+        except DeviceLost:
+            raise
+        except Exception:
+            if len(group) == 1:
+                return [isolated(group[0].task.item, partial(self._run_alone, group[0]))]
+            log.warning("a micro-batch of %d items failed; running each alone", len(group), exc_info=True)
+            return [result for prepared in group for result in self._run_group([prepared])]
+        failpoints.hit("ran")
+        rest = iter(computed)
+        return [_Computed(one.task, one.plans, tuple(next(rest) for _ in one.plans)) for one in group]
+
+    def _run_alone(self, prepared: _Decoded) -> _Computed:
+        pictures = run_within_memory(prepared.plans, [prepared.picture] * len(prepared.plans), self._config.device)
+        return _Computed(prepared.task, prepared.plans, tuple(pictures))
+
+    def _encode_items(self) -> None:
+        while computed := self._to_encode.get():
+            item = computed.task.item
+            self._finish(computed.task, isolated(item, partial(self._encode, computed)))
+
+    def _encode(self, computed: _Computed) -> Ran:
+        item, outputs = computed.task.item, []
+        for variant, (plan, picture) in enumerate(zip(computed.plans, computed.pictures, strict=True)):
+            with self._tally.stage("encode"):
+                outputs.append(encoded(item, variant, plan, picture))
+            failpoints.hit("encoded")
+        return Ran(item, tuple(outputs))
+
+
+def isolated(item: Item, attempt: Callable[[], T]) -> T | Failed:
+    """What `attempt` returns, or why the item failed; what is not the picture's fault is tried twice. Raises DeviceLost."""
+    error: BaseException = Internal()
+    for _ in range(2):
+        try:
+            return attempt()
+        except DeviceLost:
+            raise
+        except AugmentationError as known:
+            if not known.retryable:
+                return Failed(item, known.code, known.message)
+            error = known
+        except MemoryError as memory:
+            error = memory
+        except Exception as unknown:
+            log.exception("item %s failed", item.id)
+            error = unknown
+    failure = ResourceExhausted() if isinstance(error, MemoryError) else Internal()
+    return Failed(item, failure.code, failure.message)

@@ -1,0 +1,233 @@
+"""Finishing: outcomes are committed in groups, then their entries leave the lanes and those who wait are told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from batching import failpoints
+from batching.errors import Internal, Unavailable
+from batching.events import Notice
+from batching.items import Done, Failed, Item, Outcome, Taken
+from batching.leases import Leases
+from batching.ledger import Finish, Ledger
+from batching.retries import back_off
+from batching.telemetry import Tally
+
+log = logging.getLogger(__name__)
+MOST_OUTPUTS = 64
+MOST_WAIT_S = 0.1
+ODD_ERRORS = 3
+"""Tries of a group before an error that is not the database's absence is blamed on one of its members."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An item's outcome and the lane entry it came from."""
+
+    entry: Taken
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Returned:
+    """An item that this worker will not finish, and its lane entry."""
+
+    entry: Taken
+    item: Item
+
+
+class Farewell(Protocol):
+    """What happens in Redis once a group is committed or handed back; it never raises."""
+
+    async def settle(self, entries: Sequence[Taken], notices: dict[str, Notice]) -> None:
+        """Removes entries and tells those who wait."""
+        ...
+
+    async def give_back(self, entries: Sequence[Taken]) -> None:
+        """Puts entries where other workers find them."""
+        ...
+
+
+class Group:
+    """Outcomes that wait to be committed together. Says when they are due; no clock of its own."""
+
+    def __init__(self) -> None:
+        self._members: list[Finished] = []
+        self._outputs = 0
+        self._urgent = False
+        self._oldest_s = 0.0
+
+    def add(self, member: Finished, now_s: float) -> None:
+        """Adds an outcome."""
+        if not self._members:
+            self._oldest_s = now_s
+        self._members.append(member)
+        self._outputs += len(member.outcome.outputs) if isinstance(member.outcome, Done) else 1
+        self._urgent = self._urgent or member.outcome.item.priority == "interactive"
+
+    def due_in_s(self, now_s: float, more_to_come: bool) -> float | None:
+        """Seconds until the group is to be committed, 0 if now; None: it is empty."""
+        if not self._members:
+            return None
+        if self._urgent or self._outputs >= MOST_OUTPUTS or not more_to_come:
+            return 0.0
+        return max(0.0, self._oldest_s + MOST_WAIT_S - now_s)
+
+    def take(self) -> list[Finished]:
+        """All members; the group is empty then."""
+        members = self._members
+        self.__init__()  # type: ignore[misc]  # the same group, as new
+        return members
+
+
+class Finisher:
+    """Commits outcomes and hands items back, one group after the other, while `run` runs."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        farewell: Farewell,
+        leases: Leases,
+        tally: Tally,
+        more_to_come: Callable[[], bool],
+        free: Callable[[Sequence[Taken]], None],
+    ) -> None:
+        """more_to_come() says whether any item is still on its way here; free(entries): they are no longer in flight."""
+        self._ledger, self._farewell, self._leases, self._tally = ledger, farewell, leases, tally
+        self._more_to_come, self._free = more_to_come, free
+        self._group = Group()
+        self._returned: list[Returned] = []
+        self._changed = asyncio.Event()
+        self._partings: set[asyncio.Task[None]] = set()
+
+    def add(self, member: Finished) -> None:
+        """Adds an outcome to the open group."""
+        self._group.add(member, time.monotonic())
+        self._changed.set()
+
+    def give_back(self, member: Returned) -> None:
+        """Adds an item to be handed back."""
+        self._returned.append(member)
+        self._changed.set()
+
+    def look(self) -> None:
+        """Looks again whether the group is due: what was on its way here may have gone another way."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Commits groups as they are due, until cancelled; what the database refuses is tried until it answers."""
+        while True:
+            self._changed.clear()
+            if self._returned:
+                returned, self._returned = self._returned, []
+                await self._hand_back(returned)
+                continue
+            due = self._group.due_in_s(time.monotonic(), self._more_to_come())
+            if due == 0:
+                await self._commit(self._group.take())
+                continue
+            try:
+                await asyncio.wait_for(self._changed.wait(), due)
+            except TimeoutError:
+                continue
+
+    async def part(self) -> None:
+        """Waits until Redis was told of everything committed."""
+        await asyncio.gather(*self._partings, return_exceptions=True)
+
+    async def _commit(self, members: list[Finished]) -> None:
+        odd = 0
+        for pause in back_off():
+            now_s = time.monotonic()
+            is_ours = [self._leases.ours(member.outcome.item, now_s) for member in members]
+            self._drop([member for member, ours in zip(members, is_ours, strict=True) if not ours])
+            members = [member for member, ours in zip(members, is_ours, strict=True) if ours]
+            if not members:
+                return
+            try:
+                failpoints.hit("before_finish")
+                with self._tally.stage("finish"):
+                    finish = await self._ledger.finish([member.outcome for member in members])
+            except Unavailable as error:
+                log.warning("cannot commit %d items: %s", len(members), error)
+            except Exception:
+                log.exception("committing %d items failed", len(members))
+                odd += 1
+                if odd >= ODD_ERRORS:
+                    await self._one_by_one(members)
+                    return
+            else:
+                self._part_with(members, finish)
+                return
+            await asyncio.sleep(pause)
+
+    async def _one_by_one(self, members: list[Finished]) -> None:
+        """One member may be what the database refuses: it fails alone, and is left to its lease if even that fails."""
+        for member in members:
+            item = member.outcome.item
+            for outcome in (member.outcome, Failed(item, Internal.code, Internal().message)):
+                try:
+                    finish = await self._ledger.finish([outcome])
+                except Exception:
+                    log.exception("committing item %s alone failed", item.id)
+                else:
+                    self._part_with([Finished(member.entry, outcome)], finish)
+                    break
+            else:
+                self._drop([member])
+
+    def _part_with(self, members: list[Finished], finish: Finish) -> None:
+        written = [member for member in members if member.outcome.item.id not in finish.fenced]
+        self._tally.count("fenced", len(members) - len(written))
+        notices: dict[str, set[UUID]] = defaultdict(set)
+        batches: dict[str, set[UUID]] = defaultdict(set)
+        for member in written:
+            outcome = member.outcome
+            self._tally.count(f"outcome:{'succeeded' if isinstance(outcome, Done) else outcome.code}")
+            self._tally.count("outputs", len(outcome.outputs) if isinstance(outcome, Done) else 0)
+            if member.entry.channel:
+                notices[member.entry.channel].add(outcome.item.id)
+                batches[member.entry.channel] |= finish.completed_batches & {outcome.item.batch_id}
+        entries = [member.entry for member in members]
+        self._leases.drop(member.outcome.item for member in members)
+        self._free(entries)
+        told = {channel: Notice(frozenset(items), frozenset(batches[channel])) for channel, items in notices.items()}
+        self._later(self._farewell.settle(entries, told))
+
+    def _drop(self, members: list[Finished]) -> None:
+        """Fenced before writing: others have these items by now, or soon."""
+        if members:
+            self._tally.count("fenced", len(members))
+            log.warning("dropping %d items whose leases were lost", len(members))
+            self._leases.drop(member.outcome.item for member in members)
+            self._free([member.entry for member in members])
+
+    async def _hand_back(self, returned: list[Returned]) -> None:
+        for pause in back_off():
+            now_s = time.monotonic()
+            ours = [member for member in returned if self._leases.ours(member.item, now_s)]
+            try:
+                if ours:
+                    await self._ledger.hand_back([member.item for member in ours])
+                break
+            except Exception as error:
+                log.warning("cannot hand %d items back: %s", len(ours), error)
+            await asyncio.sleep(pause)
+        self._tally.count("handed_back", len(returned))
+        self._leases.drop(member.item for member in returned)
+        entries = [member.entry for member in returned]
+        self._free(entries)
+        self._later(self._farewell.give_back(entries))
+
+    def _later(self, parting: Coroutine[None, None, None]) -> None:
+        # Not awaited: the next group must not wait for Redis, and an entry that stays behind is found by the reconciler.
+        task = asyncio.get_running_loop().create_task(parting)
+        self._partings.add(task)
+        task.add_done_callback(self._partings.discard)

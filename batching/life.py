@@ -1,0 +1,229 @@
+"""Life: the threads of a worker process beside the main one, from `start` to `end`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from batching.bells import BELL_S
+from batching.config import WorkerConfig
+from batching.device import choose, described
+from batching.engine import Engine, EngineConfig
+from batching.execute import Decode
+from batching.heartbeat import Heartbeat, LedgerFactory
+from batching.items import Item
+from batching.lanes import Lanes, connect
+from batching.leases import Leases
+from batching.ledger import Ledger, Store
+from batching.redis_farewell import RedisFarewell
+from batching.retries import back_off
+from batching.serving import LAST_WORDS_S, ServeConfig, Server, Tools
+from batching.telemetry import Tally
+from kernels.errors import DeviceLost
+from kernels.version import engine_version
+
+log = logging.getLogger(__name__)
+StoreFactory = Callable[[], AbstractAsyncContextManager[Store]]
+
+DEVICE_LOST, HUNG = 70, 75
+HUNG_GRACE_S = 15.0
+"""Beyond the item's own time limit, which is looked at between variants."""
+STILL_BEATS = 25
+"""Beats of the heartbeat (a fifth of a lease each) without a turn of the loop thread, after which it hangs."""
+
+
+class Life:
+    """One worker's loop thread, engine and heartbeat. `leave(code, reason)` ends the process."""
+
+    def __init__(
+        self,
+        name: str,
+        config: WorkerConfig,
+        make_ledger: LedgerFactory,
+        make_store: StoreFactory,
+        decode: Decode,
+        leave: Callable[[int, str], None],
+    ) -> None:
+        self.name, self._config = name, config
+        self._make_ledger, self._make_store, self._leave = make_ledger, make_store, leave
+        self.blocking = redis.Redis.from_url(
+            config.redis_url, socket_timeout=30, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
+        )
+        """The main thread's client, which RQ uses too."""
+        self.draining = False
+        self._device = choose(config.device)
+        self._tally, self._leases = Tally(), Leases(config.lease_s)
+        engine = EngineConfig(
+            self._device, config.engine_threads, config.budget, config.max_output_pixels, config.item_timeout_s
+        )
+        self._engine = Engine(engine, decode, self._tally, self._device_lost)
+        self._heartbeat = Heartbeat(
+            name,
+            config.redis_url,
+            make_ledger,
+            self._leases,
+            config.lease_s,
+            self._tally,
+            self._facts,
+            self._hung,
+            self._leave_hung,
+        )
+        self._server: Server | None = None
+        self._lanes: Lanes | None = None
+        self._ledger: Ledger | None = None
+        self._loop = asyncio.new_event_loop()
+        self._begun, self._drained = threading.Event(), threading.Event()
+        self._ending = asyncio.Event()
+        self._turns, self._seen_turns, self._still_beats = 0, 0, 0
+        self._thread = threading.Thread(target=self._run_loop, name="loop", daemon=True)
+
+    def start(self) -> None:
+        """Begins the threads. Returns when the loop thread is ready to serve, or when draining began before that."""
+        self._thread.start()
+        self._begun.wait()
+        self._heartbeat.start()
+
+    def serve(self) -> bool:
+        """Serves on the loop thread, for one time slice at most; True: there is more to do."""
+        self._tally.count("jobs")
+        if self._server is None or self.draining:
+            return False
+        return asyncio.run_coroutine_threadsafe(self._server.serve(), self._loop).result()
+
+    def begin_drain(self) -> None:
+        """Begins to leave. May be called from a signal's handler, and more than once."""
+        if not self.draining:
+            self.draining = True
+            self._loop.call_soon_threadsafe(self._start_drain)
+
+    def end(self) -> bool:
+        """Waits for the drain and ends the threads; False if one of them is still running."""
+        self._drained.wait(self._config.drain_s + 2 * LAST_WORDS_S)
+        self._heartbeat.stop()
+        self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join(timeout=5)
+        self.blocking.close()
+        return self._engine.close(timeout_s=1.0) and not self._thread.is_alive()
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._live())
+        finally:
+            self._begun.set()
+            self._drained.set()
+
+    async def _live(self) -> None:
+        for pause_s in back_off():
+            try:
+                async with AsyncExitStack() as stack:
+                    self._server = await self._open(stack)
+                    self._begun.set()
+                    await self._turn_until_ending()
+                    return
+            except Exception as error:
+                if self._begun.is_set():
+                    raise
+                log.warning("the worker cannot begin yet: %s", error)
+            if self.draining:
+                return
+            await asyncio.sleep(pause_s)
+
+    async def _open(self, stack: AsyncExitStack) -> Server:
+        config = self._config
+        client = await stack.enter_async_context(connect(config.redis_url))
+        bells = await stack.enter_async_context(connect(config.redis_url, timeout_s=2 * BELL_S))
+        self._ledger = await stack.enter_async_context(self._make_ledger())
+        store = await stack.enter_async_context(self._make_store())
+        self._lanes = Lanes(client)
+        tools = Tools(
+            lanes=self._lanes,
+            bells=Lanes(bells),
+            ledger=self._ledger,
+            store=store,
+            engine=self._engine,
+            leases=self._leases,
+            tally=self._tally,
+            farewell=RedisFarewell(client, self._lanes, self._tally),
+        )
+        serve = ServeConfig(
+            worker=self.name,
+            device=described(self._device),
+            engine_version=engine_version(str(self._device)),
+            budget=config.budget,
+            slice_s=config.slice_s,
+            linger_s=config.linger_s,
+        )
+        return Server(serve, tools)
+
+    async def _turn_until_ending(self) -> None:
+        while not self._ending.is_set():
+            self._turns += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 0.1)
+
+    def _start_drain(self) -> None:
+        self._drain_task = self._loop.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            self._heartbeat.registered = False
+            if self._server is None or self._lanes is None:
+                return
+            with suppress(RedisError):
+                await self._lanes.retire(self.name)
+            await self._server.drain(self._config.drain_s)
+            with suppress(RedisError):
+                await self._lanes.retire(self.name)
+                await self._lanes.wake()
+        finally:
+            self._drained.set()
+
+    def _facts(self) -> dict[str, str]:
+        server = {} if self._server is None else self._server.facts()
+        return server | {
+            "pid": str(os.getpid()),
+            "device": described(self._device),
+            "engine_version": engine_version(str(self._device)),
+            "threads": str(self._config.engine_threads),
+            "announced_at": f"{time.time():.3f}",
+        }
+
+    def _hung(self) -> str | None:
+        # Counted in beats, not by the clock: a process that was stopped for a while has not hung.
+        self._still_beats = self._still_beats + 1 if self._turns == self._seen_turns else 0
+        self._seen_turns = self._turns
+        if self._begun.is_set() and self._still_beats >= STILL_BEATS:
+            return "the loop thread stands still"
+        if self._engine.overdue(self._config.item_timeout_s + HUNG_GRACE_S):
+            return "an item hangs"
+        return None
+
+    def _leave_hung(self, reason: str) -> None:
+        culprits = {item.id for item in self._engine.overdue(self._config.item_timeout_s)}
+        self._leave_behind([item for item in self._leases.items() if item.id not in culprits])
+        self._leave(HUNG, reason)
+
+    def _device_lost(self, error: DeviceLost) -> None:
+        self._leave_behind(self._leases.items())
+        self._leave(DEVICE_LOST, error.message)
+
+    def _leave_behind(self, items: list[Item]) -> None:
+        """Hands items back, if the database answers at once; else their leases lapse."""
+        if self._ledger is None or not items:
+            return
+        handed_back = asyncio.run_coroutine_threadsafe(self._ledger.hand_back(items), self._loop)
+        try:
+            handed_back.result(timeout=LAST_WORDS_S)
+        except Exception as error:
+            log.warning("%d items were not handed back: %r", len(items), error)

@@ -1,0 +1,323 @@
+"""Server: takes micro-batches, leases their items, and moves each through fetch, engine and store to the finisher.
+
+All of it runs on the one loop thread of a worker process, for the process's life; RQ jobs only ask it to `serve`.
+While one micro-batch runs, the next is taken, leased and fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from redis.exceptions import RedisError
+
+from batching import failpoints
+from batching.bells import Bells
+from batching.engine import Engine
+from batching.errors import Internal, SourceMissing, Unavailable
+from batching.execute import Ran, Result, Work
+from batching.finishing import Finished, Finisher, Returned
+from batching.inflight import InFlight
+from batching.items import PRIORITIES, Budget, Done, Encoded, Failed, Item, MicroBatch, Outcome, Priority, Stored, Taken
+from batching.lanes import Lanes
+from batching.leases import Leases
+from batching.ledger import Ledger, Store
+from batching.redis_farewell import RedisFarewell
+from batching.retries import back_off
+from batching.telemetry import Tally
+
+log = logging.getLogger(__name__)
+FLAG_EVERY_S = 5.0
+LAST_WORDS_S = 3.0
+"""Time to hand back what a drain did not finish."""
+ODD_ERRORS = 3
+"""Tries of one fetch or put before an error that is not the store's absence fails the item."""
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """How a worker serves."""
+
+    worker: str
+    device: str = "cpu"
+    """What results say of the device."""
+    engine_version: str = ""
+    budget: Budget = field(default_factory=Budget)
+    slice_s: float = 60.0
+    linger_s: float = 2.0
+    drain_s: float = 20.0
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a server works with; all of it lives on the server's loop."""
+
+    lanes: Lanes
+    bells: Lanes
+    """The same lanes over a client whose socket waits as long as a bell does."""
+    ledger: Ledger
+    store: Store
+    engine: Engine
+    leases: Leases
+    tally: Tally
+    farewell: RedisFarewell
+
+
+class _NotOurs(Exception):
+    """The item is to be handed back: it is not begun and the worker leaves, or its lease is lost."""
+
+
+class Server:
+    """Serves all lanes. `serve` is called by RQ jobs, `drain` once, at the end."""
+
+    def __init__(self, config: ServeConfig, tools: Tools) -> None:
+        self._config, self._tools = config, tools
+        self._tally, self._leases, self._engine = tools.tally, tools.leases, tools.engine
+        self._in_flight = InFlight(config.budget)
+        self._bells = Bells(tools.bells)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: dict[UUID, asyncio.Future[Result]] = {}
+        self._finisher = Finisher(
+            tools.ledger, tools.farewell, tools.leases, tools.tally, lambda: bool(self._tasks), self._in_flight.free
+        )
+        self._finishing = asyncio.get_running_loop().create_task(self._finisher.run())
+        self.draining = False
+        self.last_progress_s = time.monotonic()
+
+    async def serve(self) -> bool:
+        """Serves until the lanes stay empty for the linger (False) or the time slice is over (True: call again)."""
+        slice_end_s = time.monotonic() + self._config.slice_s
+        try:
+            for pause_s in back_off():
+                try:
+                    return await self._serve_until(slice_end_s)
+                except RedisError as error:
+                    log.warning("lanes are out of reach: %s", error)
+                if self.draining or time.monotonic() > slice_end_s:
+                    return not self.draining
+                await asyncio.sleep(pause_s)
+        finally:
+            await self._bells.rest()
+        raise AssertionError("back_off never ends")
+
+    async def _serve_until(self, slice_end_s: float) -> bool:
+        lanes, worker = self._tools.lanes, self._config.worker
+        flagged_s = float("-inf")
+        active_s = time.monotonic()
+        while not self.draining and (now_s := time.monotonic()) < slice_end_s:
+            if now_s - flagged_s > FLAG_EVERY_S:
+                await lanes.serving(worker)
+                flagged_s = now_s
+            wanted = self._in_flight.wanted()
+            if wanted and await self._take(wanted):
+                active_s = time.monotonic()
+                continue
+            if self._in_flight:
+                active_s = time.monotonic()
+            idle_left_s = active_s + self._config.linger_s - time.monotonic()
+            if idle_left_s <= 0 and await lanes.release(worker):
+                return False
+            await self._bells.wait(wanted, self._in_flight.freed, max(0.01, min(idle_left_s, FLAG_EVERY_S)))
+        return not self.draining
+
+    async def _take(self, wanted: Sequence[Priority]) -> bool:
+        start_s = time.perf_counter()
+        batch = await self._tools.lanes.take(self._config.worker, self._config.budget, wanted)
+        if batch is None:
+            return False
+        self._tally.spent("take", time.perf_counter() - start_s)
+        self._tally.micro_batch(len(batch.entries))
+        self._in_flight.add(batch.entries)
+        self._begin(self._open(batch))
+        return True
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._finisher.look()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a task of the worker failed", exc_info=error)
+
+    async def _open(self, batch: MicroBatch) -> None:
+        """Leases a micro-batch and begins its items; entries whose items are not ours are dropped: PostgreSQL decides."""
+        entries = {entry.item_id: entry for entry in batch.entries}
+        items = await self._lease(list(entries))
+        if items is None:
+            self._in_flight.free(batch.entries)
+            await self._tools.farewell.give_back(batch.entries)
+            return
+        for item in items:
+            self._begin(self._run(entries[item.id], item))
+        ours = {entries[item.id].entry_id for item in items}
+        dropped = [entry for entry in batch.entries if entry.entry_id not in ours]
+        if dropped:
+            self._tally.count("not_leased", len(dropped))
+            self._in_flight.free(dropped)
+            await self._tools.farewell.settle(dropped, {})
+
+    async def _lease(self, item_ids: list[UUID]) -> list[Item] | None:
+        for pause_s in back_off():
+            since_s = time.monotonic()
+            try:
+                failpoints.hit("taken")
+                with self._tally.stage("lease"):
+                    items = await self._tools.ledger.lease(item_ids, self._config.worker)
+            except Exception as error:
+                log.warning("cannot lease %d items: %s", len(item_ids), error, exc_info=not isinstance(error, Unavailable))
+            else:
+                self._leases.add(items, since_s)
+                failpoints.hit("leased")
+                return items
+            if self.draining:
+                return None
+            await asyncio.sleep(pause_s)
+        return None
+
+    async def _run(self, entry: Taken, item: Item) -> None:
+        """Moves one leased item to the finisher, as an outcome or as one to hand back."""
+        try:
+            outcome = await self._outcome(item)
+        except (_NotOurs, asyncio.CancelledError):
+            self._finisher.give_back(Returned(entry, item))
+            return
+        except Exception:
+            log.exception("item %s failed outside of the engine", item.id)
+            outcome = Failed(item, Internal.code, Internal().message)
+        self.last_progress_s = time.monotonic()
+        self._finisher.add(Finished(entry, outcome))
+
+    async def _outcome(self, item: Item) -> Outcome:
+        with self._tally.stage("fetch"):
+            content = await self._fetch(item)
+        if isinstance(content, Failed):
+            return content
+        failpoints.hit("fetched")
+        if self.draining:
+            raise _NotOurs
+        self._check_ours(item)
+        result = await self._compute(Work(item, content))
+        if isinstance(result, Failed):
+            return result
+        with self._tally.stage("store"):
+            return await self._store(result)
+
+    async def _fetch(self, item: Item) -> bytes | Failed:
+        odd = 0
+        for pause_s in back_off():
+            try:
+                return await self._tools.store.get(item.source_key)
+            except SourceMissing as error:
+                return Failed(item, error.code, error.message)
+            except Unavailable as error:
+                log.warning("cannot fetch: %s", error)
+            except Exception:
+                log.exception("fetching the picture of item %s failed", item.id)
+                odd += 1
+                if odd >= ODD_ERRORS:
+                    return Failed(item, Internal.code, Internal().message)
+            self._check_ours(item)
+            await asyncio.sleep(pause_s)
+        raise AssertionError("back_off never ends")
+
+    async def _compute(self, work: Work) -> Result:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._running[work.item.id] = future
+
+        def resolve(result: Result) -> None:
+            if not future.done():
+                future.set_result(result)
+
+        def done(result: Result) -> None:
+            loop.call_soon_threadsafe(resolve, result)
+
+        self._engine.submit(work, done)
+        try:
+            return await future
+        finally:
+            del self._running[work.item.id]
+
+    async def _store(self, ran: Ran) -> Outcome:
+        item = ran.item
+        try:
+            stored = await asyncio.gather(*(self._put(item, output) for output in ran.outputs))
+        except (_NotOurs, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("storing the results of item %s failed", item.id)
+            return Failed(item, Internal.code, Internal().message)
+        failpoints.hit("stored")
+        return Done(item, tuple(stored), self._config.device, self._config.engine_version)
+
+    async def _put(self, item: Item, output: Encoded) -> Stored:
+        key = f"{item.tenant}/outputs/{item.day}/{item.id}/{output.variant}/{item.token}"
+        odd = 0
+        for pause_s in back_off():
+            self._check_ours(item)
+            try:
+                await self._tools.store.put(key, output.content)
+                break
+            except Unavailable as error:
+                log.warning("cannot store: %s", error)
+            except Exception:
+                odd += 1
+                if odd >= ODD_ERRORS:
+                    raise
+                log.exception("storing a result of item %s failed", item.id)
+            await asyncio.sleep(pause_s)
+        return Stored(
+            variant=output.variant,
+            object_key=key,
+            bytes=len(output.content),
+            sha256=output.sha256,
+            width=output.width,
+            height=output.height,
+            format=output.format,
+            draws=output.draws,
+            labels=output.labels,
+        )
+
+    def _check_ours(self, item: Item) -> None:
+        if not self._leases.ours(item, time.monotonic()):
+            raise _NotOurs
+
+    async def drain(self, drain_s: float) -> None:
+        """Takes nothing more, hands back what is not begun, finishes what is within `drain_s`, hands back the rest."""
+        self.draining = True
+        self._in_flight.freed.set()
+        for work in self._engine.withdraw():
+            if (future := self._running.get(work.item.id)) and not future.done():
+                future.set_exception(_NotOurs())
+        await self._emptied(drain_s)
+        for task in self._tasks:
+            task.cancel()
+        await self._emptied(LAST_WORDS_S)
+        self._finishing.cancel()
+        await self._finisher.part()
+
+    async def _emptied(self, timeout_s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._in_flight.empty.wait(), timeout_s)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is in flight."""
+        return bool(self._in_flight)
+
+    def facts(self) -> dict[str, str]:
+        """What the heartbeat announces of the server."""
+        counts = self._in_flight.counts()
+        return {f"in_flight:{priority}": str(counts[priority]) for priority in PRIORITIES} | {
+            "draining": str(int(self.draining)),
+            "progress_age_s": f"{time.monotonic() - self.last_progress_s:.1f}",
+        }

@@ -19,8 +19,8 @@ SHAPES = [(1, 1), (1, 37), (37, 1), (2, 3), (40, 30), (65, 129)]
 SIZES = [1, 2, 3, 4, 9, 16, 128]
 SIGMAS = [0.0, 0.1, 0.3, 0.5, 1.0, 2.3, 10.0, 32.0]
 
-DROPPED = 0.49 / 255
-"""Taken away before rounding, this drops the fraction of a level (whole levels stay)."""
+DROPPED = 0.51 / 255
+"""Taken away before rounding, this comes within a level of the exact result and of one whose fraction was dropped twice."""
 
 
 def image(height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -135,11 +135,11 @@ def test_gaussian_blur_is_scipys_within_a_level(sigma: float, photograph: NDArra
     exact = scipy.ndimage.gaussian_filter(photograph.astype(np.float64), (sigma, sigma, 0), mode="reflect")
     assert np.abs(levels(ours) - exact).max() <= 0.51
     on_bytes = scipy.ndimage.gaussian_filter(photograph, (sigma, sigma, 0), mode="reflect")
-    assert within_a_level_of_bytes(ours, on_bytes) >= 0.9999
+    assert within_a_level_of_bytes(ours, on_bytes) == 1.0
 
 
 def within_a_level_of_bytes(image: torch.Tensor, on_bytes: NDArray[np.uint8]) -> float:
-    """On bytes scipy drops the fraction after each of its two passes; dropping it once comes within a level of that."""
+    """On bytes scipy drops the fraction after each of its two passes: up to two levels."""
     dropped = levels((image - DROPPED).clamp(0, 1)).astype(int)
     return float((np.abs(dropped - on_bytes) <= 1).mean())
 
@@ -147,7 +147,7 @@ def within_a_level_of_bytes(image: torch.Tensor, on_bytes: NDArray[np.uint8]) ->
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 25, 100])
 def test_box_blur_is_scipys_within_a_level(size: int, photograph: NDArray[np.uint8]) -> None:
     on_bytes = scipy.ndimage.uniform_filter(photograph, (size, size, 1), mode="reflect")
-    assert within_a_level_of_bytes(stencils.averaged(planes_of(photograph), size), on_bytes) >= 0.9999
+    assert within_a_level_of_bytes(stencils.averaged(planes_of(photograph), size), on_bytes) == 1.0
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.05, 0.12])
@@ -192,7 +192,7 @@ def test_percentile_is_scipys(size: int, percent: float, photograph: NDArray[np.
     assert np.array_equal(levels(windows.percentile(planes_of(pixels), percent, size)), expected)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 3), (30, 20)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 3), (12, 10)])
 @pytest.mark.parametrize("percent", [0.0, 1.0, 50.0, 100.0])
 def test_percentile_of_a_window_larger_than_the_picture(percent: float, shape: tuple[int, int]) -> None:
     picture = image(*shape)

@@ -1,0 +1,159 @@
+"""The API: routes, what answers errors, and the parts that live as long as the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from batching import failpoints
+from batching.events import subscribe
+from batching.lanes import connect, open_lanes
+from kernels.errors import AugmentationError
+from service.database import AsyncEngine, make_engine
+from service.depth import Depth
+from service.errors import BadRequest, NotFound, ServiceError, ValidationError, problem_code, problem_response
+from service.groups import Grouped
+from service.handoff import HandOff
+from service.json_text import escaped
+from service.metrics import Metrics
+from service.parts import Parts
+from service.recipes import RecipeBook
+from service.routes import augment, batches, health, images, ops, outputs, recipes
+from service.routes.documented import openapi_of
+from service.settings import Settings
+from service.store import open_store
+from service.submissions import NewBatch, Result, Written, write
+from service.submitted import hand_off_all
+from service.telemetry import Observed, log_problem, request_id
+from service.waiting import Waiting
+
+_COMMITS_AT_ONCE = 64
+_LISTEN_S = 30.0
+"""Time-out of the subscription's connection: well above the pause between two looks at it."""
+
+
+class MethodNotAllowed(ServiceError):
+    """The path exists, and takes other methods than this one."""
+
+    def __init__(self) -> None:
+        super().__init__("this path takes other methods")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API as an ASGI application. Nothing is opened before its lifespan begins."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="image-augmentation-service",
+        version=version("image-augmentation-service"),
+        summary="Batch image augmentation: reproducible, exactly once, labels included.",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.settings, app.state.metrics = settings, metrics
+    for module in (augment, batches, images, outputs, recipes, ops, health):
+        app.include_router(module.router)
+    app.add_middleware(Observed, metrics=metrics)
+    app.add_exception_handler(AugmentationError, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_field)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.openapi = _remembered(app)  # type: ignore[method-assign]  # FastAPI's documented way to replace it
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    failpoints.arm(failpoints.parse(settings.failpoints))
+    app.state.readiness_lock = asyncio.Lock()
+    async with AsyncExitStack() as ends:
+        engine = make_engine(settings.database_url, application_name="augment-api")
+        ends.push_async_callback(engine.dispose)
+        lanes = await ends.enter_async_context(open_lanes(settings.redis_url))
+        waiting = Waiting(engine)
+        handing = HandOff(engine, lanes, settings.lane_window)
+        parts = Parts(
+            settings=settings,
+            engine=engine,
+            store=open_store(settings),
+            lanes=lanes,
+            waiting=waiting,
+            recipes=RecipeBook(settings.max_variants, settings.max_output_pixels),
+            depth=Depth(engine, settings),
+            metrics=app.state.metrics,
+            commits=Grouped(lambda group: _written(engine, app.state.metrics, group), _COMMITS_AT_ONCE),
+            hand_offs=Grouped(lambda group: hand_off_all(handing, waiting.channel, group), _COMMITS_AT_ONCE),
+        )
+        app.state.parts = parts
+        ends.push_async_callback(parts.hand_offs.drained)
+        ends.push_async_callback(parts.commits.drained)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(waiting.keep_polling()), group.create_task(_listen(settings, waiting))]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+
+async def _listen(settings: Settings, waiting: Waiting) -> None:
+    async with connect(settings.redis_url, _LISTEN_S) as client:
+        async for notice in subscribe(client, waiting.channel):
+            waiting.announced(notice.batches)
+
+
+async def _written(engine: AsyncEngine, metrics: Metrics, group: Sequence[NewBatch]) -> Sequence[Result | Exception]:
+    metrics.commits.observe(len(group))
+    answers = await write(engine, group)
+    for batch, answer in zip(group, answers, strict=True):
+        if isinstance(answer, Written):
+            metrics.submitted.labels(batch.priority).inc(len(batch.items))
+    return answers
+
+
+def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AugmentationError)  # what it is registered for
+    log_problem(error)
+    answer = problem_response(error, request_id.get())
+    request.app.state.metrics.refused.labels(problem_code(error)).inc()
+    return answer
+
+
+def _on_field(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # what it is registered for
+    first = error.errors()[0]
+    place, *path = first["loc"]
+    if place == "path":
+        return _on_problem(request, NotFound("thing"))  # an id that is none is as good as one that is not there
+    pointer = "".join(f"/{escaped(part)}" for part in path)
+    return _on_problem(request, ValidationError(str(first["msg"]).lower(), pointer))
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # what it is registered for
+    match error.status_code:
+        case 404:
+            problem: ServiceError = NotFound("path")
+        case 405:
+            problem = MethodNotAllowed()
+        case _:
+            problem = BadRequest("the request cannot be read")
+    answer = _on_problem(request, problem)
+    for name, value in (error.headers or {}).items():
+        answer.headers[name] = value
+    return answer
+
+
+def _remembered(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = openapi_of(app)
+        return app.openapi_schema
+
+    return openapi

@@ -1,0 +1,26 @@
+"""Who may call: everyone on a loopback address without a key, and the bearer of the key elsewhere."""
+
+from __future__ import annotations
+
+import secrets
+
+from fastapi import Request
+
+from service.errors import Unauthorized
+from service.settings import Settings
+
+TENANT = "default"
+"""The one tenant of a service without accounts."""
+
+
+def tenant_of(request: Request) -> str:
+    """The tenant of an authorised request. Unauthorized."""
+    settings: Settings = request.app.state.settings
+    if settings.api_key is None:
+        return TENANT  # Settings demands a key on any address but a loopback one
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+    expected = settings.api_key.get_secret_value()
+    if not secrets.compare_digest(given.encode("utf-8", "surrogateescape"), expected.encode()):
+        raise Unauthorized
+    return TENANT

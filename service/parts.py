@@ -1,0 +1,50 @@
+"""The parts of a running API process, made once when it starts and handed to every use case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from batching.lanes import Lanes
+from service.database import AsyncEngine
+from service.depth import Depth
+from service.errors import IdempotencyInProgress
+from service.groups import Grouped
+from service.metrics import Metrics
+from service.recipes import RecipeBook
+from service.settings import Settings
+from service.store import ObjectStore
+from service.submissions import NewBatch, Result
+from service.waiting import Waiting
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a use case works with."""
+
+    settings: Settings
+    engine: AsyncEngine
+    store: ObjectStore
+    lanes: Lanes
+    waiting: Waiting
+    recipes: RecipeBook
+    depth: Depth
+    metrics: Metrics
+    commits: Grouped[NewBatch, Result]
+    hand_offs: Grouped[NewBatch, None]
+    keys_in_progress: set[tuple[str, str]] = field(default_factory=set)
+
+    @contextmanager
+    def key_claimed(self, tenant: str, key: str | None) -> Iterator[None]:
+        """Keeps an idempotency key to one request of this process at a time. IdempotencyInProgress."""
+        if key is None:
+            yield
+            return
+        if (tenant, key) in self.keys_in_progress:
+            raise IdempotencyInProgress
+        self.keys_in_progress.add((tenant, key))
+        try:
+            yield
+        finally:
+            self.keys_in_progress.discard((tenant, key))

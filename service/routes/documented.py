@@ -1,0 +1,122 @@
+"""Pieces of the OpenAPI document that FastAPI cannot see, because bodies are read as streams and problems are one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from service import schemas
+from service.errors import PROBLEM_TYPE
+from service.names import EXTENSIONS
+
+BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+RESULT_TYPES = tuple(f"image/{form}" for form in EXTENSIONS)
+REF = "#/components/schemas/{model}"
+_ADDED = (
+    schemas.AugmentRequest,
+    schemas.AugmentImageRequest,
+    schemas.BatchRequest,
+    schemas.BatchImagesRequest,
+    schemas.ValidateRequest,
+    schemas.OutputView,
+    schemas.Problem,
+)
+"""Models that routes refer to by name, but never return or take as FastAPI knows it."""
+
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "`wait=SECONDS`: answer when it is done, or after that time (RFC 7240).",
+}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "Repeating a submit with the same key and the same content gives the first batch again.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Documentation of the problems a route may answer with; those that any route may are always among them."""
+    content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": _REASONS[status], "content": content} for status in sorted({401, 422, 500, 503, *statuses})
+    }
+
+
+_REASONS = {
+    400: "The request is not of the documented form.",
+    401: "The API key is missing or wrong.",
+    404: "There is no such thing.",
+    408: "The body arrived too slowly.",
+    409: "The state does not allow it now.",
+    410: "It is no longer there.",
+    413: "The body, or a part of it, is too large.",
+    415: "The bytes are no picture of a supported format.",
+    416: "The range begins behind the last byte.",
+    422: "A field, the recipe, the labels or the picture is refused.",
+    429: "The tenant has as much unfinished work as it may have.",
+    500: "Something went wrong on our side.",
+    503: "A part of the service does not answer.",
+    507: "There is no room for more pictures.",
+}
+SUBMIT_STATUSES = (400, 408, 409, 410, 413, 415, 429, 507)
+
+
+def described(statuses: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Documentation of JSON answers that have no model."""
+    content = {"application/json": {"schema": {"type": "object"}}}
+    return {status: {"description": text, "content": content} for status, text in statuses.items()}
+
+
+CONTENT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The bytes.", "content": {"image/*": {"schema": BINARY}}},
+    206: {"description": "The asked range of them.", "content": {"image/*": {"schema": BINARY}}},
+    304: {"description": "They are the ones that the caller has."},
+}
+CONTENT_PARAMETERS = [
+    {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+    for name in ("Range", "If-None-Match", "If-Range")
+]
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """A reference to one of our models."""
+    return {"$ref": REF.format(model=model.__name__)}
+
+
+def multipart_schema(request: type[BaseModel], files: Mapping[str, Any]) -> dict[str, Any]:
+    """A multipart body: part `request` with the JSON of a model, and parts with files."""
+    return {"type": "object", "properties": {"request": schema_of(request), **files}, "required": ["request"]}
+
+
+def body_of(forms: Mapping[str, Any]) -> dict[str, Any]:
+    """A request body in one of several media types."""
+    return {"required": True, "content": {media_type: {"schema": schema} for media_type, schema in forms.items()}}
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document with our models and our one form of problem."""
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes, summary=app.summary
+    )
+    added = models_json_schema([(model, "validation") for model in _ADDED], ref_template=REF)[1]
+    components = document.setdefault("components", {})
+    models = components.setdefault("schemas", {})
+    models.update(added.get("$defs", {}))
+    for unused in ("HTTPValidationError", "ValidationError"):
+        models.pop(unused, None)
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    document["security"] = [{}, {"bearer": []}, {"key": []}]
+    return document

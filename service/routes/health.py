@@ -1,0 +1,124 @@
+"""Whether this process lives, whether it can accept pictures, and its numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic_core import to_json
+
+from batching.lanes import LANES_DOWN
+from kernels.errors import AugmentationError
+from service import queries
+from service.auth import tenant_of
+from service.metrics import CONTENT_TYPE, queue_metrics, worker_metrics
+from service.parts import Parts
+from service.routes.documented import described
+from service.routes.shared import PartsOf
+
+router = APIRouter(tags=["health"])
+
+CHECK_S = 2.0
+"""A part that has not answered by then counts as down."""
+FRESH_S = 1.0
+
+
+@router.get("/livez", response_class=Response, responses=described({200: "It lives."}))
+async def livez() -> Response:
+    """Answers while the event loop turns; asks nobody else."""
+    return _json({"status": "alive"})
+
+
+@router.get("/readyz", response_class=Response, responses=described({200: "Ready.", 503: "Not ready."}))
+async def readyz(request: Request, parts: PartsOf, workers: Annotated[int, Query(ge=0, le=1)] = 0) -> Response:
+    """Whether pictures are accepted: PostgreSQL and the store can be written.
+
+    Without Redis the status is `degraded`, and pictures are accepted all the same. With `workers=1` it also takes a live
+    worker, and the answer lists them.
+    """
+    report = await _checked(request, parts)
+    ready = report["checks"]["database"] == report["checks"]["store"] == "ok"
+    status = "ready" if ready and report["checks"]["redis"] == "ok" else "degraded" if ready else "unavailable"
+    body: dict[str, Any] = {"status": status, "checks": report["checks"]}
+    if workers:
+        body["workers"] = report["workers"]
+        if not report["workers"]:
+            ready, body["status"] = False, "unavailable"
+    return _json(body, 200 if ready else 503)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    dependencies=[Depends(tenant_of)],
+    responses={200: {"description": "Prometheus text.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(parts: PartsOf) -> Response:
+    """Prometheus metrics: queue depths, micro-batch sizes, stage times, outcomes, requests."""
+    handed_off = await _or_empty(parts.lanes.depths)
+    unfinished = await _or_empty(lambda: queries.unfinished(parts.engine))
+    workers = await _or_empty(parts.lanes.workers)
+    text = parts.metrics.exposition(
+        queue_metrics({str(key): value for key, value in handed_off.items()}, unfinished), worker_metrics(workers.values())
+    )
+    return Response(text, headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _checked(request: Request, parts: Parts) -> dict[str, Any]:
+    """The last report, or a new one where that is older than a second: probes must not become a load."""
+    state = request.app.state
+    async with state.readiness_lock:
+        made_at_s, report = getattr(state, "readiness", (0.0, None))
+        if report is None or time.monotonic() - made_at_s > FRESH_S:
+            report = await _report(parts)
+            state.readiness = time.monotonic(), report
+    return dict(report)
+
+
+async def _report(parts: Parts) -> dict[str, Any]:
+    workers: list[dict[str, str]] = []
+
+    async def redis() -> None:
+        facts = await parts.lanes.workers()
+        workers.extend({"name": name, **_shown(fields)} for name, fields in sorted(facts.items()))
+
+    checks: dict[str, Callable[[], Awaitable[object]]] = {
+        "database": lambda: queries.writable(parts.engine),
+        "store": parts.store.ready,
+        "redis": redis,
+    }
+    results = await asyncio.gather(*(_ok(check) for check in checks.values()))
+    return {"checks": dict(zip(checks, results, strict=True)), "workers": workers}
+
+
+def _shown(facts: dict[str, str]) -> dict[str, str]:
+    return {name: facts[name] for name in ("device", "engine_version", "state") if name in facts}
+
+
+async def _ok(check: Callable[[], Awaitable[object]]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_S):
+            await check()
+    except TimeoutError:
+        return "slow"
+    except (AugmentationError, *LANES_DOWN):
+        return "down"
+    return "ok"
+
+
+async def _or_empty(read: Callable[[], Awaitable[dict[Any, Any]]]) -> dict[Any, Any]:
+    """What `read` says, or nothing where that part is down: the other numbers are still worth showing."""
+    found: dict[Any, Any] = {}
+    try:
+        async with asyncio.timeout(CHECK_S):
+            found = await read()
+    except (TimeoutError, AugmentationError, *LANES_DOWN):
+        pass
+    return found
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    return Response(to_json(document), status, media_type="application/json", headers={"Cache-Control": "no-store"})

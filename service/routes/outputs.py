@@ -1,0 +1,55 @@
+"""`/v1/outputs`: one result, its lineage and its bytes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from service import queries
+from service.errors import NotFound
+from service.names import EXTENSIONS
+from service.routes.content import media_type_of, stored_content
+from service.routes.documented import CONTENT_PARAMETERS, CONTENT_RESPONSES, problems
+from service.routes.shared import PartsOf, Tenant, answer
+from service.schemas import OutputView
+from service.usecases import delete_output
+from service.views import output_view
+
+router = APIRouter(prefix="/v1/outputs", tags=["outputs"])
+
+
+@router.get("/{output_id}", responses={200: {"model": OutputView}, **problems(404)})
+async def view_output(output_id: UUID, parts: PartsOf, tenant: Tenant) -> Response:
+    """One result, and everything it came from."""
+    found = await queries.output(parts.engine, tenant, output_id)
+    if found is None:
+        raise NotFound("output")
+    return answer(output_view(found))
+
+
+@router.api_route(
+    "/{output_id}/content",
+    methods=["GET", "HEAD"],
+    responses={**CONTENT_RESPONSES, **problems(404, 410, 416)},
+    openapi_extra={"parameters": CONTENT_PARAMETERS},
+)
+async def read_output(request: Request, output_id: UUID, parts: PartsOf, tenant: Tenant) -> Response:
+    """The bytes of one result."""
+    found = await queries.output(parts.engine, tenant, output_id)
+    if found is None:
+        raise NotFound("output")
+    headers = {
+        "Content-Type": media_type_of(found.format),
+        "Content-Disposition": f'inline; filename="{found.id}.{EXTENSIONS[found.format]}"',
+        "X-Output-Id": str(found.id),
+        "X-Seed": str(found.seed),
+    }
+    return await stored_content(request, parts, "result", found.object_key, found.bytes, found.sha256, headers)
+
+
+@router.delete("/{output_id}", status_code=204, response_class=Response, responses=problems(404))
+async def remove_output(output_id: UUID, parts: PartsOf, tenant: Tenant) -> Response:
+    """Removes one result. The counts of its batch stay as they are."""
+    await delete_output(parts, tenant, output_id)
+    return Response(status_code=204)

@@ -1,0 +1,74 @@
+"""`POST /v1/recipes/validate`: what a recipe means, before any picture is sent."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic_core import to_json
+
+from kernels.errors import RecipeInvalid
+from kernels.ops import OPS
+from kernels.plan import plan
+from kernels.recipe import Recipe, preorder
+from kernels.tensors import Size
+from service.auth import tenant_of
+from service.errors import EmptyBody
+from service.json_text import parse_json
+from service.routes.documented import body_of, problems, schema_of
+from service.routes.shared import PartsOf
+from service.schemas import RecipeReport, ValidateRequest, checked
+from service.uploads import whole_body
+
+router = APIRouter(prefix="/v1/recipes", tags=["recipes"], dependencies=[Depends(tenant_of)])
+
+
+@router.post(
+    "/validate",
+    responses={200: {"model": RecipeReport}, **problems(400, 413)},
+    openapi_extra={"requestBody": body_of({"application/json": schema_of(ValidateRequest)})},
+)
+async def validate(request: Request, parts: PartsOf) -> Response:
+    """Checks a recipe, and answers how it is run: its stages, the size of results, an estimate of cost."""
+    body = await whole_body(request, parts.settings.max_json_bytes, parts.settings)
+    if not body:
+        raise EmptyBody
+    ask = checked(ValidateRequest, parse_json(body))
+    recipe = parts.recipes.effective(ask.recipe, None)
+    parts.recipes.check_variants(ask.variants)
+    size = Size(*ask.size)
+    cost = parts.recipes.cost_pixels(recipe, size, ask.variants)
+    return Response(to_json(_report(recipe, size, ask, cost)), media_type="application/json")
+
+
+def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) -> dict[str, Any]:
+    try:
+        planned = plan(recipe, ask.seed, 0, 0, size)
+    except RecipeInvalid as error:
+        raise RecipeInvalid(error.reason, f"/recipe{error.pointer}") from None
+    return {
+        "valid": True,
+        "recipe": recipe.document(),
+        "recipe_digest": recipe.digest,
+        "stages": _stages(recipe),
+        "moves_labels": any(OPS[step.op].moves_labels for step in preorder(recipe.steps)),
+        "size_in": list(size),
+        "size_out": list(planned.size_out),
+        "draws": [dict(draw) for draw in planned.draws],
+        "cost": {"pixels": cost_pixels, "output_pixels": cost_pixels - size.pixels, "variants": ask.variants},
+    }
+
+
+def _stages(recipe: Recipe) -> list[dict[str, Any]]:
+    """Consecutive steps that are worked off together, every step applied."""
+    numbered = list(enumerate(step.op for step in preorder(recipe.steps)))
+    groups = itertools.groupby(numbered, lambda step: OPS[step[1]].moves_labels)
+    return [
+        {
+            "stage": "resample" if moves else "pixels",
+            "steps": [number for number, _ in steps],
+            "ops": [op for _, op in steps],
+        }
+        for moves, steps in ((moves, list(group)) for moves, group in groups)
+    ]

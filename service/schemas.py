@@ -1,0 +1,331 @@
+"""Requests and answers of the REST contract, as they are on the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import ValidationError as FieldErrors
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from batching.items import Priority
+from kernels.recipe import Output as OutputForm
+from kernels.recipe import Recipe
+from kernels.rng import MAX_SEED
+from service.errors import ValidationError
+from service.json_text import escaped
+
+MAX_CUSTOM_ID_BYTES = 4096
+
+Asked = TypeVar("Asked", bound="Request")
+
+
+class _Documented:
+    """A field that is checked elsewhere, with better errors, and only documented by a model here."""
+
+    def __init__(self, *models: Any) -> None:
+        self.models = models
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.any_schema()
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        forms = [handler(model.__pydantic_core_schema__) for model in self.models]
+        return forms[0] if len(forms) == 1 else {"anyOf": forms}
+
+
+RecipeField = Annotated[Any, _Documented(Recipe)]
+OutputField = Annotated[Any, _Documented(OutputForm)]
+CustomId = Annotated[str, Field(min_length=1, max_length=MAX_CUSTOM_ID_BYTES)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED, strict=True)]
+Variants = Annotated[int, Field(ge=1, strict=True)]
+Group = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class Request(BaseModel):
+    """Parent of the requests: frozen, unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class AugmentRequest(Request):
+    """What to make of one picture."""
+
+    recipe: RecipeField
+    """Steps and the form of the output."""
+    seed: Seed | None = None
+    """Seed of every drawn number; a random one where none is given, stated in the answer."""
+    variants: Variants = 1
+    """How many results to make of the picture."""
+    custom_id: CustomId | None = None
+    """Your name for the picture; its draws depend on it. Default: the file name, else the picture's SHA-256."""
+    output: OutputField = None
+    """Replaces the recipe's form of output."""
+    priority: Priority = "interactive"
+    """Interactive work goes first."""
+    labels: dict[str, Any] | None = None
+    """Boxes, polygons, keypoints and mask of the picture; they move with it."""
+
+
+class AugmentImageRequest(AugmentRequest):
+    """What to make of one picture that was uploaded before."""
+
+    image_id: UUID
+    """Id of the uploaded picture."""
+
+
+class BatchRequest(Request):
+    """What to make of many pictures that follow in the same body."""
+
+    recipe: RecipeField
+    """Steps and the form of the output."""
+    seed: Seed | None = None
+    """Seed of every drawn number; a random one where none is given, stated in the answer."""
+    variants: Variants = 1
+    """How many results to make of each picture."""
+    output: OutputField = None
+    """Replaces the recipe's form of output."""
+    priority: Priority = "bulk"
+    """Interactive work goes first."""
+    group: Group | None = None
+    """Ties several batches together."""
+    labels: dict[str, Any] | None = None
+    """Labels of the pictures by custom_id."""
+
+
+class ImageEntry(Request):
+    """One picture of a batch that was uploaded before."""
+
+    image_id: UUID | None = None
+    """Id of the uploaded picture."""
+    custom_id: CustomId | None = None
+    """Your name for the picture. Default: the name it was uploaded under, else its SHA-256."""
+    url: str | None = None
+    """Pictures are not fetched from URLs by this service: always refused."""
+
+
+class BatchImagesRequest(BatchRequest):
+    """What to make of many pictures that were uploaded before."""
+
+    images: list[ImageEntry] | None = None
+    """The pictures, in order."""
+    source: str | None = None
+    """Bucket prefixes are not read by this service: always refused."""
+
+
+class ValidateRequest(Request):
+    """A recipe to be checked, and a picture's size to plan it for."""
+
+    recipe: RecipeField
+    """Steps and the form of the output."""
+    size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (512, 512)
+    """[height, width] of the picture that the plan is made for."""
+    variants: Variants = 1
+    """How many results the estimate of cost is for."""
+    seed: Seed = 0
+    """Seed of the numbers drawn for the plan that is shown."""
+
+
+class Counts(BaseModel):
+    """Pictures of a batch by final state."""
+
+    total: int
+    succeeded: int
+    failed: int
+    cancelled: int
+
+
+class OutputCounts(BaseModel):
+    """Results of a batch: asked for, and made."""
+
+    total: int
+    done: int
+
+
+class BatchLinks(BaseModel):
+    """Where to go from a batch."""
+
+    self: str
+    items: str
+    outputs: str
+    events: str
+    archive: str
+
+
+BatchState = Literal["queued", "running", "completed", "cancelled", "expired"]
+ItemState = Literal["queued", "leased", "succeeded", "failed", "cancelled"]
+
+
+class BatchView(BaseModel):
+    """One batch."""
+
+    id: UUID
+    state: BatchState
+    counts: Counts
+    outputs: OutputCounts
+    recipe_digest: str
+    seed: int
+    variants: int
+    priority: Priority
+    output: OutputForm
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    links: BatchLinks
+
+
+class BatchPage(BaseModel):
+    """Batches, newest first."""
+
+    batches: list[BatchView]
+    next: str | None
+
+
+class OutputView(BaseModel):
+    """One result, and everything it came from."""
+
+    id: UUID
+    item_id: UUID
+    custom_id: str
+    variant: int
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    format: str
+    seed: int
+    recipe_digest: str
+    draws: list[dict[str, Any]]
+    labels: dict[str, Any] | None
+    device: str
+    engine_version: str
+    created_at: datetime
+    url: str
+
+
+class ItemError(BaseModel):
+    """Why a picture has no results."""
+
+    code: str
+    detail: str
+
+
+class ItemView(BaseModel):
+    """One picture of a batch."""
+
+    id: UUID
+    custom_id: str
+    state: ItemState
+    executions: int
+    width: int | None
+    height: int | None
+    error: ItemError | None
+    outputs: list[OutputView]
+
+
+class ItemPage(BaseModel):
+    """Pictures of a batch, in the order they were sent."""
+
+    items: list[ItemView]
+    next: str | None
+
+
+class ImageView(BaseModel):
+    """One uploaded picture. Width and height are those it is seen with (EXIF orientation applied)."""
+
+    id: UUID
+    sha256: str
+    bytes: int
+    format: str
+    width: int
+    height: int
+    filename: str
+    created_at: datetime
+    url: str
+
+
+class ImagePage(BaseModel):
+    """Uploaded pictures, newest first."""
+
+    images: list[ImageView]
+    next: str | None
+
+
+class OpView(BaseModel):
+    """One operation of the catalogue."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    name: str
+    summary: str
+    kind: str
+    moves_labels: bool
+    fields_schema: dict[str, Any] = Field(serialization_alias="schema", validation_alias="schema")
+    examples: list[dict[str, Any]]
+
+
+class OpPage(BaseModel):
+    """The catalogue."""
+
+    ops: list[OpView]
+
+
+class Stage(BaseModel):
+    """Steps that are worked off together: one resampling of a geometric chain, or pixels in place."""
+
+    stage: Literal["resample", "pixels"]
+    steps: list[int]
+    ops: list[str]
+
+
+class Cost(BaseModel):
+    """Estimated work in pixels: of the source and the results together, and of the results alone."""
+
+    pixels: int
+    output_pixels: int
+    variants: int
+
+
+class RecipeReport(BaseModel):
+    """A recipe that is right, with every default written out, and how it is run."""
+
+    valid: Literal[True]
+    recipe: Recipe
+    recipe_digest: str
+    stages: list[Stage]
+    moves_labels: bool
+    size_in: tuple[int, int]
+    size_out: tuple[int, int]
+    draws: list[dict[str, Any]]
+    cost: Cost
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    item: str | None = None
+    limit: float | None = None
+    pointer: str | None = None
+    request_id: str
+
+
+def checked(model: type[Asked], document: object) -> Asked:
+    """The request in a decoded document. ValidationError points at the first field that is wrong."""
+    if not isinstance(document, dict):
+        raise ValidationError("must be an object", "")
+    try:
+        return model.model_validate(document)
+    except FieldErrors as errors:
+        first = errors.errors(include_url=False, include_context=False)[0]
+        pointer = "".join(f"/{escaped(part)}" for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ValidationError(f"unknown field; the fields are {', '.join(model.model_fields)}", pointer) from None
+        raise ValidationError(first["msg"].removeprefix("Value error, ").lower(), pointer) from None

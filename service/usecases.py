@@ -1,0 +1,228 @@
+"""What callers do with batches: submit, look, wait, cancel, retry, delete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from batching import failpoints
+from kernels.errors import LabelInvalid, RecipeInvalid, WorkTooLarge
+from kernels.labels import Labels
+from kernels.recipe import Recipe
+from kernels.rng import MAX_SEED, item_key
+from kernels.tensors import Size
+from service import queries, submissions
+from service.errors import BadRequest, Gone, IdempotencyKeyReused, NotFound, ValidationError
+from service.ids import new_id
+from service.intake import Intake, Sent
+from service.json_text import check_text, escaped
+from service.names import output_names
+from service.parts import Parts
+from service.schemas import MAX_CUSTOM_ID_BYTES, AugmentRequest, BatchRequest
+from service.submissions import Key, NewBatch, NewItem, SameKey
+
+MAX_KEY_CHARACTERS = 255
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A batch that is kept: just written, or the one that the same idempotency key wrote before."""
+
+    batch: queries.Batch
+    new: bool
+
+
+def idempotency_key(value: str | None) -> str | None:
+    """A checked `Idempotency-Key` header. BadRequest."""
+    if value is None:
+        return None
+    if not (1 <= len(value) <= MAX_KEY_CHARACTERS) or not value.isprintable() or not value.isascii():
+        raise BadRequest(f"Idempotency-Key has 1 to {MAX_KEY_CHARACTERS} printable ASCII characters")
+    return value
+
+
+def fingerprint(document: Any, sent: Sequence[Sent]) -> str:
+    """What makes two requests the same: the JSON as it was sent, and the pictures by name and content, in order."""
+    canonical = json.dumps([document, [(one.custom_id, one.sha256) for one in sent]], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+async def submit(
+    parts: Parts,
+    tenant: str,
+    batch_id: UUID,
+    ask: AugmentRequest | BatchRequest,
+    recipe: Recipe,
+    sent: Sequence[Sent],
+    key: Key | None,
+) -> Submitted:
+    """Writes the batch of these pictures, durably, and hands it to the workers in the background.
+
+    The bytes of `sent` are stored already. Errors: those of the recipe, labels and limits, RateLimited,
+    IdempotencyKeyReused, Gone (the batch of the same key was deleted), DatabaseUnavailable.
+    """
+    if key and (owner := await submissions.key_owner(parts.engine, tenant, key.key)):
+        return Submitted(await _same(parts, tenant, key, owner), new=False)
+    new = _new_batch(parts, tenant, batch_id, ask, recipe, sent, key)
+    await parts.depth.admit(tenant, new.priority, len(new.items) - new.failed)
+    failpoints.hit("before_commit")
+    result = await parts.commits.ask(new)
+    if isinstance(result, SameKey):
+        return Submitted(await _same(parts, tenant, key, result), new=False)
+    failpoints.hit("committed")
+    if new.state == "queued":
+        parts.hand_offs.add(new)
+    return Submitted(_row(new, result), new=True)
+
+
+async def find_batch(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
+    """The tenant's batch. NotFound."""
+    batch = await queries.batch(parts.engine, tenant, batch_id)
+    if batch is None:
+        raise NotFound("batch")
+    return batch
+
+
+async def await_batch(parts: Parts, tenant: str, batch_id: UUID, wait_s: float) -> queries.Batch:
+    """The tenant's batch when it is final, or as it is after `wait_s`. NotFound."""
+    with parts.waiting.watch(batch_id) as watch:
+        return await parts.waiting.until_final(watch, lambda: find_batch(parts, tenant, batch_id), wait_s)
+
+
+async def _same(parts: Parts, tenant: str, key: Key | None, owner: SameKey) -> queries.Batch:
+    if key is None or owner.fingerprint != key.fingerprint:
+        raise IdempotencyKeyReused
+    batch = await queries.batch(parts.engine, tenant, owner.batch_id)
+    if batch is None:
+        raise Gone("batch")
+    return batch
+
+
+def _new_batch(
+    parts: Parts,
+    tenant: str,
+    batch_id: UUID,
+    ask: AugmentRequest | BatchRequest,
+    recipe: Recipe,
+    sent: Sequence[Sent],
+    key: Key | None,
+) -> NewBatch:
+    labels = _labels(ask, sent)
+    names = output_names([one.custom_id for one in sent])
+    # ids of one moment are in no order, and outputs are paged by the ids of their items
+    ids = sorted(new_id() for _ in sent)
+    items = [
+        _new_item(parts, identity, name, one, recipe, ask.variants, labels.get(one.custom_id))
+        for identity, name, one in zip(ids, names, sent, strict=True)
+    ]
+    return NewBatch(
+        id=batch_id,
+        tenant=tenant,
+        group=ask.group if isinstance(ask, BatchRequest) else None,
+        priority=ask.priority,
+        recipe=recipe.document(),
+        recipe_digest=recipe.digest,
+        seed=secrets.randbelow(MAX_SEED + 1) if ask.seed is None else ask.seed,
+        variants=ask.variants,
+        items=tuple(items),
+        key=key,
+    )
+
+
+def _new_item(
+    parts: Parts, identity: UUID, name: str, one: Sent, recipe: Recipe, variants: int, labels: dict[str, Any] | None
+) -> NewItem:
+    size = Size(one.probe.height, one.probe.width) if one.probe else None
+    try:
+        cost_pixels = parts.recipes.cost_pixels(recipe, size, variants) if size else 0
+    except (WorkTooLarge, RecipeInvalid) as error:
+        error.item = one.custom_id
+        raise
+    return NewItem(
+        id=identity,
+        custom_id=one.custom_id,
+        name=name,
+        item_key=f"{item_key(one.custom_id):016x}",
+        image_id=one.image.id if one.image else None,
+        source_key=one.object_key,
+        source_sha256=one.sha256,
+        width=size.width if size else None,
+        height=size.height if size else None,
+        labels=labels,
+        cost_pixels=cost_pixels,
+        error_code=one.error.code if one.error else None,
+        error_detail=one.error.message if one.error else None,
+    )
+
+
+def _labels(ask: AugmentRequest | BatchRequest, sent: Sequence[Sent]) -> dict[str, dict[str, Any]]:
+    """Checked labels by custom_id. LabelInvalid."""
+    if ask.labels is None:
+        return {}
+    if isinstance(ask, AugmentRequest):
+        given = {one.custom_id: (ask.labels, "/labels") for one in sent}
+    else:
+        known = {one.custom_id for one in sent}
+        for name in ask.labels:
+            if name not in known:
+                raise LabelInvalid("there is no picture of this custom_id in the batch", f"/labels/{escaped(name)}")
+        given = {name: (labels, f"/labels/{escaped(name)}") for name, labels in ask.labels.items()}
+    checked: dict[str, dict[str, Any]] = {}
+    for one in sent:
+        if one.custom_id in given and one.probe:
+            value, pointer = given[one.custom_id]
+            checked[one.custom_id] = Labels.parse(value, Size(one.probe.height, one.probe.width), pointer).document()
+    return checked
+
+
+def _row(new: NewBatch, written: submissions.Written) -> queries.Batch:
+    return queries.Batch(
+        id=new.id,
+        state=new.state,
+        priority=new.priority,
+        recipe=new.recipe,
+        recipe_digest=new.recipe_digest,
+        seed=new.seed,
+        variants=new.variants,
+        total=len(new.items),
+        succeeded=0,
+        failed=new.failed,
+        cancelled=0,
+        outputs_done=0,
+        generation=0,
+        created_at=written.created_at,
+        started_at=None,
+        finished_at=written.finished_at,
+    )
+
+
+async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -> tuple[queries.Image, bool]:
+    """Keeps an uploaded picture, and says whether it is new. EmptyBody, and the errors of `probe`."""
+    check_text(filename, "/filename")
+    if len(filename.encode()) > MAX_CUSTOM_ID_BYTES:
+        raise ValidationError(f"a file name has at most {MAX_CUSTOM_ID_BYTES} bytes", "/filename", MAX_CUSTOM_ID_BYTES)
+    intake = Intake(parts.store, parts.settings, tenant, alone=True)
+    await intake.add(None, content)
+    [sent] = await intake.stored()
+    assert sent.probe is not None  # it is alone, so an error was raised
+    picture = queries.Picture(
+        sent.sha256, sent.bytes, sent.probe.format, sent.probe.width, sent.probe.height, sent.object_key
+    )
+    return await queries.keep_image(parts.engine, tenant, new_id(), picture, filename)
+
+
+async def delete_image(parts: Parts, tenant: str, image_id: UUID) -> None:
+    """Hides an uploaded picture. NotFound."""
+    if not await queries.hide_image(parts.engine, tenant, image_id):
+        raise NotFound("image")
+
+
+async def delete_output(parts: Parts, tenant: str, output_id: UUID) -> None:
+    """Removes a result; its bytes are collected later. NotFound."""
+    if not await queries.remove_output(parts.engine, tenant, output_id):
+        raise NotFound("output")

@@ -1,0 +1,103 @@
+"""Rows as the contract shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from service import queries, schemas
+
+
+def batch_view(batch: queries.Batch) -> schemas.BatchView:
+    """A batch on the wire."""
+    path = f"/v1/batches/{batch.id}"
+    return schemas.BatchView.model_validate(
+        {
+            "id": batch.id,
+            "state": batch.state,
+            "counts": {
+                "total": batch.total,
+                "succeeded": batch.succeeded,
+                "failed": batch.failed,
+                "cancelled": batch.cancelled,
+            },
+            "outputs": {"total": batch.total * batch.variants, "done": batch.outputs_done},
+            "recipe_digest": batch.recipe_digest,
+            "seed": batch.seed,
+            "variants": batch.variants,
+            "priority": batch.priority,
+            "output": batch.recipe["output"],
+            "created_at": batch.created_at,
+            "started_at": batch.started_at,
+            "finished_at": batch.finished_at,
+            "links": {
+                "self": path,
+                "items": f"{path}/items",
+                "outputs": f"{path}/outputs",
+                "events": f"{path}/events",
+                "archive": f"{path}/archive",
+            },
+        }
+    )
+
+
+def content_path(output_id: UUID) -> str:
+    """Where the bytes of an output are read."""
+    return f"/v1/outputs/{output_id}/content"
+
+
+def output_view(output: queries.Output) -> schemas.OutputView:
+    """An output on the wire."""
+    return schemas.OutputView(
+        id=output.id,
+        item_id=output.item_id,
+        custom_id=output.custom_id,
+        variant=output.variant,
+        width=output.width,
+        height=output.height,
+        bytes=output.bytes,
+        sha256=output.sha256,
+        format=output.format,
+        seed=output.seed,
+        recipe_digest=output.recipe_digest,
+        draws=[dict(draw) for draw in output.draws],
+        labels=dict(output.labels) if output.labels is not None else None,
+        device=output.device,
+        engine_version=output.engine_version,
+        created_at=output.created_at,
+        url=content_path(output.id),
+    )
+
+
+def item_view(item: queries.ItemRow, outputs: Sequence[queries.Output] = ()) -> schemas.ItemView:
+    """An item on the wire."""
+    error = None
+    if item.error_code is not None:
+        error = schemas.ItemError(code=item.error_code, detail=item.error_detail or "")
+    return schemas.ItemView.model_validate(
+        {
+            "id": item.id,
+            "custom_id": item.custom_id,
+            "state": item.state,
+            "executions": item.executions,
+            "width": item.width,
+            "height": item.height,
+            "error": error,
+            "outputs": [output_view(output) for output in outputs],
+        }
+    )
+
+
+def image_view(image: queries.Image) -> schemas.ImageView:
+    """An uploaded picture on the wire."""
+    return schemas.ImageView(
+        id=image.id,
+        sha256=image.sha256,
+        bytes=image.bytes,
+        format=image.format,
+        width=image.width,
+        height=image.height,
+        filename=image.filename,
+        created_at=image.created_at,
+        url=f"/v1/images/{image.id}/content",
+    )

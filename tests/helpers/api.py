@@ -1,0 +1,35 @@
+"""The API in this process, and small pictures to send it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+import numpy as np
+from fastapi import FastAPI
+from PIL import Image
+
+
+@asynccontextmanager
+async def running_api(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the app, which runs in the test's own loop."""
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test", timeout=60) as client:
+            yield client
+
+
+def picture(width: int = 32, height: int = 24, seed: int = 0, form: str = "JPEG") -> bytes:
+    """A small picture of smooth colours with its own content for each seed, as a file."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+    out = io.BytesIO()
+    coarse.resize((width, height), Image.Resampling.BICUBIC).save(out, form)
+    return out.getvalue()
+
+
+def jpeg(width: int = 32, height: int = 24, seed: int = 0) -> bytes:
+    """A small JPEG."""
+    return picture(width, height, seed)

@@ -26,6 +26,7 @@ __all__ = [
     "retrying",
     "statement",
     "transaction",
+    "translated",
 ]
 
 Value = TypeVar("Value")
@@ -47,7 +48,7 @@ class DatabaseUnavailable(LedgerUnavailable):
     """PostgreSQL does not answer in time, refuses connections, or lost the one that was used; repeating is safe."""
 
 
-class DataRefused(Exception):  # noqa: N818 - named like the refusals of `batching.errors`
+class DataRefused(Exception):
     """PostgreSQL refuses a value or a row (classes 22 and 23): the same values are refused again."""
 
 
@@ -126,7 +127,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Errors: DatabaseUnavailable (whether a commit came through is then unknown), DataRefused. Wrap it in `retrying` where
     another transaction may take the same locks in another order.
     """
-    with _translated():
+    with translated():
         async with engine.begin() as connection:
             yield connection
 
@@ -139,7 +140,7 @@ async def statement(engine: AsyncEngine, sql: str, values: Mapping[str, object])
     """
 
     async def run() -> list[Row]:
-        with _translated():
+        with translated():
             async with engine.connect() as connection:
                 await connection.execution_options(isolation_level="AUTOCOMMIT")
                 return await fetch(connection, sql, values)
@@ -172,7 +173,8 @@ async def retrying(run: Callable[[], Awaitable[Value]], *, again_when_lost: bool
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Raises DatabaseUnavailable and DataRefused for what the driver raises in the block; the rest are our own mistakes."""
     try:
         yield
     except exc.TimeoutError as error:

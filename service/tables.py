@@ -76,6 +76,7 @@ images = Table(
     _time("deleted_at"),
     Index("uq_images_tenant_sha256", "tenant", "sha256", unique=True, postgresql_where=text("deleted_at IS NULL")),
     Index("ix_images_tenant_id", "tenant", "id"),
+    Index("ix_images_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
 )
 
 batches = Table(
@@ -106,6 +107,17 @@ batches = Table(
     Index("ix_batches_tenant_id", "tenant", "id"),
     Index("ix_batches_tenant_group_id", "tenant", "group", "id"),
     Index("ix_batches_open", "id", postgresql_where=text("state IN ('queued', 'running')")),
+    Index(
+        "ix_batches_cancelling",
+        "cancel_requested_at",
+        postgresql_where=text("cancel_requested_at IS NOT NULL AND state IN ('queued', 'running')"),
+    ),
+    Index(
+        "ix_batches_expiring",
+        "expires_at",
+        postgresql_where=text("expires_at IS NOT NULL AND state IN ('queued', 'running')"),
+    ),
+    Index("ix_batches_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
 )
 
 items = Table(
@@ -146,8 +158,16 @@ items = Table(
     _time("finished_at"),
     UniqueConstraint("batch_id", "position"),
     UniqueConstraint("batch_id", "custom_id"),
-    Index("ix_items_waiting", "tenant", "priority", "id", postgresql_where=text("state = 'queued' AND handed_off_at IS NULL")),
-    Index("ix_items_handed_off", "handed_off_at", postgresql_where=text("state = 'queued' AND handed_off_at IS NOT NULL")),
+    Index(
+        "ix_items_waiting", "tenant", "priority", "id", postgresql_where=text("state = 'queued' AND handed_off_at IS NULL")
+    ),
+    Index(
+        "ix_items_handed_off",
+        "tenant",
+        "priority",
+        "handed_off_at",
+        postgresql_where=text("state = 'queued' AND handed_off_at IS NOT NULL"),
+    ),
     Index("ix_items_leased", "lease_until", postgresql_where=text("state = 'leased'")),
     Index("ix_items_batch_state", "batch_id", "state", "position"),
     Index("ix_items_image", "image_id"),

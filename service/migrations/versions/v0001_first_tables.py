@@ -40,6 +40,23 @@ def upgrade(op: Operations) -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
     )
     op.create_index(
+        "ix_batches_cancelling",
+        "batches",
+        ["cancel_requested_at"],
+        unique=False,
+        postgresql_where=sa.text("cancel_requested_at IS NOT NULL AND state IN ('queued', 'running')"),
+    )
+    op.create_index(
+        "ix_batches_deleted", "batches", ["deleted_at"], unique=False, postgresql_where=sa.text("deleted_at IS NOT NULL")
+    )
+    op.create_index(
+        "ix_batches_expiring",
+        "batches",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("expires_at IS NOT NULL AND state IN ('queued', 'running')"),
+    )
+    op.create_index(
         "ix_batches_open", "batches", ["id"], unique=False, postgresql_where=sa.text("state IN ('queued', 'running')")
     )
     op.create_index("ix_batches_tenant_group_id", "batches", ["tenant", "group", "id"], unique=False)
@@ -67,6 +84,9 @@ def upgrade(op: Operations) -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_images")),
+    )
+    op.create_index(
+        "ix_images_deleted", "images", ["deleted_at"], unique=False, postgresql_where=sa.text("deleted_at IS NOT NULL")
     )
     op.create_index("ix_images_tenant_id", "images", ["tenant", "id"], unique=False)
     op.create_index(
@@ -145,7 +165,7 @@ def upgrade(op: Operations) -> None:
     op.create_index(
         "ix_items_handed_off",
         "items",
-        ["handed_off_at"],
+        ["tenant", "priority", "handed_off_at"],
         unique=False,
         postgresql_where=sa.text("state = 'queued' AND handed_off_at IS NOT NULL"),
     )

@@ -1,0 +1,125 @@
+"""Hand-off: ids of committed items go to their lanes in Redis, then their rows are stamped with when, and in which epoch.
+
+Nothing depends on it: what is not handed off, or not stamped, the reconciler hands off again, and an id that is in a lane
+twice is leased once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+from batching import failpoints
+from batching.items import LaneKey, Waiting
+from batching.lanes import LANES_DOWN, Lanes
+from service.database import AsyncEngine, DatabaseUnavailable, statement
+
+log = logging.getLogger(__name__)
+
+CHUNK = 500
+"""Items put in one atomic step of Redis and stamped by one statement."""
+
+STAMP = """
+WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
+), found AS MATERIALIZED (
+  SELECT i.id FROM items i WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.state = 'queued' ORDER BY i.id FOR NO KEY UPDATE
+)
+UPDATE items i SET handed_off_at = now(), epoch = :epoch FROM found f, quick WHERE i.id = f.id
+"""
+"""Not waiting for the disk: a stamp that a power cut takes is made again."""
+
+
+class Breaker:
+    """Says when not to try: after `failures` in a row for `pause_s`, then one try decides."""
+
+    def __init__(self, failures: int = 3, pause_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._pause_s, self._clock = failures, pause_s, clock
+        self._failed, self._closed_until = 0, 0.0
+
+    def allows(self) -> bool:
+        """Whether to try now. After a pause it allows one try, and the next when that one's end is known."""
+        if self._failed < self._most:
+            return True
+        if self._clock() < self._closed_until:
+            return False
+        self._closed_until = self._clock() + self._pause_s
+        return True
+
+    def worked(self) -> None:
+        """A try came through."""
+        self._failed = 0
+
+    def failed(self) -> None:
+        """A try did not."""
+        self._failed += 1
+        if self._failed == self._most:
+            log.warning("Redis does not answer: new items wait for the reconciler")
+        if self._failed >= self._most:
+            self._closed_until = self._clock() + self._pause_s
+
+
+async def put_and_stamp(engine: AsyncEngine, lanes: Lanes, lane: LaneKey, waiting: Sequence[Waiting], window: int) -> int:
+    """Puts items on their lane while it has room, and stamps those; says how many, the first ones.
+
+    Errors: LANES_DOWN, DatabaseUnavailable.
+    """
+    accepted = 0
+    for start in range(0, len(waiting), CHUNK):
+        chunk = waiting[start : start + CHUNK]
+        put = await lanes.hand_off(lane, chunk, window)
+        failpoints.hit("handed_off")
+        accepted += put.accepted
+        if put.accepted:
+            await _stamp(engine, [item.item_id for item in chunk[: put.accepted]], put.epoch)
+        if put.accepted < len(chunk):
+            break
+    return accepted
+
+
+class HandOff:
+    """The hand-off of one API process: never raises, and costs nothing while Redis is known to be away."""
+
+    def __init__(
+        self, engine: AsyncEngine, lanes: Lanes, window: int, *, timeout_s: float = 1.0, breaker: Breaker | None = None
+    ) -> None:
+        """`timeout_s` is for each chunk; nobody's answer waits for it."""
+        self._engine, self._lanes, self._window, self._timeout_s = engine, lanes, window, timeout_s
+        self._breaker = breaker or Breaker()
+
+    async def hand_off(self, waiting: Mapping[LaneKey, Sequence[Waiting]]) -> int:
+        """Hands off what was just committed; says how many items were put on lanes and stamped."""
+        accepted = 0
+        for lane, items in waiting.items():
+            for start in range(0, len(items), CHUNK):
+                chunk = items[start : start + CHUNK]
+                put = await self._hand_off(lane, chunk)
+                accepted += put
+                if put < len(chunk):
+                    break
+        return accepted
+
+    async def _hand_off(self, lane: LaneKey, chunk: Sequence[Waiting]) -> int:
+        if not self._breaker.allows():
+            return 0
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                put = await self._lanes.hand_off(lane, chunk, self._window)
+        except LANES_DOWN as error:
+            log.info("hand-off of %d items failed: %s", len(chunk), error or type(error).__name__)
+            self._breaker.failed()
+            return 0
+        self._breaker.worked()
+        failpoints.hit("handed_off")
+        if put.accepted:
+            try:
+                await _stamp(self._engine, [item.item_id for item in chunk[: put.accepted]], put.epoch)
+            except DatabaseUnavailable as error:
+                log.info("%d items were handed off, not stamped: %s", put.accepted, error)
+        return put.accepted
+
+
+async def _stamp(engine: AsyncEngine, item_ids: Sequence[UUID], epoch: str) -> None:
+    await statement(engine, STAMP, {"ids": list(item_ids), "epoch": epoch})

@@ -46,7 +46,7 @@ OP = Op(
     ColorJitter,
     Statistic(measure, ("grey",), color_jitter),
     examples=(
-        ColorJitter(brightness=(1.2, 1.2), contrast=(1.4, 1.4), saturation=(1.6, 1.6), hue=(0.1, 0.1)),
+        ColorJitter(brightness=(1.1, 1.1), contrast=(1.2, 1.2), saturation=(1.3, 1.3), hue=(-0.04, -0.04)),
         ColorJitter(brightness=(0.6, 0.6), contrast=(0.7, 0.7), saturation=(0.5, 0.5), hue=(-0.2, -0.2)),
     ),
 )

@@ -67,7 +67,7 @@ OP = Op(
     Elastic,
     Field(displacement),
     examples=(
-        Elastic(alpha=(0.1, 0.1), sigma=(0.08, 0.08)),
+        Elastic(alpha=(0.1, 0.1), sigma=(0.15, 0.15)),
         Elastic(alpha=(0.1, 0.1), sigma=(0.3, 0.3), border="constant"),
     ),
 )

@@ -1,0 +1,259 @@
+"""Writes docs/reference and docs/gallery from the source: operations, settings, errors, routes, one picture per operation.
+
+    python docs/build.py           writes what has changed
+    python docs/build.py --check   writes nothing; exit status 1 if a page or picture is stale
+
+Pictures are compared with a tolerance, because another CPU may round differently.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from batching import errors as batching_errors  # noqa: F401  # its classes are found as subclasses below
+from kernels.errors import AugmentationError
+from kernels.op import Op
+from kernels.ops import OPS
+from service import app as api
+from service.errors import STATUS
+from service.op_facts import KINDS, fields, labels, step
+from service.op_picture import before_and_after
+from service.settings import Settings, environment_name
+
+DOCS = Path(__file__).resolve().parent
+TOLERANCE = 3.0
+"""Mean difference, in levels of 255, up to which two pictures count as the same."""
+_WRITTEN = "<!-- Written by docs/build.py; edit the source it names, not this page. -->"
+_OPERATIONS = """
+    A field marked **drawn** takes a pair `[from, to]`, and each picture gets its own number between the two; a
+    single value is the same for all pictures. `chance` is the share of the pictures that a step is applied to.
+    What each operation does, at a glance: the [gallery](../gallery/README.md).
+"""
+_SETTINGS = """
+    Every process reads its settings from the environment, once, when it starts. Names that begin with
+    `AUGMENT_` and are not listed here are refused, so a typing error is found at once; all bad values are named
+    in one message. Options of the command line win over the environment.
+"""
+_ERRORS = """
+    Errors are `application/problem+json`: `type`, `title`, `status`, `code`, `detail`, `request_id` and, where
+    it is known, `item` (a custom_id), `pointer` (a JSON pointer into the request) and `limit`. Codes never
+    change; the same code is used for a request and for a picture of a batch that failed later, which has it in
+    its `error`. *Again* says whether the same request may succeed later; such answers carry `Retry-After`.
+"""
+_GALLERY = """
+    One picture for each operation: before, and after its first example. Fields, ranges and units are in the
+    [reference](../reference/operations.md). The photograph is Chelsea the cat by Stefan van der Walt (CC0),
+    from scikit-image.
+"""
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status 0 when everything is as it should be."""
+    check = "--check" in arguments
+    stale = [*_texts(check), *_pictures(check), *_leftovers(check)]
+    for path in stale:
+        sys.stdout.write(f"{'stale' if check else 'written'}: {path.relative_to(DOCS.parent)}\n")
+    if check and stale:
+        sys.stdout.write("run `python docs/build.py` and commit what it writes\n")
+    return 1 if check and stale else 0
+
+
+def _texts(check: bool) -> Iterator[Path]:
+    """Pages that differ from what they should be, written unless only checked."""
+    for name, text in _pages().items():
+        path = DOCS / name
+        if path.exists() and path.read_text() == text:
+            continue
+        yield path
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+
+def _pictures(check: bool) -> Iterator[Path]:
+    for op in OPS.values():
+        path, content = DOCS / _picture_name(op), _jpeg(before_and_after(op))
+        if path.exists() and _alike(path.read_bytes(), content):
+            continue
+        yield path
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def _leftovers(check: bool) -> Iterator[Path]:
+    """Files in the generated folders that nothing asks for any more."""
+    wanted = {DOCS / name for name in _pages()} | {DOCS / _picture_name(op) for op in OPS.values()}
+    for path in sorted({*(DOCS / "reference").glob("*"), *(DOCS / "gallery").glob("*")} - wanted):
+        yield path
+        if not check:
+            path.unlink()
+
+
+def _pages() -> Mapping[str, str]:
+    return {
+        "reference/operations.md": _operations(),
+        "reference/settings.md": _settings(),
+        "reference/errors.md": _errors(),
+        "reference/routes.md": _routes(),
+        "gallery/README.md": _gallery(),
+    }
+
+
+def _operations() -> str:
+    parts = [
+        _WRITTEN,
+        "# Operations",
+        _prose(_OPERATIONS),
+        "From the command line: `augment ops`, `augment ops show NAME`; from a running service: `GET /v1/ops`.",
+    ]
+    for op in OPS.values():
+        rows = [
+            (f"`{field.name}`", "drawn" if field.drawn else "", field.takes, f"`{field.default}`", field.meaning)
+            for field in fields(op)
+        ]
+        parts += [
+            f"## {op.name}",
+            _described(op),
+            f"Labels {labels(op)}. Works on: {KINDS[op.kind_name]}.",
+            f"![{op.name}: before and after](../{_picture_name(op)})",
+            _table(("field", "", "takes", "default", "meaning"), rows),
+            "\n".join(["```yaml", *(f"- {step(op, place)}" for place in range(len(op.examples))), "```"]),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _prose(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _described(op: Op) -> str:
+    return "\n\n".join(_prose(part) for part in (op.params.__doc__ or "").split("\n\n"))
+
+
+def _settings() -> str:
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        shown = "" if default in (None, "") else f"`{default}`"
+        rows.append((f"`{environment_name(name)}`", shown, (field.description or "").replace("\n", " ")))
+    return (
+        "\n\n".join(
+            [
+                _WRITTEN,
+                "# Settings",
+                _prose(_SETTINGS),
+                _table(("variable", "default", "meaning"), rows),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _errors() -> str:
+    known = {error.code: error for error in _subclasses(AugmentationError) if error.code in STATUS}
+    rows = []
+    for code, status in sorted(STATUS.items(), key=lambda pair: (pair[1], pair[0])):
+        error = known.get(code)
+        meaning = _prose(error.__doc__ or "") if error else "Reserved: this release does not use it."
+        again = "yes" if status in (429, 503, 507) or (error is not None and error.retryable) else ""
+        rows.append((f"`{code}`", str(status), again, meaning))
+    return (
+        "\n\n".join(
+            [
+                _WRITTEN,
+                "# Errors",
+                _prose(_ERRORS),
+                _table(("code", "status", "again", "meaning"), rows),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _subclasses(error: type[AugmentationError]) -> Iterator[type[AugmentationError]]:
+    for below in error.__subclasses__():
+        yield below
+        yield from _subclasses(below)
+
+
+def _routes() -> str:
+    document: dict[str, Any] = api.create_app(Settings(seed_api=True)).openapi()
+    parts = [
+        _WRITTEN,
+        "# Routes",
+        "A running service shows the same with every field at `/docs`, and as an OpenAPI document at `/openapi.json`.",
+    ]
+    for path, methods in document["paths"].items():
+        for method in _METHODS:
+            if method in methods:
+                parts += _route(f"{method.upper()} {path}", methods[method])
+    return "\n\n".join(parts) + "\n"
+
+
+def _route(title: str, route: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## {title}"
+    yield _prose(str(route.get("description", route.get("summary", ""))))
+    rows = [
+        (f"`{parameter['name']}`", parameter["in"], "yes" if parameter.get("required") else "", _oneline(parameter))
+        for parameter in route.get("parameters", ())
+    ]
+    if rows:
+        yield _table(("parameter", "in", "required", "meaning"), rows)
+    if bodies := route.get("requestBody", {}).get("content", {}):
+        yield f"Body: {', '.join(f'`{kind}`' for kind in bodies)}."
+    answers = (
+        f"`{status}` {_oneline(answer)}".rstrip(". ") for status, answer in sorted(route.get("responses", {}).items())
+    )
+    yield f"Answers: {'; '.join(answers)}."
+
+
+def _oneline(part: Mapping[str, Any]) -> str:
+    return _prose(str(part.get("description", "")))
+
+
+def _gallery() -> str:
+    parts = [
+        _WRITTEN,
+        "# Gallery",
+        _prose(_GALLERY),
+    ]
+    for op in OPS.values():
+        parts += [
+            f"## [{op.name}](../reference/operations.md#{op.name})",
+            f"{op.summary}\n`{step(op)}`",
+            f"![{op.name}]({op.name}.jpg)",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _picture_name(op: Op) -> str:
+    return f"gallery/{op.name}.jpg"
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    target = io.BytesIO()
+    picture.save(target, format="JPEG", quality=85, optimize=True)
+    return target.getvalue()
+
+
+def _alike(one: bytes, other: bytes) -> bool:
+    first, second = (np.asarray(Image.open(io.BytesIO(content))).astype(np.int16) for content in (one, other))
+    return first.shape == second.shape and float(np.abs(first - second).mean()) <= TOLERANCE
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,7 @@ from kernels.errors import ImageCorrupt, ImageTruncated, ImageUnreadable, TooMan
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 """Baseline, extended, progressive, and the arithmetic forms of the last two: all 8 bits a sample."""
+_PROGRESSIVE = {0xC2, 0xCA}
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
 """What begins a segment: not padding, a restart marker or another marker without content."""
 _SCAN = 0xDA
@@ -47,7 +48,7 @@ class Header:
 def header(content: bytes, limits: Limits) -> Header:
     """The header of a file that starts like a JPEG. ImageUnreadable, ImageTruncated, UnsupportedFormat, ..."""
     frame: tuple[int, int, int] | None = None
-    turn, adobe = 1, False
+    turn, adobe, progressive = 1, False, False
     profile: dict[int, bytes] = {}
     dropped: list[tuple[int, int]] = []
     needed = 2
@@ -60,8 +61,10 @@ def header(content: bytes, limits: Limits) -> Header:
             if frame is not None:
                 raise ImageUnreadable("there are two frame headers")
             frame = _frame(marker, content[start:end], limits)
+            progressive = marker in _PROGRESSIVE
         elif marker == _SCAN:
-            _check_scans(content, end)
+            if frame is not None and (progressive or content[start] < frame[2]):
+                _check_scans(content, end)
         elif marker == 0xEE and content.startswith(b"Adobe", start):
             adobe = True
         elif marker == 0xE1 and turn == 1 and content.startswith(b"Exif\0\0", start):
@@ -151,7 +154,7 @@ def _decoded(content: bytes, header: Header, colours: str) -> Bytes:
             return _strictly(clean, colours, strict=False)
         if "could not determine subsampling" in reason.lower():
             return _by_pillow(clean, colours)
-        if "premature end of jpeg" in reason.lower():
+        if "premature end of jpeg" in reason.lower() or b"\xff\xd9" not in clean:
             raise ImageTruncated from None
         raise ImageCorrupt(reason) from None
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, Image, ImageFile, TiffImagePlugin, WebPImagePlugin
 from PIL import _imaging as pillow_core
 
-from kernels.codec import gif, tiff, webp
+from kernels.codec import avif, gif, tiff, webp
 from kernels.codec.exif import orientation
 from kernels.codec.limits import MAX_PROFILE_BYTES, Container, Format, Limits, check_frames, check_size
 from kernels.codec.raw import Raw, eight_bits
@@ -88,6 +88,8 @@ def container(content: bytes, form: Format, limits: Limits) -> Container:
     """The header of a file whose first bytes show `form`. ImageUnreadable, ImageDimensions, ..."""
     if form in _CONTAINERS:
         return _CONTAINERS[form](content, limits)
+    if form == "avif":
+        avif.check_whole(content)
     with _opened(content, form) as image:
         check_size(*image.size, limits)
         frames = int(getattr(image, "n_frames", 1))

@@ -28,6 +28,8 @@ _CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGB_ALPHA: 4}
 _DEPTHS = {_GREY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GREY_ALPHA: (8, 16), _RGB_ALPHA: (8, 16)}
 _PASSES = ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2))
 """Adam7: first column, column step, first row, row step of each pass."""
+_IMAGEMAGICK = b"Raw profile type exif\0"
+"""Key of the text that held EXIF before PNG had a chunk for it."""
 _STORED_BYTES = 64 * 2**20
 """Most raw bytes that are handed on uncompressed; larger pictures are inflated twice instead of held twice."""
 
@@ -81,7 +83,9 @@ def header(content: bytes, limits: Limits) -> Header:
         elif name == b"eXIf" and length <= MAX_TEXT_BYTES:
             turn = orientation(content[start : start + length])
         elif name in (b"zTXt", b"iTXt", b"iCCP"):
-            _check_unpacked(content, name, start, length)
+            unpacked = _unpacked(content, name, start, length)
+            if name == b"zTXt" and content.startswith(_IMAGEMAGICK, start):
+                turn = orientation(_from_hex(unpacked))
     assert head is not None
     width, height, depth, kind, compression, filtering, interlace = head
     if depth not in _DEPTHS.get(kind, ()) or compression or filtering or interlace > 1:
@@ -106,10 +110,20 @@ def _packed(content: bytes, name: bytes, start: int, length: int) -> bytes:
     return rest[2:].partition(b"\0")[2].partition(b"\0")[2]
 
 
-def _check_unpacked(content: bytes, name: bytes, start: int, length: int) -> None:
+def _unpacked(content: bytes, name: bytes, start: int, length: int) -> bytes:
     most = MAX_PROFILE_BYTES if name == b"iCCP" else MAX_TEXT_BYTES
-    if len(_inflated(_packed(content, name, start, length), most + 1)) > most:
+    unpacked = _inflated(_packed(content, name, start, length), most + 1)
+    if len(unpacked) > most:
         raise ImageMetadata(f"the chunk {name.decode()} unpacks to more than {most} bytes")
+    return unpacked
+
+
+def _from_hex(text: bytes) -> bytes:
+    """The EXIF block that ImageMagick wrote as a name, a length and lines of hex digits."""
+    try:
+        return bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
+    except ValueError:
+        return b""
 
 
 def _inflated(packed: bytes, most: int) -> bytes:

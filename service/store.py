@@ -91,6 +91,11 @@ class ObjectStore:
             return False
         return True
 
+    async def modified_at(self, key: str) -> datetime:
+        """When the object was last put, on the store's clock. Errors: SourceMissing."""
+        with _translated():
+            return (await obstore.head_async(self._backend, key))["last_modified"]
+
     async def delete(self, keys: Sequence[str]) -> None:
         """Removes what is there of `keys`; what is not there is no error."""
         for start in range(0, len(keys), DELETES_AT_ONCE):

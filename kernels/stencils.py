@@ -101,8 +101,8 @@ def edges(image: torch.Tensor) -> torch.Tensor:
     across = grey[..., 2:] - grey[..., :-2]
     across = across[..., :-2, :] + 2.0 * across[..., 1:-1, :] + across[..., 2:, :]
     magnitude = (down * down + across * across).sqrt_()
-    steepest = float(magnitude.amax())
-    return magnitude / steepest if steepest > _FLAT else torch.zeros_like(magnitude)
+    steepest = magnitude.amax()
+    return torch.where(steepest > _FLAT, magnitude / steepest, 0.0)
 
 
 def mirrored(image: torch.Tensor, size: int) -> torch.Tensor:

@@ -6,10 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from redis.exceptions import RedisError
-
 from batching.items import Priority
-from batching.lanes import Lanes
+from batching.lanes import LANES_DOWN, Lanes
 
 BELL_S = 5.0
 """Longest time that Redis is asked to hold an answer; the client's socket must wait longer."""
@@ -45,6 +43,6 @@ class Bells:
         for task in waiting.values():
             task.cancel()
         for priority, task in waiting.items():
-            with suppress(asyncio.CancelledError, RedisError):
+            with suppress(asyncio.CancelledError, *LANES_DOWN):
                 if await task:
                     await self._lanes.ring(priority)

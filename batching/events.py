@@ -38,12 +38,20 @@ def parse_notice(document: str | bytes) -> Notice:
     return Notice(frozenset(map(UUID, value["items"])), frozenset(map(UUID, value["batches"])))
 
 
-async def publish(client: aredis.Redis, notices: Mapping[str, Notice]) -> None:
-    """Sends each channel its notice, in one round trip."""
-    pipe = client.pipeline(transaction=False)
-    for channel, notice in notices.items():
-        pipe.publish(channel, notice.document())
-    await pipe.execute()
+class Publisher:
+    """Sends notices over one client."""
+
+    def __init__(self, client: aredis.Redis) -> None:
+        self._redis = client
+
+    async def publish(self, notices: Mapping[str, Notice]) -> None:
+        """Sends each channel its notice, in one round trip. Errors: `LANES_DOWN` of `batching.lanes`."""
+        if not notices:
+            return
+        pipe = self._redis.pipeline(transaction=False)
+        for channel, notice in notices.items():
+            pipe.publish(channel, notice.document())
+        await pipe.execute()
 
 
 async def subscribe(client: aredis.Redis, channel: str) -> AsyncIterator[Notice]:

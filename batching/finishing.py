@@ -8,12 +8,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 from batching import failpoints
 from batching.errors import Internal, Unavailable
 from batching.events import Notice
+from batching.farewell import Farewell
 from batching.items import Done, Failed, Item, Outcome, Taken
 from batching.leases import Leases
 from batching.ledger import Finish, Ledger
@@ -41,18 +41,6 @@ class Returned:
 
     entry: Taken
     item: Item
-
-
-class Farewell(Protocol):
-    """What happens in Redis once a group is committed or handed back; it never raises."""
-
-    async def settle(self, entries: Sequence[Taken], notices: dict[str, Notice]) -> None:
-        """Removes entries and tells those who wait."""
-        ...
-
-    async def give_back(self, entries: Sequence[Taken]) -> None:
-        """Puts entries where other workers find them."""
-        ...
 
 
 class Group:

@@ -13,9 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 
-from redis.exceptions import RedisError
-
-from batching.lanes import Lanes, connect
+from batching.lanes import LANES_DOWN, Lanes, connect
 from batching.leases import Leases
 from batching.ledger import Ledger
 from batching.telemetry import Tally
@@ -113,7 +111,7 @@ class Heartbeat:
                     await lanes.wake()
                 for worker in await lanes.forget_dead_workers(FORGET_S):
                     await asyncio.to_thread(forget, worker)
-            except RedisError as error:
+            except LANES_DOWN as error:
                 log.warning("the worker is not announced: %s", error)
             await self._pause(ANNOUNCE_S)
 

@@ -10,25 +10,22 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 
-import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
-
 from batching.bells import BELL_S
 from batching.config import WorkerConfig
 from batching.device import choose, described
 from batching.engine import Engine, EngineConfig
+from batching.events import Publisher
 from batching.execute import Decode
+from batching.farewell import Farewell
 from batching.heartbeat import Heartbeat, LedgerFactory
 from batching.items import Item
-from batching.lanes import Lanes, connect
+from batching.lanes import LANES_DOWN, Lanes, connect
 from batching.leases import Leases
-from batching.ledger import Ledger, Store
-from batching.redis_farewell import RedisFarewell
+from batching.ledger import Store
 from batching.retries import back_off
 from batching.serving import LAST_WORDS_S, ServeConfig, Server, Tools
 from batching.telemetry import Tally
+from batching.wake import blocking_client
 from kernels.errors import DeviceLost
 from kernels.version import engine_version
 
@@ -56,9 +53,7 @@ class Life:
     ) -> None:
         self.name, self._config = name, config
         self._make_ledger, self._make_store, self._leave = make_ledger, make_store, leave
-        self.blocking = redis.Redis.from_url(
-            config.redis_url, socket_timeout=30, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
-        )
+        self.blocking = blocking_client(config.redis_url)
         """The main thread's client, which RQ uses too."""
         self.draining = False
         self._device = choose(config.device)
@@ -80,7 +75,6 @@ class Life:
         )
         self._server: Server | None = None
         self._lanes: Lanes | None = None
-        self._ledger: Ledger | None = None
         self._loop = asyncio.new_event_loop()
         self._begun, self._drained = threading.Event(), threading.Event()
         self._ending = asyncio.Event()
@@ -143,18 +137,18 @@ class Life:
         config = self._config
         client = await stack.enter_async_context(connect(config.redis_url))
         bells = await stack.enter_async_context(connect(config.redis_url, timeout_s=2 * BELL_S))
-        self._ledger = await stack.enter_async_context(self._make_ledger())
+        ledger = await stack.enter_async_context(self._make_ledger())
         store = await stack.enter_async_context(self._make_store())
         self._lanes = Lanes(client)
         tools = Tools(
             lanes=self._lanes,
             bells=Lanes(bells),
-            ledger=self._ledger,
+            ledger=ledger,
             store=store,
             engine=self._engine,
             leases=self._leases,
             tally=self._tally,
-            farewell=RedisFarewell(client, self._lanes, self._tally),
+            farewell=Farewell(Publisher(client), self._lanes, self._tally),
         )
         serve = ServeConfig(
             worker=self.name,
@@ -180,10 +174,10 @@ class Life:
             self._heartbeat.registered = False
             if self._server is None or self._lanes is None:
                 return
-            with suppress(RedisError):
+            with suppress(*LANES_DOWN):
                 await self._lanes.retire(self.name)
             await self._server.drain(self._config.drain_s)
-            with suppress(RedisError):
+            with suppress(*LANES_DOWN):
                 await self._lanes.retire(self.name)
                 await self._lanes.wake()
         finally:
@@ -192,6 +186,7 @@ class Life:
     def _facts(self) -> dict[str, str]:
         server = {} if self._server is None else self._server.facts()
         return server | {
+            "state": "draining" if self.draining else "busy" if self._server and self._server.busy else "idle",
             "pid": str(os.getpid()),
             "device": described(self._device),
             "engine_version": engine_version(str(self._device)),
@@ -220,9 +215,9 @@ class Life:
 
     def _leave_behind(self, items: list[Item]) -> None:
         """Hands items back, if the database answers at once; else their leases lapse."""
-        if self._ledger is None or not items:
+        if self._server is None or not items:
             return
-        handed_back = asyncio.run_coroutine_threadsafe(self._ledger.hand_back(items), self._loop)
+        handed_back = asyncio.run_coroutine_threadsafe(self._server.abandon(items), self._loop)
         try:
             handed_back.result(timeout=LAST_WORDS_S)
         except Exception as error:

@@ -14,20 +14,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from redis.exceptions import RedisError
-
 from batching import failpoints
 from batching.bells import Bells
 from batching.engine import Engine
 from batching.errors import Internal, SourceMissing, Unavailable
 from batching.execute import Ran, Result, Work
+from batching.farewell import Farewell
 from batching.finishing import Finished, Finisher, Returned
 from batching.inflight import InFlight
 from batching.items import PRIORITIES, Budget, Done, Encoded, Failed, Item, MicroBatch, Outcome, Priority, Stored, Taken
-from batching.lanes import Lanes
+from batching.lanes import LANES_DOWN, Lanes
 from batching.leases import Leases
 from batching.ledger import Ledger, Store
-from batching.redis_farewell import RedisFarewell
 from batching.retries import back_off
 from batching.telemetry import Tally
 
@@ -65,7 +63,7 @@ class Tools:
     engine: Engine
     leases: Leases
     tally: Tally
-    farewell: RedisFarewell
+    farewell: Farewell
 
 
 class _NotOurs(Exception):
@@ -82,6 +80,7 @@ class Server:
         self._bells = Bells(tools.bells)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: dict[UUID, asyncio.Future[Result]] = {}
+        self._entries: dict[UUID, Taken] = {}
         self._finisher = Finisher(
             tools.ledger, tools.farewell, tools.leases, tools.tally, lambda: bool(self._tasks), self._in_flight.free
         )
@@ -96,7 +95,7 @@ class Server:
             for pause_s in back_off():
                 try:
                     return await self._serve_until(slice_end_s)
-                except RedisError as error:
+                except LANES_DOWN as error:
                     log.warning("lanes are out of reach: %s", error)
                 if self.draining or time.monotonic() > slice_end_s:
                     return not self.draining
@@ -185,6 +184,7 @@ class Server:
 
     async def _run(self, entry: Taken, item: Item) -> None:
         """Moves one leased item to the finisher, as an outcome or as one to hand back."""
+        self._entries[item.id] = entry
         try:
             outcome = await self._outcome(item)
         except (_NotOurs, asyncio.CancelledError):
@@ -193,6 +193,8 @@ class Server:
         except Exception:
             log.exception("item %s failed outside of the engine", item.id)
             outcome = Failed(item, Internal.code, Internal().message)
+        finally:
+            del self._entries[item.id]
         self.last_progress_s = time.monotonic()
         self._finisher.add(Finished(entry, outcome))
 
@@ -304,6 +306,12 @@ class Server:
         await self._emptied(LAST_WORDS_S)
         self._finishing.cancel()
         await self._finisher.part()
+
+    async def abandon(self, items: Sequence[Item]) -> None:
+        """Hands items back at once, whatever is being done with them: the process is about to end."""
+        self.draining = True
+        await self._tools.ledger.hand_back(items)
+        await self._tools.farewell.give_back([self._entries[item.id] for item in items if item.id in self._entries])
 
     async def _emptied(self, timeout_s: float) -> None:
         with suppress(TimeoutError):

@@ -95,3 +95,8 @@ def forgetter(url: str) -> Callable[[str], None]:
         forget_queue(client, worker)
 
     return forget
+
+
+def blocking_client(url: str) -> redis.Redis:
+    """A client for RQ's worker, whose socket waits longer than RQ does and which leaves retrying to its caller."""
+    return redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0))

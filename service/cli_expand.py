@@ -24,6 +24,7 @@ def expand_command(
     ] = None,
     url: Annotated[str, typer.Option(envvar="AUGMENT_URL", help="Address of the service.")] = "http://127.0.0.1:8000",
     in_flight: Annotated[int, typer.Option(min=1, max=32, help="Batches under way at the same time.")] = 4,
+    batch_pictures: Annotated[int, typer.Option(min=1, max=10_000, help="Most pictures of one batch.")] = 256,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Send pictures again that failed before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")] = False,
 ) -> None:
@@ -32,7 +33,7 @@ def expand_command(
     The same command again goes on where it was stopped, by whatever: finished pictures are not sent again. Results are
     OUT/{path of the picture}/{variant}.{format}; OUT/manifest.jsonl says how each was made, OUT/failures.jsonl what failed.
     """
-    from service.expand_terminal import Form, run
+    from service.expand_terminal import Asked, run
 
-    form_asked = Form(form, quality)
-    run(photos, recipe, form_asked, out, variants, seed, url, in_flight, retry_failed=retry_failed, as_json=as_json)
+    asked = Asked(photos, recipe, out, variants, seed, form, quality, in_flight, batch_pictures, retry_failed)
+    run(asked, url, as_json=as_json)

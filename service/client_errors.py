@@ -35,7 +35,8 @@ class ApiProblem(ClientError):
 
     def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
         place = problem.item or problem.pointer
-        super().__init__(f"{problem.code}: {problem.detail or problem.title}" + (f" ({place})" if place else ""))
+        said = problem.detail or problem.title
+        super().__init__(f"{problem.code}: {said}" + (f" ({place})" if place and place not in said else ""))
         self.status, self.code, self.detail = problem.status, problem.code, problem.detail or problem.title
         self.pointer, self.item, self.limit = problem.pointer, problem.item, problem.limit
         self.request_id, self.retry_after_s = problem.request_id, retry_after_s

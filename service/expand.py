@@ -39,6 +39,8 @@ class Order:
     """None: the seed of the run that is resumed, or a random one."""
     in_flight: int = 4
     """Batches that are sent, run or fetched at the same time."""
+    batch_pictures: int = 256
+    """Most pictures of one batch; 64 MiB of files limit it too."""
     retry_failed: bool = False
     """Whether pictures that failed in an earlier run are sent again, although their files have not changed."""
 
@@ -86,7 +88,9 @@ def _expand(order: Order, client: Client, tally: Tally, show: Callable[[], None]
     recipe, seed = settings["recipe"], settings["seed"]
     assert isinstance(recipe, dict), "as it was written"
     assert isinstance(seed, int), "as it was written"
-    sending = Sending(order.photos, order.out, recipe, order.variants, seed, state.group, order.in_flight)
+    sending = Sending(
+        order.photos, order.out, recipe, order.variants, seed, state.group, order.in_flight, order.batch_pictures
+    )
     try:
         Run(sending, client, tally, state).until_done(show)
     finally:

@@ -42,6 +42,7 @@ class Sending:
     seed: int
     group: str
     in_flight: int
+    batch_pictures: int
 
 
 class _Stopped(Exception):
@@ -90,7 +91,7 @@ class Run:
 
     def _next(self) -> Chunk | None:
         with self._open_lock:
-            return self._state.chunk(self._open.pop(0)) if self._open else self._state.plan()
+            return self._state.chunk(self._open.pop(0)) if self._open else self._state.plan(self._sending.batch_pictures)
 
     def _bring_home(self, chunk: Chunk) -> None:
         last: Exception | None = None

@@ -21,7 +21,6 @@ from pydantic import JsonValue
 
 from service.expand_walk import Found, Unreadable
 
-CHUNK_FILES = 256
 CHUNK_BYTES = 64 * 2**20
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (
@@ -189,8 +188,11 @@ class State:
         )
         return Chunk(chunk_id, str(row[0]), UUID(row[1]) if row[1] else None, pictures)
 
-    def plan(self) -> Chunk | None:
-        """The next chunk, on disk with its key; None when every picture has one. What must travel together does."""
+    def plan(self, pictures: int) -> Chunk | None:
+        """The next chunk of so many pictures, on disk with its key; None when every picture has one.
+
+        What must travel together does, even where the chunk gets larger by it.
+        """
         with self._transaction() as connection:
             chosen: list[int] = []
             size, last = 0, None
@@ -199,7 +201,7 @@ class State:
                 " ORDER BY together, custom_id"
             )
             for number, together, length in cursor:
-                if together != last and chosen and (len(chosen) >= CHUNK_FILES or size + length > CHUNK_BYTES):
+                if together != last and chosen and (len(chosen) >= pictures or size + length > CHUNK_BYTES):
                     break
                 chosen.append(number)
                 size, last = size + length, together

@@ -32,33 +32,25 @@ _LINE_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
-class Form:
-    """What replaces parts of the recipe's output; None leaves them."""
+class Asked:
+    """The command line, as it was written."""
 
+    photos: Path
+    recipe: Path
+    out: Path
+    variants: int
+    seed: int | None
     format: str | None
     quality: int | None
+    in_flight: int
+    batch_pictures: int
+    retry_failed: bool
 
 
-def run(
-    photos: Path,
-    recipe: Path,
-    form: Form,
-    out: Path,
-    variants: int,
-    seed: int | None,
-    url: str,
-    in_flight: int,
-    *,
-    retry_failed: bool,
-    as_json: bool,
-) -> None:
+def run(asked: Asked, url: str, *, as_json: bool) -> None:
     """The whole command. Leaves with the exit status where anything failed."""
     console = Console(stderr=True, highlight=False)
-    if seed is not None and seed > MAX_SEED:
-        _leave(console, f"--seed is at most {MAX_SEED}", NOT_STARTED)
-    order = Order(photos, out, _recipe(recipe, form, console), variants, seed, in_flight, retry_failed)
-    if not photos.is_dir():
-        _leave(console, f"{photos} is not a folder", NOT_STARTED)
+    order = _order(asked, console)
     client = Client(url, os.environ.get("AUGMENT_API_KEY"), patience_s=_PATIENCE_S)
     if not client.ready():
         _leave(console, _no_service(url), STOPPED)
@@ -148,12 +140,31 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _recipe(path: Path, form: Form, console: Console) -> Recipe:
+def _order(asked: Asked, console: Console) -> Order:
+    if not asked.photos.is_dir():
+        _leave(console, f"{asked.photos} is not a folder", NOT_STARTED)
+    if asked.seed is not None and asked.seed > MAX_SEED:
+        _leave(console, f"--seed is at most {MAX_SEED}", NOT_STARTED)
+    return Order(
+        asked.photos,
+        asked.out,
+        _recipe(asked, console),
+        asked.variants,
+        asked.seed,
+        asked.in_flight,
+        asked.batch_pictures,
+        asked.retry_failed,
+    )
+
+
+def _recipe(asked: Asked, console: Console) -> Recipe:
+    """The file's recipe, its output replaced where the command line says so."""
     try:
-        recipe = load_recipe(path)
-        asked = {name: value for name, value in dataclasses.asdict(form).items() if value is not None}
-        output = {**recipe.output.model_dump(), **asked}
-        return Recipe.parse(recipe.with_output(Output.model_validate(output)).document())
+        recipe = load_recipe(asked.recipe)
+        replaced = {"format": asked.format, "quality": asked.quality}
+        output = {name: value for name, value in replaced.items() if value is not None}
+        form = Output.model_validate({**recipe.output.model_dump(), **output})
+        return Recipe.parse(recipe.with_output(form).document())
     except RecipeFileInvalid as error:
         _leave(console, str(error), NOT_STARTED)
     except RecipeInvalid as error:

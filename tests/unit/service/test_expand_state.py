@@ -25,17 +25,16 @@ def found(name: str, size: int = 10, mtime_ns: int = 1) -> Found:
     return Found(name, name, size, mtime_ns)
 
 
-def planned(state: State) -> list[list[str]]:
+def planned(state: State, pictures: int = 256) -> list[list[str]]:
     chunks = []
-    while chunk := state.plan():
+    while chunk := state.plan(pictures):
         chunks.append([picture.custom_id for picture in chunk.pictures])
     return chunks
 
 
-def test_chunks_hold_at_most_so_many_files(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expand_state, "CHUNK_FILES", 3)
+def test_chunks_hold_at_most_so_many_files(state: State) -> None:
     state.add(found(f"{number}.jpg") for number in range(7))
-    assert planned(state) == [["0.jpg", "1.jpg", "2.jpg"], ["3.jpg", "4.jpg", "5.jpg"], ["6.jpg"]]
+    assert planned(state, 3) == [["0.jpg", "1.jpg", "2.jpg"], ["3.jpg", "4.jpg", "5.jpg"], ["6.jpg"]]
 
 
 def test_chunks_hold_at_most_so_many_bytes_but_always_one_file(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,10 +43,9 @@ def test_chunks_hold_at_most_so_many_bytes_but_always_one_file(state: State, mon
     assert planned(state) == [["a.jpg", "b.jpg"], ["c.jpg"], ["d.jpg"]]
 
 
-def test_pictures_that_would_share_a_name_are_never_parted(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expand_state, "CHUNK_FILES", 2)
+def test_pictures_that_would_share_a_name_are_never_parted(state: State) -> None:
     state.add(map(found, ["a.jpg", "b.jpg", "B.png", "b.gif", "c.jpg"]))
-    assert planned(state) == [["B.png", "a.jpg", "b.gif", "b.jpg"], ["c.jpg"]]
+    assert planned(state, 2) == [["B.png", "a.jpg", "b.gif", "b.jpg"], ["c.jpg"]]
 
 
 def test_every_picture_is_planned_once_however_often_the_folder_is_read(state: State) -> None:
@@ -62,7 +60,7 @@ def test_a_chunk_keeps_its_key_and_batch_across_runs(tmp_path: Path) -> None:
     first = State(tmp_path)
     first.begin({"seed": 7})
     first.add([found("a.jpg")])
-    chunk = first.plan()
+    chunk = first.plan(256)
     assert chunk is not None
     batch_id = uuid.uuid4()
     first.submitted(chunk, batch_id)
@@ -77,11 +75,11 @@ def test_a_chunk_keeps_its_key_and_batch_across_runs(tmp_path: Path) -> None:
 
 def test_a_finished_chunk_is_never_open_again(state: State) -> None:
     state.add([found("a.jpg"), found("bad.jpg")])
-    chunk = state.plan()
+    chunk = state.plan(256)
     assert chunk is not None
     state.finish(chunk, {"a.jpg": "a"}, {"bad.jpg": ("image_corrupt", "it is damaged")}, manifest_bytes=40)
     assert state.open_chunks() == []
-    assert state.plan() is None
+    assert state.plan(256) is None
     assert (state.totals().done, state.totals().failed, state.manifest_bytes) == (1, 1, 40)
     assert [(failure.custom_id, failure.code) for failure in state.failures()] == [("bad.jpg", "image_corrupt")]
     assert state.folder_owner("a") == "a.jpg"
@@ -89,7 +87,7 @@ def test_a_finished_chunk_is_never_open_again(state: State) -> None:
 
 def test_a_failed_picture_waits_again_when_its_file_has_changed(state: State) -> None:
     state.add([found("bad.jpg")])
-    chunk = state.plan()
+    chunk = state.plan(256)
     assert chunk is not None
     state.finish(chunk, {}, {"bad.jpg": ("image_corrupt", "")}, 0)
     state.add([found("bad.jpg")])
@@ -108,7 +106,7 @@ def test_failed_pictures_wait_again_when_asked_for(state: State) -> None:
 
 def test_a_refused_chunk_becomes_two_with_keys_of_their_own(state: State) -> None:
     state.add(map(found, ["a.jpg", "b.jpg", "c.jpg"]))
-    chunk = state.plan()
+    chunk = state.plan(256)
     assert chunk is not None
     halves = [state.chunk(number) for number in state.split(chunk)]
     assert [[picture.custom_id for picture in half.pictures] for half in halves] == [["a.jpg"], ["b.jpg", "c.jpg"]]
@@ -118,6 +116,6 @@ def test_a_refused_chunk_becomes_two_with_keys_of_their_own(state: State) -> Non
 
 def test_names_that_are_no_text_survive(state: State) -> None:
     state.add([Found("caf~E9.jpg", "caf\udce9.jpg", 1, 1)])
-    chunk = state.plan()
+    chunk = state.plan(256)
     assert chunk is not None
     assert chunk.pictures[0].relative == "caf\udce9.jpg"

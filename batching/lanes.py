@@ -212,13 +212,13 @@ class Lanes:
         """Keeps what a part that is no worker says of itself, for `ttl_s`."""
         pipe = self._redis.pipeline(transaction=False)
         if facts:
-            pipe.hset(f"facts:{name}", mapping=dict(facts))
+            pipe.hset(f"facts:{name}", items=[part for fact in facts.items() for part in fact])
         pipe.pexpire(f"facts:{name}", round(ttl_s * 1000))
         await pipe.execute()
 
     async def recall(self, name: str) -> dict[str, str]:
         """What `remember` was last told under that name; {}: nothing, or too long ago."""
-        facts = await _reply(self._redis.hgetall(f"facts:{name}"))
+        facts = await self._redis.hgetall(f"facts:{name}")
         return {_text(field): _text(value) for field, value in facts.items()}
 
     async def forget_dead_workers(self, grace_s: float) -> list[str]:

@@ -1,19 +1,21 @@
 """Labels follow their picture: the same chain, forwards, clipped to the canvas after every step.
 
-Matrices move points exactly; a field is inverted by fixed-point iteration. A box is carried as the outline of its
-corners, and becomes upright again only at the end. Under `wrap` the largest piece of an object is kept.
+Matrices move points exactly; a field is inverted by fixed-point iteration, and outlines get more points to bend with. A
+box is carried as the outline of its corners, and becomes upright again only at the end. Under `wrap` the largest piece of
+an object is kept.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels import matrices
-from kernels.chain import Link, chain
+from kernels.chain import Link
 from kernels.labels import (
     Boxes,
     Corners,
@@ -27,8 +29,6 @@ from kernels.labels import (
     write_mask,
     written,
 )
-from kernels.op import Field, Places
-from kernels.plan import Plan
 from kernels.tensors import Size
 from kernels.warp import moved_classes
 
@@ -39,8 +39,9 @@ MIN_VISIBLE = 0.1
 """A label of which a smaller share than this is left, is dropped."""
 MIN_SIDE = 1.0
 """A label narrower or lower than this, in pixels, is dropped."""
-_EDGE_POINTS = 8
-"""Points on each side of a box that is bent by a field."""
+_BENT_PIECE = 6.0
+_MOST_PIECES = 64
+"""A side that is bent by a field is cut into pieces of so many pixels, and into so many at most."""
 _INVERSE_STEPS = 40
 
 
@@ -52,12 +53,11 @@ class _Shape:
     visible: float
 
 
-def moved(labels: Labels, plan: Plan) -> Labels:
-    """The labels of the plan's result, in its pixels, in the format they came in; what was lost is in `dropped`."""
-    links = chain([step for step in plan.steps if isinstance(step.op.kind, Places | Field)])
-    boxes, lost_boxes = _boxes(labels.boxes, links, plan)
-    polygons, lost_polygons = _polygons(labels.polygons, links, plan)
-    keypoints, lost_keypoints = _keypoints(labels.keypoints, links, plan)
+def moved(labels: Labels, links: Sequence[Link], size_in: Size, size_out: Size) -> Labels:
+    """The labels at the end of the chain, in its pixels, in the format they came in; what was lost is in `dropped`."""
+    boxes, lost_boxes = _boxes(labels.boxes, links, size_in, size_out)
+    polygons, lost_polygons = _polygons(labels.polygons, links, size_in)
+    keypoints, lost_keypoints = _keypoints(labels.keypoints, links, size_in)
     mask = labels.mask
     if mask is not None and links:
         mask = write_mask(moved_classes(read_mask(mask), links))
@@ -65,31 +65,32 @@ def moved(labels: Labels, plan: Plan) -> Labels:
     return Labels(boxes=boxes, polygons=polygons, keypoints=keypoints, mask=mask, dropped=dropped)
 
 
-def _boxes(boxes: Boxes | None, links: Sequence[Link], plan: Plan) -> tuple[Boxes | None, list[Dropped]]:
+def _boxes(boxes: Boxes | None, links: Sequence[Link], size_in: Size, size_out: Size) -> tuple[Boxes | None, list[Dropped]]:
     if boxes is None:
         return None, []
-    bent = any(link.displacement is not None for link in links)
-    outlines = [_outline(corners(value, boxes.format, plan.size_in), _EDGE_POINTS if bent else 1) for value in boxes.values]
+    outlines = [_ring(corners(value, boxes.format, size_in)) for value in boxes.values]
     kept: list[int] = []
     values: list[Corners] = []
     dropped: list[Dropped] = []
-    for index, shape in enumerate(_followed(outlines, links, plan.size_in)):
+    for index, shape in enumerate(_followed(outlines, links, size_in)):
         reason = _lost(shape)
         if reason is not None:
             dropped.append(Dropped(kind="box", index=index, reason=reason))
             continue
         (left, top), (right, bottom) = shape.points.min(axis=0).tolist(), shape.points.max(axis=0).tolist()
-        values.append(written((left, top, right, bottom), boxes.format, plan.size_out))
+        values.append(written((left, top, right, bottom), boxes.format, size_out))
         kept.append(index)
     classes = None if boxes.classes is None else tuple(boxes.classes[index] for index in kept)
     return Boxes(format=boxes.format, values=tuple(values), classes=classes), dropped
 
 
-def _polygons(polygons: Sequence[Polygon], links: Sequence[Link], plan: Plan) -> tuple[tuple[Polygon, ...], list[Dropped]]:
+def _polygons(
+    polygons: Sequence[Polygon], links: Sequence[Link], size_in: Size
+) -> tuple[tuple[Polygon, ...], list[Dropped]]:
     kept: list[Polygon] = []
     dropped: list[Dropped] = []
     outlines = [np.array(polygon.points, dtype=np.float64) for polygon in polygons]
-    for index, shape in enumerate(_followed(outlines, links, plan.size_in)):
+    for index, shape in enumerate(_followed(outlines, links, size_in)):
         reason = _lost(shape)
         if reason is not None:
             dropped.append(Dropped(kind="polygon", index=index, reason=reason))
@@ -100,14 +101,14 @@ def _polygons(polygons: Sequence[Polygon], links: Sequence[Link], plan: Plan) ->
 
 
 def _keypoints(
-    keypoints: Sequence[Keypoints], links: Sequence[Link], plan: Plan
+    keypoints: Sequence[Keypoints], links: Sequence[Link], size_in: Size
 ) -> tuple[tuple[Keypoints, ...], list[Dropped]]:
     kept: list[Keypoints] = []
     dropped: list[Dropped] = []
     for index, found in enumerate(keypoints):
         numbers = np.array(found.points, dtype=np.float64)
         places, present = numbers[:, :2], numbers[:, 2] > 0
-        present &= _on(places, plan.size_in)
+        present &= _on(places, size_in)
         for link in links:
             places = _forward(places, link)
             if link.border == "wrap":
@@ -127,6 +128,8 @@ def _keypoints(
 def _followed(outlines: Sequence[Points], links: Sequence[Link], size: Size) -> list[_Shape]:
     """Outlines at the end of the chain. What lies off the picture from the start does not count as lost."""
     shapes = [_Shape(_clipped(outline, size), 1.0) for outline in outlines]
+    if any(link.displacement is not None for link in links):
+        shapes = [replace(shape, points=_densified(shape.points)) if len(shape.points) else shape for shape in shapes]
     for link in links:
         if not shapes:
             break
@@ -139,22 +142,24 @@ def _followed(outlines: Sequence[Points], links: Sequence[Link], size: Size) -> 
 def _cut(shape: _Shape, points: Points, link: Link) -> _Shape:
     """A moved outline on its new canvas."""
     whole = _area(points)
-    if len(points) == 0 or not np.isfinite(points).all() or whole == 0.0:
-        return _Shape(points[:0], 0.0) if whole == 0.0 or not np.isfinite(whole) else shape
-    width, height = link.size_out.width, link.size_out.height
+    if whole == 0.0:
+        return _Shape(points, 0.0)
+    if not math.isfinite(whole):
+        return _Shape(points[:0], 0.0)
+    height, width = link.size_out
     if link.border == "wrap":
-        first = np.floor(points.min(axis=0) / (width, height)).astype(int)
-        last = np.floor(points.max(axis=0) / (width, height)).astype(int)
+        first = np.floor(points.min(axis=0) / (width, height)).astype(int).tolist()
+        last = np.floor(points.max(axis=0) / (width, height)).astype(int).tolist()
         turns = [(x, y) for y in range(first[1], last[1] + 1) for x in range(first[0], last[0] + 1)]
-        pieces = [_clipped(points - (x * width, y * height), link.size_out) for x, y in turns]
-        kept = max(pieces, key=_area)
+        kept = max((_clipped(points - (x * width, y * height), link.size_out) for x, y in turns), key=_area)
     else:
         kept = _clipped(points, link.size_out)
-    return _Shape(kept, shape.visible * _area(kept) / whole)
+    left = _area(kept)
+    return _Shape(kept if left > 0.0 else kept[:0], shape.visible * left / whole)
 
 
 def _lost(shape: _Shape) -> Reason | None:
-    if len(shape.points) == 0 or shape.visible == 0.0:
+    if len(shape.points) == 0:
         return "outside"
     sides = shape.points.max(axis=0) - shape.points.min(axis=0)
     return "too_small" if shape.visible < MIN_VISIBLE or sides.min() < MIN_SIDE else None
@@ -184,14 +189,19 @@ def _read(field: NDArray[np.float32], points: Points) -> Points:
     return shift
 
 
-def _outline(box: Corners, points_a_side: int) -> Points:
-    """A box's outline, clockwise from the top left, each side in equal parts."""
+def _ring(box: Corners) -> Points:
+    """A box's corners, clockwise from the top left."""
     left, top, right, bottom = box
-    ring = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], dtype=np.float64)
-    along = np.arange(points_a_side)[None, :, None] / points_a_side
-    sides = ring[:, None] + (np.roll(ring, -1, axis=0) - ring)[:, None] * along
-    outline: Points = sides.reshape(-1, 2)
-    return outline
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], dtype=np.float64)
+
+
+def _densified(outline: Points) -> Points:
+    """The same outline with a point at least every few pixels: straight lines bend in a field."""
+    parts: list[Points] = []
+    for start, end in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        pieces = min(max(math.ceil(math.dist(start, end) / _BENT_PIECE), 1), _MOST_PIECES)
+        parts.append(start + (end - start) * (np.arange(pieces) / pieces)[:, None])
+    return np.concatenate(parts)
 
 
 def _clipped(points: Points, size: Size) -> Points:

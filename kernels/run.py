@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from kernels import label_moves, warp, words
-from kernels.chain import chain
+from kernels.chain import Link, chain
 from kernels.errors import DeviceLost, DeviceOutOfMemory
 from kernels.index_maps import index_map
 from kernels.op import Field, Op, Pixels, Places, Planes, Statistic, Stencil, Whole
@@ -45,21 +45,24 @@ def run(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device
 def _made(plan: Plan, picture: Picture, device: torch.device) -> Picture:
     if picture.size != plan.size_in:
         raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
-    labels = None if picture.labels is None else label_moves.moved(picture.labels, plan)
-    return Picture(_computed(plan, picture.pixels.to(device)).cpu(), labels)
+    links = chain([step for step in plan.steps if _moves(step)])
+    pixels = _computed(plan, links, picture.pixels.to(device)).cpu()
+    labels = None if picture.labels is None else label_moves.moved(picture.labels, links, plan.size_in, plan.size_out)
+    return Picture(pixels, labels)
 
 
-def _computed(plan: Plan, pixels: torch.Tensor) -> torch.Tensor:
+def _computed(plan: Plan, links: Sequence[Link], pixels: torch.Tensor) -> torch.Tensor:
     stages = [(moves, tuple(steps)) for moves, steps in itertools.groupby(plan.steps, _moves)]
     if not stages:
         return pixels.clone()
+    left = iter(links)
     planes: torch.Tensor | None = None
     for moves, steps in stages:
         if moves:
-            links = chain(steps)
-            if len(stages) == 1 and (mapped := index_map(links)) is not None:
+            here = tuple(itertools.islice(left, len(steps)))
+            if len(stages) == 1 and (mapped := index_map(here)) is not None:
                 return warp.rearranged(pixels, mapped)
-            planes = warp.moved(pixels if planes is None else planes, links)
+            planes = warp.moved(pixels if planes is None else planes, here)
         else:
             planes = _painted(warp.to_planes(pixels) if planes is None else planes, steps)
     assert planes is not None

@@ -1,7 +1,7 @@
 """Engine: threads that turn items into results. It lives as long as its process, so the device never waits for a queue.
 
-CPU layout: each thread takes one item through decode, run and encode while it is in the core's cache.
-CUDA layout: a pool of threads decodes, one runs micro-batches of what is decoded, a pool encodes; hand-offs are bounded.
+On the CPU each thread takes a whole item through decode, run and encode while it is in the core's cache. On CUDA these
+are stages: a pool of threads decodes, one runs micro-batches of what is decoded, a pool encodes; hand-offs are bounded.
 Interactive items overtake at each hand-off.
 """
 
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 
@@ -38,10 +38,12 @@ class EngineConfig:
     """What an engine is built for."""
 
     device: torch.device = CPU
+    layout: Literal["whole", "stages"] = "whole"
+    """whole: each thread completes items; stages: decode, run and encode have threads of their own, as CUDA wants."""
     threads: int = 1
-    """CPU layout: threads that each complete items. CUDA layout: threads that decode, and as many that encode."""
+    """whole: threads that each complete items; stages: threads that decode, and as many that encode."""
     budget: Budget = field(default_factory=Budget)
-    """Most that the CUDA layout runs together, and half of what waits between its stages."""
+    """stages: most that is run together, and half of what waits between two stages."""
     max_output_pixels: int = 200_000_000
     """Most output pixels of one item, all variants."""
     item_timeout_s: float = 60.0
@@ -91,7 +93,7 @@ class Engine:
         self._to_encode: HandOff[_Computed] = HandOff(between)
         self._begun: dict[int, tuple[_Task, float]] = {}
         self._gone = False
-        if config.device.type == "cpu":
+        if config.layout == "whole":
             self._stages = [self._start("compute", config.threads, self._complete_items)]
         else:
             self._stages = [
@@ -159,7 +161,7 @@ class Engine:
         prepared = self._prepare(task)
         for variant, plan in enumerate(prepared.plans):
             with self._tally.stage("run"):
-                picture = run_within_memory([plan], [prepared.picture], CPU)[0]
+                picture = run_within_memory([plan], [prepared.picture], self._config.device)[0]
             failpoints.hit("ran")
             with self._tally.stage("encode"):
                 outputs.append(encoded(task.item, variant, plan, picture))

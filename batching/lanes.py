@@ -184,7 +184,7 @@ class Lanes:
         ttl_ms = round(ttl_s * 1000)
         await self._call("register", worker, ttl_ms)
         pipe = self._redis.pipeline(transaction=False)
-        pipe.hset(f"worker:{worker}", items=[part for fact in facts.items() for part in fact])
+        pipe.hset(f"worker:{worker}", items=_flat(facts))
         pipe.pexpire(f"worker:{worker}", ttl_ms)
         await pipe.execute()
 
@@ -212,7 +212,7 @@ class Lanes:
         """Keeps what a part that is no worker says of itself, for `ttl_s`."""
         pipe = self._redis.pipeline(transaction=False)
         if facts:
-            pipe.hset(f"facts:{name}", items=[part for fact in facts.items() for part in fact])
+            pipe.hset(f"facts:{name}", items=_flat(facts))
         pipe.pexpire(f"facts:{name}", round(ttl_s * 1000))
         await pipe.execute()
 
@@ -260,6 +260,10 @@ def _lane(key: bytes | str) -> LaneKey:
 def _taken(entry: Sequence[bytes | str]) -> Taken:
     lane, entry_id, item, cost, channel = entry
     return Taken(_lane(lane), _text(entry_id), UUID(_text(item)), int(cost), _text(channel))
+
+
+def _flat(facts: Mapping[str, str]) -> list[str]:
+    return [part for fact in facts.items() for part in fact]
 
 
 def _text(value: bytes | str) -> str:

@@ -59,7 +59,12 @@ class Life:
         self._device = choose(config.device)
         self._tally, self._leases = Tally(), Leases(config.lease_s)
         engine = EngineConfig(
-            self._device, config.engine_threads, config.budget, config.max_output_pixels, config.item_timeout_s
+            device=self._device,
+            layout="whole" if self._device.type == "cpu" else "stages",
+            threads=config.engine_threads,
+            budget=config.budget,
+            max_output_pixels=config.max_output_pixels,
+            item_timeout_s=config.item_timeout_s,
         )
         self._engine = Engine(engine, decode, self._tally, self._device_lost)
         self._heartbeat = Heartbeat(

@@ -1,0 +1,132 @@
+"""Leases, failpoints, notices, pauses, telemetry."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from batching import failpoints
+from batching.events import Notice, parse_notice
+from batching.inflight import InFlight
+from batching.items import Budget, LaneKey, Priority, Taken
+from batching.leases import SURE_PART, Leases
+from batching.retries import LONGEST_S, back_off
+from batching.telemetry import Tally
+from tests.helpers.ledger import make_item
+
+
+@pytest.fixture(autouse=True)
+def _disarmed() -> Iterator[None]:
+    yield
+    failpoints.arm({})
+
+
+def test_a_lease_is_ours_until_it_may_have_lapsed() -> None:
+    leases, item = Leases(lease_s=10.0), make_item()
+    leases.add([item], since_s=100.0)
+    assert leases.ours(item, 100.0 + 10 * SURE_PART - 0.1)
+    assert not leases.ours(item, 100.0 + 10 * SURE_PART + 0.1)
+
+
+def test_renewal_moves_a_lease_on_and_what_is_not_renewed_is_lost() -> None:
+    leases, kept, lost = Leases(lease_s=10.0), make_item(), make_item()
+    leases.add([kept, lost], since_s=0.0)
+    assert leases.renew([kept, lost], {kept.id}, since_s=6.0) == 1
+    assert leases.ours(kept, 12.0)
+    assert not leases.ours(lost, 6.0)
+
+
+def test_a_late_renewal_says_nothing_of_a_newer_lease() -> None:
+    leases, item = Leases(lease_s=10.0), make_item()
+    newer = replace(item, token=2)
+    leases.add([newer], since_s=0.0)
+    assert leases.renew([item], set(), since_s=1.0) == 0
+    assert leases.ours(newer, 1.0)
+    assert not leases.ours(item, 1.0)
+
+
+def test_dropped_leases_are_not_ours() -> None:
+    leases, item = Leases(lease_s=10.0), make_item()
+    leases.add([item], since_s=0.0)
+    leases.drop([item])
+    assert not leases.ours(item, 0.0)
+    assert leases.items() == []
+
+
+def test_failpoints_do_nothing_until_they_are_armed() -> None:
+    for name in failpoints.NAMES:
+        failpoints.hit(name)
+    failpoints.arm(failpoints.parse("taken=error, ran=sleep:0.02"))
+    with pytest.raises(failpoints.PlantedFault, match="taken"):
+        failpoints.hit("taken")
+    start = time.perf_counter()
+    failpoints.hit("ran")
+    assert time.perf_counter() - start >= 0.02
+
+
+@pytest.mark.parametrize("text", ["nowhere=kill", "taken=explode", "taken", "taken=sleep", "taken=kill:3", "ran=sleep:x"])
+def test_a_failpoint_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"failpoint|action|float"):
+        failpoints.parse(text)
+
+
+def test_a_notice_survives_its_document() -> None:
+    notice = Notice(frozenset({uuid4(), uuid4()}), frozenset({uuid4()}))
+    assert parse_notice(notice.document()) == notice
+    assert parse_notice(Notice().document().encode()) == Notice()
+
+
+def test_pauses_grow_to_their_longest() -> None:
+    pauses = list(itertools.islice(back_off(0.1, 1.0), 8))
+    assert all(0 < pause <= 1.0 for pause in pauses)
+    assert pauses[0] <= 0.1
+    assert pauses[-1] >= 0.5
+    assert max(itertools.islice(back_off(), 20)) <= LONGEST_S
+
+
+def entries(priority: Priority, number: int, cost: int = 1) -> list[Taken]:
+    return [Taken(LaneKey(priority, "t"), f"{place}-0", uuid4(), cost, "") for place in range(number)]
+
+
+async def test_a_worker_takes_ahead_by_one_micro_batch() -> None:
+    in_flight = InFlight(Budget(cost_pixels=1000, items=10))
+    assert in_flight.wanted() == ("interactive", "bulk")
+    first, second = entries("bulk", 10), entries("bulk", 10)
+    in_flight.add(first)
+    assert in_flight.wanted() == ("interactive", "bulk")
+    in_flight.add(second)
+    assert in_flight.wanted() == ("interactive",)
+    assert not in_flight.freed.is_set()
+    in_flight.free(first)
+    assert in_flight.freed.is_set()
+    assert in_flight.wanted() == ("interactive", "bulk")
+    in_flight.free(second)
+    assert not in_flight
+    assert in_flight.empty.is_set()
+
+
+async def test_one_huge_item_is_enough_in_flight() -> None:
+    in_flight = InFlight(Budget(cost_pixels=1000, items=10))
+    in_flight.add(entries("bulk", 1, cost=5000))
+    assert in_flight.wanted() == ("interactive",)
+
+
+def test_a_tally_says_counts_and_times() -> None:
+    tally = Tally()
+    tally.spent("run", 0.5)
+    tally.spent("run", 0.25)
+    tally.micro_batch(5)
+    tally.micro_batch(1000)
+    tally.count("jobs")
+    assert tally.facts() == {
+        "stage_n:run": "2",
+        "stage_s:run": "0.750000",
+        "micro_batch_items:8": "1",
+        "micro_batch_items:inf": "1",
+        "jobs": "1",
+    }

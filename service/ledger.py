@@ -30,7 +30,8 @@ RECIPES_KEPT = 256
 MAX_DETAIL = 2000
 
 LEASE = """
-WITH found AS MATERIALIZED (
+WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
+), found AS MATERIALIZED (
   SELECT i.id, i.state AS from_state FROM items i JOIN batches b ON b.id = i.batch_id
   WHERE i.id = ANY(CAST(:ids AS uuid[]))
     AND ((i.state = 'queued' AND b.state IN ('queued', 'running') AND b.cancel_requested_at IS NULL
@@ -42,7 +43,7 @@ WITH found AS MATERIALIZED (
   SET state = 'leased', token = :token, worker = :worker, lease_until = now() + make_interval(secs => :lease_s),
       executions = i.executions + CASE f.from_state WHEN 'queued' THEN 1 ELSE 0 END,
       started_at = coalesce(i.started_at, now())
-  FROM found f WHERE i.id = f.id
+  FROM found f, quick WHERE i.id = f.id
   RETURNING i.*, f.from_state
 ), logged AS (
   INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
@@ -62,14 +63,18 @@ SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.s
 FROM moved m JOIN batches b ON b.id = m.batch_id
 ORDER BY b.recipe_digest, m.id
 """
-"""One row for each item that is ours; the recipe only in the first row of those that share it."""
+"""One row for each item that is ours; the recipe only in the first row of those that share it.
+
+It does not wait for the disk: a lease that a crash of the database takes back is a stale token, which writes nothing.
+"""
 
 RENEW = """
-WITH ours AS MATERIALIZED (
+WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
+), ours AS MATERIALIZED (
   SELECT i.id FROM items i JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS g (id, token) USING (id, token)
   WHERE i.state = 'leased' ORDER BY i.id FOR NO KEY UPDATE OF i
 )
-UPDATE items i SET lease_until = now() + make_interval(secs => :lease_s) FROM ours o WHERE i.id = o.id RETURNING i.id
+UPDATE items i SET lease_until = now() + make_interval(secs => :lease_s) FROM ours o, quick WHERE i.id = o.id RETURNING i.id
 """
 
 HAND_BACK = """

@@ -6,12 +6,14 @@ import uvicorn
 
 from service.app import create_app
 from service.settings import Settings
+from service.telemetry import configure_logging
 
 _DRAIN_S = 5
 
 
 def serve(settings: Settings, listener: int | None = None) -> None:
     """Serves until SIGINT or SIGTERM; open streams are cut 5 s after."""
+    configure_logging(settings.log_format, settings.log_level)
     uvicorn.run(
         create_app(settings),
         host=settings.host,

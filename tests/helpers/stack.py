@@ -102,4 +102,4 @@ def _answers(client: httpx2.Client, path: str) -> bool:
 
 def _workers(client: httpx2.Client) -> int:
     answer = client.get("/readyz", params={"workers": 1})
-    return int(answer.json().get("workers", 0)) if answer.status_code == 200 else 0
+    return len(answer.json()["workers"]) if answer.status_code == 200 else 0

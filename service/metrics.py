@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from batching.items import PRIORITIES
@@ -20,6 +27,7 @@ class Metrics:
     """What this API process counts."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # one more line for each line, which nobody reads
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "augment_http_requests_total", "Answered requests.", ("method", "route", "status"), registry=self.registry
@@ -107,12 +115,17 @@ def worker_metrics(workers: Iterable[Mapping[str, str]]) -> list[Metric]:
             _counter(f"augment_{name}", text, plain.get(name, 0.0))
             for name, text in (
                 ("fenced", "Items whose lease was lost before they were written."),
-                ("repaired", "Items that the reconciler put back."),
                 ("outputs", "Results written."),
                 ("jobs", "RQ jobs served."),
             )
         ),
     ]
+
+
+def repair_metrics(facts: Mapping[str, str]) -> list[Metric]:
+    """What the reconciler says it has repaired and removed since it started, by kind."""
+    numbers = {kind: number for kind, text in facts.items() if (number := _number(text)) is not None}
+    return [_counters("augment_repaired", "Items put right by the reconciler, and things it removed.", "kind", numbers)]
 
 
 def _counters(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:

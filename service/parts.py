@@ -16,6 +16,7 @@ from service.recipes import RecipeBook
 from service.settings import Settings
 from service.store import ObjectStore
 from service.submissions import NewBatch, Result
+from service.submitted import Fresh
 from service.waiting import Waiting
 
 
@@ -32,7 +33,7 @@ class Parts:
     depth: Depth
     metrics: Metrics
     commits: Grouped[NewBatch, Result]
-    hand_offs: Grouped[NewBatch, None]
+    hand_offs: Grouped[Fresh, None]
     keys_in_progress: set[tuple[str, str]] = field(default_factory=set)
 
     @contextmanager

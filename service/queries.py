@@ -9,13 +9,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from batching.items import Priority
 from service.database import AsyncEngine, Row, statement
 
 FINAL_BATCH = ("completed", "cancelled", "expired")
 BATCH_COLUMNS = """b.id, b.state, b.priority, b.recipe, b.recipe_digest, b.seed, b.variants, b.total, b.succeeded, b.failed,
     b.cancelled, b.outputs_done, b.generation, b.created_at, b.started_at, b.finished_at"""
 OUTPUT_COLUMNS = """o.id, o.batch_id, o.item_id, i.custom_id, i.name, o.variant, o.width, o.height, o.bytes, o.sha256,
-    o.format, o.draws, o.labels, o.device, o.engine_version, o.created_at, o.object_key, i.position, b.seed, b.recipe_digest"""
+    o.format, o.draws, o.labels, o.device, o.engine_version, o.created_at, o.object_key, i.position, b.seed,
+    b.recipe_digest"""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Batch:
 
     id: UUID
     state: str
-    priority: str
+    priority: Priority
     recipe: Mapping[str, Any]
     recipe_digest: str
     seed: int
@@ -154,13 +156,15 @@ async def items(engine: AsyncEngine, batch_id: UUID, state: str | None, after: i
     return [ItemRow(**row) for row in rows]
 
 
-async def failed_since(engine: AsyncEngine, batch_id: UUID, since: datetime | None, limit: int) -> list[ItemRow]:
-    """Failed items of a batch that ended at `since` or later, in the order they ended."""
+async def failed_items(
+    engine: AsyncEngine, batch_id: UUID, after: tuple[datetime, UUID] | None, limit: int
+) -> list[ItemRow]:
+    """Failed items of a batch in the order they ended, from the one behind `after` (end, id) on."""
     rows = await statement(
         engine,
         f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND state = 'failed'
-            {"AND finished_at >= :since" if since else ""} ORDER BY finished_at, id LIMIT :limit""",
-        _without_none(batch=batch_id, since=since, limit=limit),
+            {"AND (finished_at, id) > (:at, :id)" if after else ""} ORDER BY finished_at, id LIMIT :limit""",
+        _without_none(batch=batch_id, at=after[0] if after else None, id=after[1] if after else None, limit=limit),
     )
     return [ItemRow(**row) for row in rows]
 
@@ -188,11 +192,6 @@ async def outputs_page(engine: AsyncEngine, batch_id: UUID, after: tuple[UUID, i
         _without_none(batch=batch_id, item=after[0] if after else None, variant=after[1] if after else None, limit=limit),
     )
     return [_output(row) for row in rows]
-
-
-async def outputs_of_batch(engine: AsyncEngine, batch_id: UUID, limit: int) -> list[Output]:
-    """The first outputs of a batch: all of them where it holds one picture."""
-    return await outputs_page(engine, batch_id, None, limit)
 
 
 async def output(engine: AsyncEngine, tenant: str, output_id: UUID) -> Output | None:
@@ -268,11 +267,12 @@ async def hide_image(engine: AsyncEngine, tenant: str, image_id: UUID) -> bool:
     return bool(await statement(engine, hide, {"id": image_id, "tenant": tenant}))
 
 
-async def remove_output(engine: AsyncEngine, tenant: str, output_id: UUID) -> bool:
-    """Removes the row of a result; False: there is none."""
+async def remove_output(engine: AsyncEngine, tenant: str, output_id: UUID) -> str | None:
+    """Removes the row of a result, and says where its bytes are; None: there is none."""
     remove = """DELETE FROM outputs o USING batches b
-        WHERE o.id = :id AND o.tenant = :tenant AND b.id = o.batch_id AND b.deleted_at IS NULL RETURNING o.id"""
-    return bool(await statement(engine, remove, {"id": output_id, "tenant": tenant}))
+        WHERE o.id = :id AND o.tenant = :tenant AND b.id = o.batch_id AND b.deleted_at IS NULL RETURNING o.object_key"""
+    rows = await statement(engine, remove, {"id": output_id, "tenant": tenant})
+    return rows[0]["object_key"] if rows else None
 
 
 async def states(engine: AsyncEngine, batch_ids: Sequence[UUID]) -> dict[UUID, tuple[str, int, int]]:

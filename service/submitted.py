@@ -1,20 +1,30 @@
-"""What follows a commit: the new items go to their lanes, in the order they were accepted."""
+"""What follows a commit: items that wait go to their lanes, in the order they were accepted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
-from batching.items import LaneKey
+from batching.items import LaneKey, Priority
 from batching.items import Waiting as Entry
 from service.handoff import HandOff
-from service.submissions import NewBatch
 
 
-async def hand_off_all(handing: HandOff, channel: str, group: Sequence[NewBatch]) -> Sequence[None]:
-    """Hands off the items of a group of committed batches, each telling `channel` when it is final. Never raises."""
+@dataclass(frozen=True)
+class Fresh:
+    """Items of one tenant that have just begun to wait: id and cost in pixels."""
+
+    tenant: str
+    priority: Priority
+    items: tuple[tuple[UUID, int], ...]
+
+
+async def hand_off_all(handing: HandOff, channel: str, group: Sequence[Fresh]) -> Sequence[None]:
+    """Hands off items that were committed, each telling `channel` when it is final. Never raises."""
     lanes: dict[LaneKey, list[Entry]] = {}
-    for batch in group:
-        entries = lanes.setdefault(LaneKey(batch.priority, batch.tenant), [])
-        entries += [Entry(item.id, item.cost_pixels, channel) for item in batch.items if item.error_code is None]
+    for fresh in group:
+        entries = lanes.setdefault(LaneKey(fresh.priority, fresh.tenant), [])
+        entries += [Entry(item_id, cost_pixels, channel) for item_id, cost_pixels in fresh.items]
     await handing.hand_off(lanes)
     return [None] * len(group)

@@ -16,8 +16,8 @@ from kernels.labels import Labels
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED, item_key
 from kernels.tensors import Size
-from service import queries, submissions
-from service.errors import BadRequest, Gone, IdempotencyKeyReused, NotFound, ValidationError
+from service import batch_moves, queries, submissions
+from service.errors import BadRequest, Conflict, Gone, IdempotencyKeyReused, NotFound, ValidationError
 from service.ids import new_id
 from service.intake import Intake, Sent
 from service.json_text import check_text, escaped
@@ -25,6 +25,7 @@ from service.names import output_names
 from service.parts import Parts
 from service.schemas import MAX_CUSTOM_ID_BYTES, AugmentRequest, BatchRequest
 from service.submissions import Key, NewBatch, NewItem, SameKey
+from service.submitted import Fresh
 
 MAX_KEY_CHARACTERS = 255
 
@@ -75,8 +76,8 @@ async def submit(
     if isinstance(result, SameKey):
         return Submitted(await _same(parts, tenant, key, result), new=False)
     failpoints.hit("committed")
-    if new.state == "queued":
-        parts.hand_offs.add(new)
+    if fresh := tuple((item.id, item.cost_pixels) for item in new.items if item.error_code is None):
+        parts.hand_offs.add(Fresh(tenant, new.priority, fresh))
     return Submitted(_row(new, result), new=True)
 
 
@@ -201,6 +202,36 @@ def _row(new: NewBatch, written: submissions.Written) -> queries.Batch:
     )
 
 
+async def cancel(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
+    """Ends a batch: what is not finished is cancelled. Cancelling again changes nothing. NotFound, Conflict."""
+    if await batch_moves.request_cancel(parts.engine, tenant, batch_id):
+        await batch_moves.cancel_items(parts.engine, batch_id)
+    batch = await find_batch(parts, tenant, batch_id)
+    if batch.final and batch.state != "cancelled":
+        raise Conflict(f"the batch is {batch.state}; there is nothing left to cancel")
+    return batch
+
+
+async def retry(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
+    """Runs the failed pictures of a batch again. NotFound, Conflict, RateLimited."""
+    batch = await find_batch(parts, tenant, batch_id)
+    await parts.depth.admit(tenant, batch.priority, batch.failed)
+    retried = await batch_moves.retry(parts.engine, tenant, batch_id)
+    if not retried:
+        if batch.failed and batch.state in ("queued", "running", "completed"):
+            raise Conflict("the pictures that failed were refused when they were sent; send them again, mended")
+        raise Conflict(f"the batch is {batch.state} and has {batch.failed} failed pictures: there is nothing to retry")
+    await parts.hand_offs.ask(Fresh(tenant, batch.priority, tuple((item.id, item.cost_pixels) for item in retried)))
+    return await find_batch(parts, tenant, batch_id)
+
+
+async def delete_batch(parts: Parts, tenant: str, batch_id: UUID) -> None:
+    """Hides a batch at once and cancels what is unfinished; rows and bytes are removed later. NotFound."""
+    if not await batch_moves.hide(parts.engine, tenant, batch_id):
+        raise NotFound("batch")
+    await batch_moves.cancel_items(parts.engine, batch_id)
+
+
 async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -> tuple[queries.Image, bool]:
     """Keeps an uploaded picture, and says whether it is new. EmptyBody, and the errors of `probe`."""
     check_text(filename, "/filename")
@@ -223,6 +254,8 @@ async def delete_image(parts: Parts, tenant: str, image_id: UUID) -> None:
 
 
 async def delete_output(parts: Parts, tenant: str, output_id: UUID) -> None:
-    """Removes a result; its bytes are collected later. NotFound."""
-    if not await queries.remove_output(parts.engine, tenant, output_id):
+    """Removes a result and its bytes. NotFound."""
+    removed = await queries.remove_output(parts.engine, tenant, output_id)
+    if removed is None:
         raise NotFound("output")
+    await parts.store.delete([removed])  # its key was this result's alone, so nobody else can need it

@@ -20,6 +20,8 @@ from service.ids import new_id
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
+LIVE_POLL_S = 0.25
+"""While somebody follows a batch's progress."""
 BatchMark = tuple[str, int, int]
 """State, final items, outputs done: differs whenever there is something new to say."""
 
@@ -50,15 +52,21 @@ class Waiting:
         """The channel that hand-offs of this process name, and results are announced on."""
         self._engine, self._poll_s = engine, poll_s
         self._watches: defaultdict[UUID, set[Watch]] = defaultdict(set)
+        self._live = 0
 
     @contextmanager
-    def watch(self, batch_id: UUID) -> Iterator[Watch]:
-        """An interest in a batch. Begin it before what it waits for is set going, then read the row, then wait."""
+    def watch(self, batch_id: UUID, *, live: bool = False) -> Iterator[Watch]:
+        """An interest in a batch. Begin it before what it waits for is set going, then read the row, then wait.
+
+        `live`: changes are looked for four times a second, not once.
+        """
         watch = Watch()
         self._watches[batch_id].add(watch)
+        self._live += live
         try:
             yield watch
         finally:
+            self._live -= live
             self._watches[batch_id].discard(watch)
             if not self._watches[batch_id]:
                 del self._watches[batch_id]
@@ -95,7 +103,7 @@ class Waiting:
     async def keep_polling(self) -> None:
         """Polls for ever; what fails is tried again with the next turn."""
         while True:
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(LIVE_POLL_S if self._live else self._poll_s)
             try:
                 await self.poll()
             except AugmentationError as error:

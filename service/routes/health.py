@@ -14,7 +14,7 @@ from batching.lanes import LANES_DOWN
 from kernels.errors import AugmentationError
 from service import queries
 from service.auth import tenant_of
-from service.metrics import CONTENT_TYPE, queue_metrics, worker_metrics
+from service.metrics import CONTENT_TYPE, queue_metrics, repair_metrics, worker_metrics
 from service.parts import Parts
 from service.routes.documented import described
 from service.routes.shared import PartsOf
@@ -62,7 +62,9 @@ async def metrics(parts: PartsOf) -> Response:
     unfinished = await _or_empty(lambda: queries.unfinished(parts.engine))
     workers = await _or_empty(parts.lanes.workers)
     text = parts.metrics.exposition(
-        queue_metrics({str(key): value for key, value in handed_off.items()}, unfinished), worker_metrics(workers.values())
+        queue_metrics({str(key): value for key, value in handed_off.items()}, unfinished),
+        worker_metrics(workers.values()),
+        repair_metrics(await _or_empty(lambda: parts.lanes.recall("reconciler"))),
     )
     return Response(text, headers={"Content-Type": CONTENT_TYPE})
 

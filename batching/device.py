@@ -50,7 +50,7 @@ def run_within_memory(plans: Sequence[Plan], pictures: Sequence[Picture], device
     except DeviceOutOfMemory as error:
         log.warning("%s; running %d pictures in halves", error.message, len(plans))
     # Outside of the except clause: the error's trace would keep the tensors alive that must go.
-    gc.collect()
+    gc.collect(1)
     if device.type != "cpu":
         torch.cuda.empty_cache()
     if len(plans) == 1:

@@ -24,7 +24,7 @@ from batching.execute import Decode, Ran, Result, Work, decoded, encoded, planne
 from batching.handoffs import HandOff
 from batching.items import Budget, Failed, Item
 from batching.telemetry import Tally
-from kernels.errors import AugmentationError, DeviceLost
+from kernels.errors import AugmentationError, DeviceLost, DeviceOutOfMemory
 from kernels.plan import Plan
 from kernels.tensors import Picture
 
@@ -128,12 +128,18 @@ class Engine:
     def _start(self, name: str, number: int, serve: Callable[[], None]) -> list[threading.Thread]:
         def body() -> None:
             torch.set_num_threads(1)  # a setting of each thread; the items are what runs side by side
-            try:
-                serve()
-            except DeviceLost as error:
-                if not self._gone:
-                    self._gone = True
-                    self._lost(error)
+            while True:
+                try:
+                    serve()
+                    return
+                except DeviceLost as error:
+                    if not self._gone:
+                        self._gone = True
+                        self._lost(error)
+                    return
+                except Exception:
+                    # A fault of this file; the item in hand gets no result and is overdue some day. The others go on.
+                    log.exception("thread %s failed", threading.current_thread().name)
 
         # Daemons: a thread that hangs in a decoder must not keep the process from leaving.
         threads = [threading.Thread(target=body, name=f"{name}-{place}", daemon=True) for place in range(number)]
@@ -200,6 +206,7 @@ class Engine:
         try:
             with self._tally.stage("run"):
                 computed = run_within_memory(plans, pictures, self._config.device)
+            failpoints.hit("ran")
         except DeviceLost:
             raise
         except Exception:
@@ -207,12 +214,12 @@ class Engine:
                 return [isolated(group[0].task.item, partial(self._run_alone, group[0]))]
             log.warning("a micro-batch of %d items failed; running each alone", len(group), exc_info=True)
             return [result for prepared in group for result in self._run_group([prepared])]
-        failpoints.hit("ran")
         rest = iter(computed)
         return [_Computed(one.task, one.plans, tuple(next(rest) for _ in one.plans)) for one in group]
 
     def _run_alone(self, prepared: _Decoded) -> _Computed:
         pictures = run_within_memory(prepared.plans, [prepared.picture] * len(prepared.plans), self._config.device)
+        failpoints.hit("ran")
         return _Computed(prepared.task, prepared.plans, tuple(pictures))
 
     def _encode_items(self) -> None:
@@ -246,5 +253,5 @@ def isolated(item: Item, attempt: Callable[[], T]) -> T | Failed:
         except Exception as unknown:
             log.exception("item %s failed", item.id)
             error = unknown
-    failure = ResourceExhausted() if isinstance(error, MemoryError) else Internal()
+    failure = ResourceExhausted() if isinstance(error, MemoryError | DeviceOutOfMemory) else Internal()
     return Failed(item, failure.code, failure.message)

@@ -6,9 +6,10 @@ import hashlib
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID, uuid4
 
 from batching.errors import SourceMissing
@@ -27,6 +28,7 @@ def make_item(
     batch_id: UUID | None = None,
     cost_pixels: int = 100_000,
     key: int = 1,
+    labels: Mapping[str, Any] | None = None,
 ) -> Item:
     """A queued item whose picture is `content`."""
     sha256 = hashlib.sha256(content).hexdigest()
@@ -43,7 +45,7 @@ def make_item(
         seed=7,
         variants=variants,
         recipe=recipe or Recipe(),
-        labels=None,
+        labels=labels,
         cost_pixels=cost_pixels,
         executions=0,
     )

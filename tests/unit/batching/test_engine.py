@@ -1,0 +1,350 @@
+"""Engine with the real kernels on tiny pictures: one result for each item, whatever happens to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal
+from unittest import mock
+from uuid import UUID
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from batching import failpoints
+from batching.engine import Engine, EngineConfig
+from batching.execute import Decode, Ran, Result, Work, decoder
+from batching.items import Budget, Failed, Priority
+from batching.telemetry import Tally
+from kernels import augment, codec
+from kernels.codec import Limits
+from kernels.errors import DeviceLost, DeviceOutOfMemory
+from kernels.plan import Plan
+from kernels.recipe import Output, Recipe
+from kernels.run import run
+from kernels.tensors import Picture
+from tests.helpers.ledger import make_item
+from tests.helpers.pictures import make_image
+
+RECIPE = Recipe.parse(
+    {
+        "steps": [{"op": "hflip", "chance": 0.5}, {"op": "rotate", "degrees": [-30, 30]}, {"op": "solarize"}],
+        "output": {"format": "png"},
+    }
+)
+Layout = Literal["whole", "stages"]
+LAYOUTS: tuple[Layout, ...] = ("whole", "stages")
+Started = Callable[..., Engine]
+
+
+def picture_bytes(seed: int = 0, height: int = 20, width: int = 30) -> bytes:
+    return codec.encode(make_image(height, width, seed=seed), Output(format="png"))
+
+
+def make_work(content: bytes | None = None, *, key: int = 1, variants: int = 2, priority: Priority = "bulk") -> Work:
+    content = picture_bytes(key) if content is None else content
+    return Work(make_item(content, recipe=RECIPE, variants=variants, key=key, priority=priority), content)
+
+
+@pytest.fixture
+def start() -> Iterator[Started]:
+    """Starts engines, and ends them after the test."""
+    engines: list[Engine] = []
+
+    def started(
+        layout: Layout = "whole",
+        decode: Decode | None = None,
+        threads: int = 2,
+        lost: Callable[[DeviceLost], None] | None = None,
+        tally: Tally | None = None,
+        item_timeout_s: float = 60.0,
+        max_output_pixels: int = 10**6,
+    ) -> Engine:
+        config = EngineConfig(
+            layout=layout,
+            threads=threads,
+            budget=Budget(cost_pixels=20_000),
+            item_timeout_s=item_timeout_s,
+            max_output_pixels=max_output_pixels,
+        )
+        engine = Engine(config, decode or decoder(Limits()), tally or Tally(), lost or (lambda error: None))
+        engines.append(engine)
+        return engine
+
+    yield started
+    failpoints.arm({})
+    for engine in engines:
+        assert engine.close()
+
+
+def results(engine: Engine, works: list[Work]) -> dict[UUID, Result]:
+    """The result of each item, when all have one; each exactly once."""
+    done: queue.Queue[Result] = queue.Queue()
+    for work in works:
+        engine.submit(work, done.put)
+    found = [done.get(timeout=30) for _ in works]
+    assert done.empty()
+    by_id = {result.item.id: result for result in found}
+    assert len(by_id) == len(works)
+    return {work.item.id: by_id[work.item.id] for work in works}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_results_are_those_of_the_library(start: Started, layout: Layout) -> None:
+    works = [make_work(key=key) for key in range(12)]
+    expected = augment([work.content for work in works], RECIPE, seed=7, keys=[work.item.key for work in works], variants=2)
+    rest = iter(expected)
+    for result in results(start(layout), works).values():
+        assert isinstance(result, Ran)
+        assert [output.variant for output in result.outputs] == [0, 1]
+        for output in result.outputs:
+            wanted = next(rest)
+            assert wanted.image is not None
+            np.testing.assert_array_equal(codec.decode(output.content), wanted.image.numpy())
+            assert output.draws == wanted.draws
+            assert output.sha256 == hashlib.sha256(output.content).hexdigest()
+            assert (output.height, output.width) == tuple(wanted.image.shape[:2])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_bad_picture_fails_alone(start: Started, layout: Layout) -> None:
+    works = [make_work(key=key) for key in range(6)]
+    works[2] = make_work(b"not a picture")
+    works[4] = make_work(picture_bytes(4)[:-20])
+    found = list(results(start(layout), works).values())
+    assert [type(result) for result in found] == [Ran, Ran, Failed, Ran, Failed, Ran]
+    codes = [result.code for result in found if isinstance(result, Failed)]
+    assert codes == ["unsupported_format", "image_truncated"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_bytes_that_changed_since_they_were_accepted_are_not_used(start: Started, layout: Layout) -> None:
+    good = make_work()
+    swapped = Work(good.item, picture_bytes(99))
+    [result] = results(start(layout), [swapped]).values()
+    assert isinstance(result, Failed)
+    assert result.code == "source_missing"
+
+
+def test_labels_that_do_not_fit_fail_their_item(start: Started) -> None:
+    content = picture_bytes()
+    item = make_item(content, recipe=RECIPE, labels={"boxes": "none"})
+    [result] = results(start(), [Work(item, content)]).values()
+    assert isinstance(result, Failed)
+    assert result.code == "label_invalid"
+
+
+def test_labels_move_with_their_picture(start: Started) -> None:
+    content = picture_bytes()
+    flip = Recipe.parse({"steps": [{"op": "hflip"}]})
+    labels = {"boxes": {"format": "xyxy", "values": [[0, 0, 10, 5]], "classes": [3]}}
+    item = make_item(content, recipe=flip, labels=labels)
+    [result] = results(start(), [Work(item, content)]).values()
+    assert isinstance(result, Ran)
+    moved = result.outputs[0].labels
+    assert moved is not None
+    assert moved["boxes"]["values"] == [[20, 0, 30, 5]]
+
+
+def test_too_much_output_for_one_item_fails_it(start: Started) -> None:
+    work = make_work(variants=3)
+    [result] = results(start(max_output_pixels=20 * 30 * 2), [work]).values()
+    assert isinstance(result, Failed)
+    assert result.code == "work_too_large"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_unexpected_error_is_tried_once_more(start: Started, layout: Layout) -> None:
+    calls: list[bytes] = []
+    real = decoder(Limits())
+
+    def flaky(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        calls.append(content)
+        if len(calls) == 1:
+            raise RuntimeError("once")
+        return real(content, alpha)
+
+    [result] = results(start(layout, decode=flaky), [make_work()]).values()
+    assert isinstance(result, Ran)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize(("error", "code"), [(RuntimeError("always"), "internal"), (MemoryError(), "resource_exhausted")])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_error_that_stays_fails_the_item_and_names_nothing(
+    start: Started, layout: Layout, error: Exception, code: str
+) -> None:
+    real = decoder(Limits())
+    works = [make_work(key=key) for key in range(3)]
+
+    def broken(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        if content == works[1].content:
+            raise error
+        return real(content, alpha)
+
+    found = results(start(layout, decode=broken), works)
+    failed = found[works[1].item.id]
+    assert isinstance(failed, Failed)
+    assert failed.code == code
+    assert "always" not in failed.detail
+    assert isinstance(found[works[0].item.id], Ran)
+    assert isinstance(found[works[2].item.id], Ran)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("place", ["decoded", "ran", "encoded"])
+def test_a_planted_fault_fails_items_as_internal(start: Started, layout: Layout, place: str) -> None:
+    failpoints.arm({place: "error"})
+    [result] = results(start(layout), [make_work()]).values()
+    assert isinstance(result, Failed)
+    assert result.code == "internal"
+
+
+def faulty_run(fault: Callable[[int, torch.device], Exception | None]) -> Callable[..., list[Picture]]:
+    """`run` that raises what `fault(number of plans, device)` says."""
+
+    def faulty(plans: list[Plan], pictures: list[Picture], device: torch.device) -> list[Picture]:
+        error = fault(len(plans), device)
+        if error is not None:
+            raise error
+        return run(plans, pictures, device)
+
+    return faulty
+
+
+def test_too_little_device_memory_halves_the_micro_batch(start: Started) -> None:
+    sizes: list[int] = []
+
+    def fault(number: int, device: torch.device) -> Exception | None:
+        sizes.append(number)
+        return DeviceOutOfMemory("cuda") if number > 3 else None
+
+    works = [make_work(key=key, variants=4) for key in range(4)]
+    plain = results(start("stages"), works)
+    with mock.patch("batching.device.run", faulty_run(fault)):
+        split = results(start("stages"), works)
+    assert {item_id: _contents(result) for item_id, result in split.items()} == {
+        item_id: _contents(result) for item_id, result in plain.items()
+    }
+    assert max(sizes) >= 4
+    assert min(sizes) <= 2
+
+
+def test_what_fits_no_device_even_alone_fails_as_resource_exhausted(start: Started) -> None:
+    def fault(number: int, device: torch.device) -> Exception | None:
+        return DeviceOutOfMemory("cuda")
+
+    with mock.patch("batching.device.run", faulty_run(fault)):
+        [result] = results(start("stages"), [make_work()]).values()
+    assert isinstance(result, Failed)
+    assert result.code == "resource_exhausted"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_lost_device_is_reported_once_and_gives_no_results(start: Started, layout: Layout) -> None:
+    lost: queue.Queue[DeviceLost] = queue.Queue()
+    done: queue.Queue[Result] = queue.Queue()
+    with mock.patch("batching.device.run", faulty_run(lambda number, device: DeviceLost("cuda", "illegal access"))):
+        engine = start(layout, lost=lost.put)
+        for key in range(4):
+            engine.submit(make_work(key=key), done.put)
+        assert "illegal access" in lost.get(timeout=30).message
+        time.sleep(0.05)
+    assert lost.empty()
+    assert done.empty()
+
+
+def test_an_item_that_takes_too_long_fails(start: Started) -> None:
+    failpoints.arm({"encoded": "sleep:0.05"})
+    [result] = results(start(item_timeout_s=0.1), [make_work(variants=10)]).values()
+    assert isinstance(result, Failed)
+    assert result.code == "item_timeout"
+
+
+def test_what_hangs_is_overdue(start: Started) -> None:
+    gate = threading.Event()
+    real = decoder(Limits())
+
+    def hanging(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        gate.wait(10)
+        return real(content, alpha)
+
+    engine, work, done = start(decode=hanging), make_work(), queue.Queue[Result]()
+    engine.submit(work, done.put)
+    time.sleep(0.1)
+    assert engine.overdue(0.05) == [work.item]
+    assert engine.overdue(5.0) == []
+    gate.set()
+    assert isinstance(done.get(timeout=10), Ran)
+    assert engine.overdue(0.0) == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_work_that_is_not_begun_can_be_withdrawn(start: Started, layout: Layout) -> None:
+    gate, begun = threading.Event(), threading.Event()
+    real = decoder(Limits())
+
+    def waiting(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        begun.set()
+        gate.wait(10)
+        return real(content, alpha)
+
+    engine, done = start(layout, decode=waiting, threads=1), queue.Queue[Result]()
+    works = [make_work(key=key) for key in range(5)]
+    for work in works:
+        engine.submit(work, done.put)
+    begun.wait(10)
+    assert engine.withdraw() == works[1:]
+    gate.set()
+    assert done.get(timeout=10).item == works[0].item
+    time.sleep(0.05)
+    assert done.empty()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_interactive_items_overtake(start: Started, layout: Layout) -> None:
+    gate, done = threading.Event(), queue.Queue[Result]()
+    real = decoder(Limits())
+
+    def gated(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        gate.wait(10)
+        return real(content, alpha)
+
+    engine = start(layout, decode=gated, threads=1)
+    bulk = [make_work(key=key) for key in range(10)]
+    urgent = make_work(key=100, priority="interactive")
+    for work in [*bulk, urgent]:
+        engine.submit(work, done.put)
+    gate.set()
+    order = [done.get(timeout=30).item.id for _ in range(11)]
+    assert order.index(urgent.item.id) <= 1
+
+
+def test_torch_uses_one_thread_in_engine_threads(start: Started) -> None:
+    seen: list[int] = []
+    real = decoder(Limits())
+
+    def looking(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        seen.append(torch.get_num_threads())
+        return real(content, alpha)
+
+    results(start(decode=looking, threads=os.cpu_count() or 1), [make_work()])
+    assert seen == [1]
+
+
+def test_stages_are_measured(start: Started) -> None:
+    tally = Tally()
+    results(start(tally=tally), [make_work(variants=3), make_work(key=2, variants=1)])
+    facts = tally.facts()
+    assert (facts["stage_n:decode"], facts["stage_n:run"], facts["stage_n:encode"]) == ("2", "4", "4")
+
+
+def _contents(result: Result) -> list[bytes]:
+    assert isinstance(result, Ran), result
+    return [output.content for output in result.outputs]

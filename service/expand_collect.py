@@ -22,7 +22,7 @@ from service.client_errors import ClientError
 from service.client_views import Output
 from service.expand_state import Chunk, State
 from service.expand_walk import folded
-from service.names import MANIFEST, output_path
+from service.names import MANIFEST, output_names, output_path
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -43,15 +43,15 @@ class Fetched:
     output: Output
     temporary: Path
     folder: str
-    """Its picture's folder as the service names it."""
+    """Its picture's folder in the archive, as `output_names` decides."""
 
 
-def fetch(client: Client, batch_id: UUID, incoming: Path) -> list[Fetched]:
+def fetch(client: Client, batch_id: UUID, chunk: Chunk, incoming: Path) -> list[Fetched]:
     """A final batch's outputs, written below `incoming` and checked against their SHA-256."""
     shutil.rmtree(incoming, ignore_errors=True)
     incoming.mkdir(parents=True)
     files: dict[str, tuple[Path, str]] = {}
-    outputs: list[tuple[str, Output]] = []
+    outputs: list[Output] = []
     with (
         client.archive(batch_id, form="tar") as pieces,
         tarfile.open(fileobj=io.BufferedReader(_Pieces(pieces), _PIECE), mode="r|") as archive,
@@ -61,16 +61,21 @@ def fetch(client: Client, batch_id: UUID, incoming: Path) -> list[Fetched]:
             if content is None:
                 continue
             if member.name == MANIFEST:
-                outputs = [_line(line) for line in content]
+                outputs = [Output.model_validate_json(line) for line in content]
             else:
                 temporary = incoming / str(len(files))
                 files[member.name] = (temporary, _save(content, temporary))
+    sent = [picture.custom_id for picture in chunk.pictures]
+    folders = dict(zip(sent, output_names(sent), strict=True))
     fetched = []
-    for name, output in outputs:
-        temporary, sha256 = files.get(name, (incoming, ""))
+    for output in outputs:
+        folder = folders.get(output.custom_id, "")
+        temporary, sha256 = files.get(output_path(folder, output.variant, output.format), (incoming, ""))
         if sha256 != output.sha256:
-            raise ArchiveDamaged(f"{name} in the archive of batch {batch_id} is missing or damaged")
-        fetched.append(Fetched(output, temporary, _safe(name).parent.as_posix()))
+            raise ArchiveDamaged(
+                f"{output.custom_id}, {output.variant} is missing or damaged in batch {batch_id}'s archive"
+            )
+        fetched.append(Fetched(output, temporary, folder))
     return fetched
 
 
@@ -86,8 +91,6 @@ def place(
     lines = []
     for one in sorted(fetched, key=lambda one: (one.output.custom_id, one.output.variant)):
         name = one.output.custom_id
-        if name not in sources:
-            raise ArchiveDamaged(f"batch {chunk.batch_id} holds a picture that was not sent: {name}")
         if name not in chosen:
             chosen[name] = _free_folder(one.folder, name, out, state)
         path = output_path(chosen[name], one.output.variant, one.output.format)
@@ -122,11 +125,6 @@ def _described(output: Output, path: str, source: Path) -> dict[str, JsonValue]:
     return {"source": str(source), "path": path, "output_id": str(output.id), **facts}
 
 
-def _line(line: bytes) -> tuple[str, Output]:
-    document = json.loads(line)
-    return str(document["path"]), Output.model_validate(document)
-
-
 def _save(content: IO[bytes], path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("wb") as stream:
@@ -134,13 +132,6 @@ def _save(content: IO[bytes], path: Path) -> str:
             digest.update(piece)
             stream.write(piece)
     return digest.hexdigest()
-
-
-def _safe(name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
-        raise ArchiveDamaged(f"the archive holds a file outside its folder: {name}")
-    return path
 
 
 class _Pieces(io.RawIOBase):

@@ -6,6 +6,7 @@ import os
 import shutil
 import tarfile
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import JsonValue
 from service.client import Client
 from service.client_errors import Invalid, NotFound, PictureChanged, Unreachable
 from service.client_views import Batch
-from service.expand_collect import ArchiveDamaged, append, fetch, place
+from service.expand_collect import ArchiveDamaged, Fetched, append, fetch, place
 from service.expand_state import Chunk, State
 from service.expand_tally import Tally
 from service.names import MANIFEST
@@ -169,20 +170,23 @@ class Run:
         batch = self._client.wait(batch_id, progress=lambda view: self._progressed(chunk, view), every_s=_POLL_S)
         failures = self._failures(batch) if batch.counts.failed + batch.counts.cancelled else {}
         incoming = self._sending.out / ".augment" / "incoming" / str(chunk.id)
-        fetched = fetch(self._client, batch_id, incoming) if batch.outputs.done else []
+        fetched = self._whole(fetch(self._client, batch_id, chunk, incoming)) if batch.outputs.done else []
         shared: dict[str, JsonValue] = {"recipe": self._sending.recipe, "output": self._sending.recipe["output"]}
         with self._commit_lock:
             begin = self._state.manifest_bytes
             folders, lines = place(fetched, chunk, self._sending.out, self._state, shared, self._sending.photos)
             for picture in chunk.pictures:
                 if picture.custom_id not in folders:
-                    failures.setdefault(
-                        picture.custom_id, (batch.state, f"its batch is {batch.state} without a result of it")
-                    )
+                    failures.setdefault(picture.custom_id, _lost(batch))
             end = append(self._sending.out / MANIFEST, begin, lines)
             self._state.finish(chunk, folders, failures, end)
         shutil.rmtree(incoming, ignore_errors=True)
         self._tally.finished(chunk.id, len(folders), len(failures))
+
+    def _whole(self, fetched: list[Fetched]) -> list[Fetched]:
+        """Without pictures that have lost a variant: what is kept of a picture is all of it."""
+        variants = Counter(one.output.custom_id for one in fetched)
+        return [one for one in fetched if variants[one.output.custom_id] == self._sending.variants]
 
     def _progressed(self, chunk: Chunk, batch: Batch) -> None:
         if self._stop.is_set():
@@ -196,3 +200,9 @@ class Run:
                 code, detail = (item.error.code, item.error.detail) if item.error else (state, f"it was {state}")
                 found[item.custom_id] = (code, detail)
         return found
+
+
+def _lost(batch: Batch) -> tuple[str, str]:
+    if batch.state == "completed":
+        return "gone", "its results were deleted from the service before they were fetched"
+    return batch.state, f"its batch was {batch.state} before it was run"

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.codec import jpeg, pillow, png
+from kernels.codec import jpeg, pillow, png, png_pixels
 from kernels.codec.exif import upright
 from kernels.codec.limits import Limits
 from kernels.codec.probe import format_of
@@ -34,7 +34,7 @@ def decode(
             raw, turn = jpeg.raw(content, header), header.orientation
         case "png":
             chunks = png.header(content, limits)
-            raw, turn = png.raw(content, chunks), chunks.orientation
+            raw, turn = png_pixels.raw(content, chunks), chunks.orientation
         case _:
             container = pillow.container(content, form, limits)
             raw, turn = pillow.raw(content, form), container.orientation

@@ -80,7 +80,7 @@ def header(content: bytes, limits: Limits) -> Header:
 def _segments(content: bytes) -> Iterator[tuple[int, int, int, int]]:
     """Marker, its own place, first byte and end of its content, of each segment up to the first scan.
 
-    Bytes between two segments are passed over, as every decoder does: tables that go missing there are missed later.
+    Bytes between two segments are passed over, as every decoder does: libjpeg misses what it needs of them later.
     """
     after, size, pieces = 2, len(content), 0
     while True:

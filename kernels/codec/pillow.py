@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import warnings
 from collections.abc import Callable
 from io import BytesIO
 
@@ -63,12 +64,13 @@ DAMAGE = (
 
 
 def _silence() -> None:
-    """libtiff and OpenCV print what they refuse to stderr beside reporting it; Pillow silences libtiff's warnings only."""
+    """libtiff and OpenCV print what they refuse beside reporting it; Pillow warns of the odd tags that it passes over."""
     library = ctypes.CDLL(pillow_core.__file__)
     if hasattr(library, "TIFFSetErrorHandler"):
         library.TIFFSetErrorHandler.restype = ctypes.c_void_p
         library.TIFFSetErrorHandler(None)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 
 _silence()

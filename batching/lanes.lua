@@ -86,6 +86,13 @@ local function next_entry(lane, consumer)
   return reply and reply[1][2][1]
 end
 
+-- Debts matter while others wait, and only so many are kept.
+local function forget_debts(priority)
+  if redis.call('EXISTS', 'ready:' .. priority) == 0 or redis.call('HLEN', 'deficit:' .. priority) > MOST_DEBTS then
+    redis.call('DEL', 'deficit:' .. priority)
+  end
+end
+
 -- Deficit round robin with debt: a turn may overdraw by its last entry and pays for it in later turns.
 -- room = {cost, items} is spent; one tenant gets at most `cap` of it.
 local function serve_ring(priority, consumer, room, quantum, cap, out)
@@ -139,7 +146,7 @@ local function serve_ring(priority, consumer, room, quantum, cap, out)
     if deficit[tenant] == 0 or (gone[tenant] and deficit[tenant] > 0) then redis.call('HDEL', ledger, tenant)
     else redis.call('HSET', ledger, tenant, deficit[tenant]) end
   end
-  if redis.call('EXISTS', ring) == 0 or redis.call('HLEN', ledger) > MOST_DEBTS then redis.call('DEL', ledger) end
+  forget_debts(priority)
 end
 
 -- take consumer cost items interactive_share tenant_share quantum priorities -> {{lane, entry, item, cost, channel}...}
@@ -182,7 +189,10 @@ local function settle()
       redis.call('DEL', lane)
       redis.call('SREM', 'lanes', lane)
       local priority, tenant = string.match(lane, '^lane:(%a+):(.*)$')
-      if priority then redis.call('ZREM', 'ready:' .. priority, tenant) end
+      if priority then
+        redis.call('ZREM', 'ready:' .. priority, tenant)
+        forget_debts(priority)
+      end
     end
   end
   return removed

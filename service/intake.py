@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from batching.ledger import Store
 from kernels.codec import Limits, Probe, probe
 from kernels.errors import InputError
+from kernels.rng import item_key
 from service.errors import DuplicateCustomId, EmptyBody, TooManyItems, ValidationError
 from service.json_text import check_text
 from service.queries import Image
@@ -61,7 +62,7 @@ class Intake:
         self._store, self._settings, self._tenant, self._alone = store, settings, tenant, alone
         self._limits = limits(settings)
         self._sent: list[Sent] = []
-        self._custom_ids: set[str] = set()
+        self._item_keys: set[int] = set()
         self._keys: set[str] = set()
         self._puts: dict[asyncio.Task[None], int] = {}
 
@@ -110,9 +111,10 @@ class Intake:
         check_text(custom_id, "/custom_id")
         if len(custom_id.encode()) > MAX_CUSTOM_ID_BYTES:
             raise ValidationError(f"a custom_id has at most {MAX_CUSTOM_ID_BYTES} bytes", "/custom_id", MAX_CUSTOM_ID_BYTES)
-        if custom_id in self._custom_ids:
+        # two names of one key would get the same draws, and are as good as equal: nobody has two but by search
+        if (key := item_key(custom_id)) in self._item_keys:
             raise DuplicateCustomId(custom_id)
-        self._custom_ids.add(custom_id)
+        self._item_keys.add(key)
         return custom_id
 
     def _probed(self, content: bytes) -> tuple[Probe | None, InputError | None]:

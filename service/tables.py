@@ -157,7 +157,7 @@ items = Table(
     _time("started_at"),
     _time("finished_at"),
     UniqueConstraint("batch_id", "position"),
-    UniqueConstraint("batch_id", "custom_id"),
+    UniqueConstraint("batch_id", "item_key"),
     Index(
         "ix_items_waiting", "tenant", "priority", "id", postgresql_where=text("state = 'queued' AND handed_off_at IS NULL")
     ),
@@ -172,7 +172,8 @@ items = Table(
     Index("ix_items_batch_state", "batch_id", "state", "position"),
     Index("ix_items_image", "image_id"),
 )
-"""`item_key` is the 64-bit key of the draws as 16 hex digits (PostgreSQL has no unsigned 64-bit integer)."""
+"""`item_key` is the 64-bit key of the draws as 16 hex digits (PostgreSQL has no unsigned 64-bit integer). It is unique in
+its batch, and so is the custom_id that it is made of, which may be too long for an index."""
 
 outputs = Table(
     "outputs",

@@ -158,7 +158,7 @@ def upgrade(op: Operations) -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_items_batch_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_items")),
-        sa.UniqueConstraint("batch_id", "custom_id", name=op.f("uq_items_batch_id_custom_id")),
+        sa.UniqueConstraint("batch_id", "item_key", name=op.f("uq_items_batch_id_item_key")),
         sa.UniqueConstraint("batch_id", "position", name=op.f("uq_items_batch_id_position")),
     )
     op.create_index("ix_items_batch_state", "items", ["batch_id", "state", "position"], unique=False)

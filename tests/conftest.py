@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -52,13 +53,8 @@ def redis_url(servers_folder: Path) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
     """A database of this test alone, migrated and empty."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(_libpq(_named(postgres_url, "postgres")), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE augment STRATEGY file_copy'.encode())
-        try:
-            yield _named(postgres_url, name)
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with _fresh_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -74,11 +70,44 @@ async def redis_client(redis_url: str) -> AsyncIterator[Redis]:
 def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
     """Settings of a small, quick system: own database, emptied Redis, store in a folder of the test, leases of 2 s."""
     _empty(redis_url)
+    return _small_system(tmp_path, database_url, redis_url)
+
+
+@pytest.fixture
+def stack(settings: Settings) -> Iterator[Stack]:
+    """A whole system as separate processes: API on a free port, one worker, the reconciler."""
+    with running(settings) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def shared_stack(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Stack]:
+    """As `stack`, but one for all tests of a file: for those that break nothing and can live with each other's batches."""
+    _empty(redis_url)
+    with (
+        _fresh_database(postgres_url) as url,
+        running(_small_system(tmp_path_factory.mktemp("system"), url, redis_url)) as started,
+    ):
+        yield started
+
+
+@contextmanager
+def _fresh_database(postgres_url: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(_libpq(_named(postgres_url, "postgres")), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE augment STRATEGY file_copy'.encode())
+        try:
+            yield _named(postgres_url, name)
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def _small_system(folder: Path, database_url: str, redis_url: str) -> Settings:
     return Settings(
         database_url=database_url,
         redis_url=redis_url,
-        store_url=(tmp_path / "store").as_uri(),
-        data=tmp_path / "data",
+        store_url=(folder / "store").as_uri(),
+        data=folder / "data",
         device="cpu",
         threads=1,
         lease_s=2.0,
@@ -88,13 +117,6 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
         reconcile_s=0.25,
         log_level="warning",
     )
-
-
-@pytest.fixture
-def stack(settings: Settings) -> Iterator[Stack]:
-    """A whole system as separate processes: API on a free port, one worker, the reconciler."""
-    with running(settings) as started:
-        yield started
 
 
 def _named(url: str, database: str) -> str:

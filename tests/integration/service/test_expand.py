@@ -17,11 +17,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import Result
 from PIL import Image
+from typer.testing import CliRunner
 
 from kernels import augment
 from kernels.codec import decode
 from kernels.recipe import Recipe
+from service.cli import app
 from service.client import Client
 from service.expand import Order, Summary, expand
 from service.expand_run import ExpandError
@@ -57,8 +60,8 @@ def photos_in(folder: Path, count: int) -> Path:
 
 
 @pytest.fixture
-def client(stack: Stack) -> Iterator[Client]:
-    with Client(str(stack.client.base_url)) as opened:
+def client(shared_stack: Stack) -> Iterator[Client]:
+    with Client(str(shared_stack.client.base_url)) as opened:
         yield opened
 
 
@@ -84,9 +87,12 @@ def files_of(out: Path) -> dict[str, bytes]:
     }
 
 
-def submitted(client: Client) -> Counter[str]:
-    """How often each picture was accepted, over all batches."""
-    return Counter(item.custom_id for batch in client.batches() for item in client.items(batch.id))
+def submitted(client: Client, out: Path) -> Counter[str]:
+    """How often each picture was accepted, over all batches of one expansion."""
+    state = State(out / ".augment")
+    group = state.group
+    state.close()
+    return Counter(item.custom_id for batch in client.batches(group=group) for item in client.items(batch.id))
 
 
 def test_every_variant_of_every_picture_under_its_name_with_its_lineage(client: Client, tmp_path: Path) -> None:
@@ -130,7 +136,7 @@ def test_a_bad_picture_fails_alone_and_a_mended_one_is_sent_again(client: Client
     again = run(client, order(photos, tmp_path / "out"))
     assert (again.done, again.failed, again.done_before) == (5, 3, 4)
     assert "text/0.png" in files_of(tmp_path / "out")
-    assert submitted(client)["000.png"] == 1
+    assert submitted(client, tmp_path / "out")["000.png"] == 1
 
 
 def test_a_second_run_sends_nothing_again_and_takes_new_pictures(client: Client, tmp_path: Path) -> None:
@@ -144,7 +150,7 @@ def test_a_second_run_sends_nothing_again_and_takes_new_pictures(client: Client,
     after = files_of(out)
     assert {name: after[name] for name in before} == before
     assert len(after) == len(lines_of(out / "manifest.jsonl")) == 16
-    assert set(submitted(client).values()) == {1}
+    assert set(submitted(client, out).values()) == {1}
 
 
 @pytest.mark.parametrize("changed", [{"variants": 3}, {"seed": 8}, {"recipe": Recipe.parse({"steps": [{"op": "vflip"}]})}])
@@ -185,22 +191,18 @@ def test_a_crash_between_two_steps_repeats_neither_pictures_nor_lines(
     lines = lines_of(out / "manifest.jsonl")
     assert sorted(line["path"] for line in lines) == sorted(files_of(out))
     assert len(lines) == 24
-    assert set(submitted(client).values()) == {1}
+    assert set(submitted(client, out).values()) == {1}
 
 
-def test_a_service_that_forgot_its_batches_gets_the_pictures_again(client: Client, stack: Stack, tmp_path: Path) -> None:
+def test_a_service_that_forgot_its_batches_gets_the_pictures_again(client: Client, tmp_path: Path) -> None:
     photos, out = photos_in(tmp_path / "photos", 3), tmp_path / "out"
-    folder = out / ".augment"
-    folder.mkdir(parents=True)
-    run_before = State(folder)
-    run_before.close()
     run(client, order(photos, out))
-    state = State(folder)
+    state = State(out / ".augment")
     state._write("UPDATE chunks SET done = 0, batch_id = '01a2034b-9b3d-72ba-b897-730a12cf4cf0'")
     state._write("UPDATE pictures SET state = 'waiting'")
     state.close()
     assert run(client, order(photos, out)).done == 3
-    assert set(submitted(client).values()) == {2}
+    assert set(submitted(client, out).values()) == {2}
 
 
 def test_killed_half_way_the_same_command_ends_with_exactly_the_rows(settings: Settings, tmp_path: Path) -> None:
@@ -220,7 +222,7 @@ def test_killed_half_way_the_same_command_ends_with_exactly_the_rows(settings: S
         time.sleep(0.2)
         second = subprocess.run(command, stdout=subprocess.PIPE, check=True)
         summary = json.loads(second.stdout)
-        counts = submitted(client)
+        counts = submitted(client, out)
     assert (summary["done"], summary["failed"]) == (60, 0)
     assert summary["done_before"] > 0
     assert set(counts.values()) == {1}, f"submitted again: {counts}"
@@ -230,37 +232,30 @@ def test_killed_half_way_the_same_command_ends_with_exactly_the_rows(settings: S
     assert sorted(line["path"] for line in lines) == sorted(files_of(out))
 
 
-def test_the_command_says_what_is_wrong(stack: Stack, tmp_path: Path) -> None:
+def test_the_command_says_what_is_wrong(shared_stack: Stack, tmp_path: Path) -> None:
     photos = photos_in(tmp_path / "photos", 1)
     (photos / "bad.jpg").write_text("no picture")
     good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
     good.write_text("steps: [{op: hflip}]\n")
     bad.write_text("steps:\n  - {op: hflop}\n")
 
-    def command(recipe: Path, url: str, out: str) -> subprocess.CompletedProcess[str]:
-        words = [
-            sys.executable,
-            "-m",
-            "service",
-            "expand",
-            str(photos),
-            "-r",
-            str(recipe),
-            "-o",
-            str(tmp_path / out),
-            "--url",
-            url,
-        ]
-        return subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "400"})
+    def command(recipe: Path, url: str, out: str, *more: str) -> Result:
+        words = ["expand", str(photos), "-r", str(recipe), "-o", str(tmp_path / out), "--url", url, *more]
+        return CliRunner(env={"COLUMNS": "400"}).invoke(app, words)
 
-    url = str(stack.client.base_url)
+    url = str(shared_stack.client.base_url)
     wrong = command(bad, url, "a")
-    assert wrong.returncode == 2
+    assert wrong.exit_code == 2
     assert "bad.yaml:2: /steps/0/op: there is no operation 'hflop'; did you mean hflip" in wrong.stderr
     nobody = command(good, "http://127.0.0.1:9", "b")
-    assert nobody.returncode == 3
+    assert nobody.exit_code == 3
     assert "augment up" in nobody.stderr
     some_failed = command(good, url, "c")
-    assert some_failed.returncode == 1
+    assert some_failed.exit_code == 1
     assert "1 pictures failed" in some_failed.stderr
     assert "failures.jsonl" in some_failed.stderr
+    resumed = command(good, url, "c", "--json")
+    assert json.loads(resumed.stdout)["done_before"] == 1
+    changed = command(good, url, "c", "--variants", "9")
+    assert changed.exit_code == 2
+    assert "variants was 1, now 9" in changed.stderr

@@ -15,6 +15,7 @@ from kernels.params import Border
 
 Places = NDArray[np.int64]
 _CLOSE = 1e-9
+_MOST_RUNS = 8
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,33 @@ def gather(planes: torch.Tensor, mapped: IndexMap, rows_dim: int = 0) -> torch.T
 
 
 def _picked(planes: torch.Tensor, dim: int, places: Places) -> torch.Tensor:
-    if len(places) and (len(places) == 1 or (np.diff(places) == 1).all()):
-        return planes.narrow(dim, int(places[0]), len(places))
-    return planes.index_select(dim, torch.from_numpy(places).to(planes.device))
+    """Rows or columns at `places`, as slices where they follow each other: far faster than one by one."""
+    runs = _runs(places)
+    if len(runs) > _MOST_RUNS:
+        return planes.index_select(dim, torch.from_numpy(places).to(planes.device))
+    shape = list(planes.shape)
+    parts = []
+    for start, step, length in runs:
+        shape[dim] = length
+        first = start if step >= 0 else start - length + 1
+        part = planes.narrow(dim, first, length if step else 1)
+        parts.append(part.flip(dim) if step < 0 else part.expand(shape))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
+
+
+def _runs(places: Places) -> list[tuple[int, int, int]]:
+    """Stretches of places that rise, fall or stay: (first place, step, length)."""
+    steps = np.diff(places).tolist()
+    runs: list[tuple[int, int, int]] = []
+    begin = 0
+    while begin < len(places) and len(runs) <= _MOST_RUNS:
+        step = steps[begin] if begin < len(steps) and steps[begin] in (-1, 0, 1) else 1
+        end = begin
+        while end < len(steps) and steps[end] == step:
+            end += 1
+        runs.append((int(places[begin]), step, end - begin + 1))
+        begin = end + 1
+    return runs
 
 
 def _exact(back: Matrix) -> bool:

@@ -8,7 +8,7 @@ it, is moved like a fourth colour, is 0 outside the picture, and does not weigh 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from kernels import matrices
-from kernels.chain import Link, Way, folded, locate, way, within
+from kernels.chain import Fill, Link, Way, folded, locate, way, within
 from kernels.index_maps import IndexMap, gather, index_map
 from kernels.op import Matrix
+from kernels.shrink import box_counts, box_sums
 from kernels.tensors import Size
 
 
@@ -37,16 +38,16 @@ def to_planes(pixels: torch.Tensor) -> torch.Tensor:
     return pixels.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format).div_(255.0)
 
 
-def to_pixels(planes: torch.Tensor) -> torch.Tensor:
-    """(C, H, W) float32 0..1 as (H, W, C) uint8, rounded to the nearest level, halves to even."""
-    return (planes * 255.0).round_().to(torch.uint8).permute(1, 2, 0).contiguous()
+def to_pixels(planes: Iterable[torch.Tensor]) -> torch.Tensor:
+    """C planes (H, W) float32 0..1 as (H, W, C) uint8, rounded to the nearest level, halves to even."""
+    return torch.stack([(plane * 255.0).round_().to(torch.uint8) for plane in planes], dim=-1)
 
 
 def rearranged(pixels: torch.Tensor, mapped: IndexMap) -> torch.Tensor:
     """(H, W, C) uint8 pixels moved by an index map, unread places filled: still uint8."""
     moved = gather(pixels, mapped)
     for cut in mapped.cuts:
-        fill = _filled(cut.fill, moved.shape[2]).mul(255.0).round_().to(moved.dtype).to(moved.device)
+        fill = _filled(cut.fill, moved.shape[2], moved.device).mul(255.0).round_().to(moved.dtype)
         moved[:, torch.from_numpy(cut.columns)] = fill
         moved[torch.from_numpy(cut.rows)] = fill
     return moved
@@ -61,7 +62,7 @@ def moved(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
         return to_planes(rearranged(source, mapped))
     planes = gather(to_planes(source) if source.dtype == torch.uint8 else source, mapped, rows_dim=1)
     for cut in mapped.cuts:
-        fill = _filled(cut.fill, planes.shape[0]).to(planes.device)[:, None, None]
+        fill = _filled(cut.fill, planes.shape[0], planes.device)[:, None, None]
         planes[:, :, torch.from_numpy(cut.columns)] = fill
         planes[:, torch.from_numpy(cut.rows)] = fill
     return planes
@@ -92,50 +93,59 @@ def moved_classes(mask: NDArray[np.generic], links: Sequence[Link]) -> NDArray[n
 
 
 def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
+    # read in the source's own units, rows by columns by channels: only the result is turned round and scaled to 0..1
+    level, image = (255.0, source) if source.dtype == torch.uint8 else (1.0, source.permute(1, 2, 0))
     first, output = links[0], links[-1].size_out
     back = way(links, source.device)
     shrink_x, shrink_y = _shrink(links)
     inner = within(back.reach, first.size_in, 0.5)
-    read, left, top = _read(source, first, _needed(back, first, shrink_x, shrink_y), inner, shrink_x, shrink_y)
+    filled = first.border == "constant" and not inner
+    fill = _filled(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
+    box = _needed(back, first, shrink_x, shrink_y)
+    left, top = box.left, box.top
+    read = _read(image[box.top : box.bottom, box.left : box.right], shrink_x, shrink_y, filled, fill)
+    if first.border == "wrap" and not inner:
+        read, left, top = _ringed(read), left - shrink_x, top - shrink_y
     grid = _grid(back, first, output, read, (left, top, shrink_x, shrink_y), inner)
-    padding = "zeros" if first.border == "constant" else "border"
-    planes = functional.grid_sample(read[None], grid[None], "bilinear", padding, align_corners=False)[0]
-    if first.border == "constant" and not inner and any(first.fill):
-        planes += _filled(first.fill, planes.shape[0]).to(planes.device)[:, None, None]
+    padding = "zeros" if filled else "border"
+    planes = functional.grid_sample(read.permute(2, 0, 1)[None], grid[None], "bilinear", padding, align_corners=False)[0]
+    scale = level * shrink_x * shrink_y
+    if scale != 1.0:
+        planes *= 1.0 / scale
+    if fill is not None:
+        planes += (fill / level)[:, None, None]
     for veil in back.veils:
         if any(veil.fill):
-            fill = _filled(veil.fill, planes.shape[0]).to(planes.device)[:, None, None]
-            planes = planes.sub_(fill).mul_(veil.coverage).add_(fill)
+            shown = _filled(veil.fill, planes.shape[0], planes.device)[:, None, None]
+            planes.sub_(shown).mul_(veil.coverage).add_(shown)
         else:
             planes.mul_(veil.coverage)
     return planes.clamp_(0.0, 1.0)
 
 
-def _read(
-    source: torch.Tensor, first: Link, box: _Box, inner: bool, shrink_x: int, shrink_y: int
-) -> tuple[torch.Tensor, int, int]:
-    """Planes to read from, and the place of their left top corner in source pixels.
+def _read(image: torch.Tensor, shrink_x: int, shrink_y: int, filled: bool, fill: torch.Tensor | None) -> torch.Tensor:
+    """The part of the source that is read: sums of boxes, (H, W, C) float32, less those of the fill.
 
-    They are the part of the source in `box`, as float, averaged over boxes, and made ready for reading beyond its edge:
-    less the fill (so that zeros outside stand for it), or with a ring of wrapped pixels.
+    So the zeros read outside stand for the fill. Boxes that the edge cuts off are filled up with the fill where the
+    outside is `filled`, else with the mean of what they hold.
     """
-    planes = (
-        to_planes(source[box.top : box.bottom, box.left : box.right])
-        if source.dtype == torch.uint8
-        else (source[:, box.top : box.bottom, box.left : box.right])
-    )
-    if first.border == "constant" and not inner and any(first.fill):
-        planes = planes - _filled(first.fill, planes.shape[0]).to(planes.device)[:, None, None]
-    if shrink_x > 1 or shrink_y > 1:
-        over = (0, -planes.shape[2] % shrink_x, 0, -planes.shape[1] % shrink_y)
-        if any(over):
-            constant = first.border == "constant" and not inner
-            planes = functional.pad(planes[None], over, "constant" if constant else "replicate")[0]
-        planes = functional.avg_pool2d(planes[None], (shrink_y, shrink_x))[0]
-    if first.border == "wrap" and not inner:
-        ring = torch.cat([planes[:, -1:], planes, planes[:, :1]], dim=1)
-        return torch.cat([ring[:, :, -1:], ring, ring[:, :, :1]], dim=2), box.left - shrink_x, box.top - shrink_y
-    return planes, box.left, box.top
+    height, width = image.shape[:2]
+    sums = image.to(torch.float32) if shrink_x == 1 and shrink_y == 1 else box_sums(image, shrink_y, shrink_x)
+    if fill is not None:
+        across, down = (box_counts(*side, image.device) for side in ((width, shrink_x), (height, shrink_y)))
+        return sums - (down[:, None] * across)[:, :, None] * fill
+    if not filled:
+        if height % shrink_y:
+            sums[-1] *= shrink_y / (height % shrink_y)
+        if width % shrink_x:
+            sums[:, -1] *= shrink_x / (width % shrink_x)
+    return sums
+
+
+def _ringed(image: torch.Tensor) -> torch.Tensor:
+    """(H, W, C) with one more pixel on every side, from the opposite edge."""
+    taller = torch.cat([image[-1:], image, image[:1]])
+    return torch.cat([taller[:, -1:], taller, taller[:, :1]], dim=1)
 
 
 def _grid(
@@ -143,7 +153,7 @@ def _grid(
 ) -> torch.Tensor:
     """Where each output pixel reads, in the units of `grid_sample`: (H, W, 2), -1..1 across `read`."""
     left, top, shrink_x, shrink_y = frame
-    scale_x, scale_y = 2.0 / (read.shape[2] * shrink_x), 2.0 / (read.shape[1] * shrink_y)
+    scale_x, scale_y = 2.0 / (read.shape[1] * shrink_x), 2.0 / (read.shape[0] * shrink_y)
     offset_x, offset_y = -left * scale_x - 1.0, -top * scale_y - 1.0
     grid = torch.empty((*output, 2), dtype=torch.float32, device=read.device)
     if first.border in ("reflect", "wrap") and not inner:
@@ -207,8 +217,9 @@ def _steps(forward: Matrix, x: float, y: float) -> tuple[float, float]:
     return float(np.hypot(a - u * g, d - v * g)) / w, float(np.hypot(b - u * h, e - v * h)) / w
 
 
-def _filled(fill: tuple[float, float, float], channels: int) -> torch.Tensor:
-    return torch.tensor([*fill, 0.0][:channels], dtype=torch.float32)
+def _filled(fill: Fill, channels: int, device: torch.device) -> torch.Tensor:
+    """A fill as (C,) float32; alpha is 0."""
+    return torch.tensor([*fill, 0.0][:channels], dtype=torch.float32, device=device)
 
 
 def _even(level: float) -> bool:

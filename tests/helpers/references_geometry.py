@@ -53,11 +53,13 @@ def boxes(forward: Forward, points: Levels, height: int, width: int) -> tuple[in
 
 
 def averaged(levels: Levels, rows: int, columns: int, border: str) -> Levels:
-    """Means of boxes; the last ones are filled up by what lies outside the picture."""
+    """Means of boxes. What the last ones lack is zeros where the outside is of one colour, else left out of the mean."""
     height, width = levels.shape[:2]
-    over = ((0, -height % rows), (0, -width % columns), (0, 0))
-    full = np.pad(levels, over, mode="constant" if border == "constant" else "edge")
-    return full.reshape(full.shape[0] // rows, rows, full.shape[1] // columns, columns, -1).mean(axis=(1, 3))
+    small = np.zeros((-(-height // rows), -(-width // columns), levels.shape[2]))
+    for y, x in np.ndindex(small.shape[:2]):
+        box = levels[y * rows : (y + 1) * rows, x * columns : (x + 1) * columns]
+        small[y, x] = box.sum(axis=(0, 1)) / (rows * columns) if border == "constant" else box.mean(axis=(0, 1))
+    return small
 
 
 def read(

@@ -25,7 +25,7 @@ from service.json_text import escaped
 from service.metrics import Metrics
 from service.parts import Parts
 from service.recipes import RecipeBook
-from service.routes import augment, batch_actions, batches, health, images, ops, outputs, recipes
+from service.routes import augment, batch_actions, batches, health, images, ops, outputs, recipes, seed, seed_users
 from service.routes.documented import openapi_of
 from service.settings import Settings
 from service.store import open_store
@@ -58,6 +58,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.metrics = settings, metrics
     for module in (augment, batches, batch_actions, images, outputs, recipes, ops, health):
+        app.include_router(module.router)
+    for module in (seed_users, seed) if settings.seed_api else ():
         app.include_router(module.router)
     app.add_middleware(Observed, metrics=metrics)
     app.add_exception_handler(AugmentationError, _on_problem)

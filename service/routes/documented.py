@@ -55,6 +55,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _REASONS = {
     400: "The request is not of the documented form.",
     401: "The API key is missing or wrong.",
+    403: "The caller may not do this.",
     404: "There is no such thing.",
     408: "The body arrived too slowly.",
     409: "The state does not allow it now.",

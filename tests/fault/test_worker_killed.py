@@ -1,0 +1,80 @@
+"""A worker is killed with items leased and outputs incomplete: the batch completes, every output once."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from batching.failpoints import RUN
+from service.settings import Settings
+from tests.helpers.http import jpeg, submit
+from tests.helpers.stack import Stack, running
+from tests.helpers.truth import check_complete, contents, item_states, rows
+
+STEPS = [{"op": "hflip", "chance": 0.5}, {"op": "rotate", "degrees": [-20, 20]}, {"op": "gaussian_noise"}]
+PICTURES = {f"{number:02}.jpg": jpeg(seed=number) for number in range(40)}
+VARIANTS = 3
+QUICK = ("leased", "stored", "before_finish", "before_settle")
+
+
+def restarted_leases(stack: Stack, batch_id: str) -> int:
+    """Items whose lease ran out."""
+    sql = "SELECT count(*) AS items FROM state_log WHERE batch_id = %(id)s AND reason = 'lease_expired'"
+    return int(rows(stack.settings.database_url, sql, {"id": batch_id})[0]["items"])
+
+
+def test_killed_from_outside(settings: Settings) -> None:
+    with running(settings, workers=0) as stack:
+        first = stack.add_worker(failpoints="encoded=sleep:0.05")
+        view = submit(stack.client, PICTURES, STEPS, variants=VARIANTS, seed=5)
+        stack.wait_for(lambda: item_states(stack, view["id"]).get("succeeded", 0) >= 3, what="the first results")
+        os.kill(first.pid, signal.SIGKILL)
+        assert first.wait(10) == -signal.SIGKILL
+        # the fault hit: it held items, and outputs were missing
+        states = item_states(stack, view["id"])
+        assert states.get("leased", 0) > 0
+        assert states.get("succeeded", 0) < len(PICTURES)
+        stack.add_worker()
+        made = check_complete(stack, stack.batch(view["id"]), PICTURES, VARIANTS)
+        assert restarted_leases(stack, view["id"]) == states["leased"]
+        again = submit(stack.client, PICTURES, STEPS, variants=VARIANTS, seed=5)
+        assert contents(made) == contents(check_complete(stack, stack.batch(again["id"]), PICTURES, VARIANTS))
+
+
+@pytest.mark.parametrize("point", [pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in RUN])
+def test_killed_at(settings: Settings, point: str) -> None:
+    with running(settings, workers=0) as stack:
+        first = stack.add_worker(failpoints=f"{point}=kill")
+        view = submit(stack.client, PICTURES, STEPS, variants=VARIANTS, seed=5)
+        assert first.wait(60) == -signal.SIGKILL, f"the fault at {point} did not hit"
+        states = item_states(stack, view["id"])
+        assert (
+            states.get("leased" if point not in ("taken", "finished", "before_settle") else "queued", 0) > 0
+            or point != "taken"
+        )
+        assert states.get("succeeded", 0) < len(PICTURES) or point in ("finished", "before_settle")
+        stack.add_worker()
+        check_complete(stack, stack.batch(view["id"]), PICTURES, VARIANTS)
+
+
+@pytest.mark.long
+def test_paused_beyond_its_lease(settings: Settings) -> None:
+    """A worker that comes back after its lease has been given to another writes nothing."""
+    with running(settings, workers=0) as stack:
+        first = stack.add_worker(failpoints="stored=sleep:0.3")
+        view = submit(stack.client, PICTURES, STEPS, variants=VARIANTS, seed=5)
+        stack.wait_for(lambda: item_states(stack, view["id"]).get("leased", 0) > 0, what="a lease")
+        os.kill(first.pid, signal.SIGSTOP)
+        held = item_states(stack, view["id"]).get("leased", 0)
+        assert held > 0
+        second = stack.add_worker()
+        final = stack.batch(view["id"])
+        os.kill(first.pid, signal.SIGCONT)
+        check_complete(stack, final, PICTURES, VARIANTS)
+        assert first.exit_status() is None
+        assert second.exit_status() is None
+        again = submit(stack.client, PICTURES, STEPS, variants=VARIANTS, seed=6)
+        check_complete(stack, stack.batch(again["id"]), PICTURES, VARIANTS)
+        check_complete(stack, final, PICTURES, VARIANTS)

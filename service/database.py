@@ -85,6 +85,10 @@ def make_engine(
         "lock_timeout": f"{round(lock_timeout_s * 1000)}ms",
         "idle_in_transaction_session_timeout": f"{round(statement_timeout_s * 2000)}ms",
         "timezone": "UTC",
+        # Every statement finds its rows by an index; a plan that was cached while the tables were small would otherwise
+        # go on reading them whole until they are next analysed.
+        "enable_seqscan": "off",
+        "jit": "off",
     }
     engine = create_async_engine(
         normalised(url),

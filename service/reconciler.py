@@ -110,12 +110,12 @@ class Reconciler:
 
     async def _stranded(self) -> bool:
         lanes = await repairs.lanes_handed_off(self.engine)
-        more = False
-        for lane, head_s in zip(lanes, await self.lanes.heads(lanes) if lanes else [], strict=True):
-            stranded = await repairs.forget_stranded(self.engine, lane, head_s)
-            self._count(Counter(stranded=stranded))
-            more = more or stranded >= repairs.PAGE
-        return more
+        heads = dict(zip(lanes, await self.lanes.heads(lanes) if lanes else [], strict=True))
+
+        async def page() -> Counter[str]:
+            return Counter(stranded=await repairs.forget_stranded(self.engine, heads))
+
+        return await self._pages(page)
 
     async def _refill(self) -> bool:
         lanes = await repairs.lanes_waiting(self.engine)

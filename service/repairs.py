@@ -7,7 +7,7 @@ workers, API processes and another reconciler, and stop anywhere. Rows that some
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -62,17 +62,18 @@ SELECT count(*) AS items FROM moved
 FORGET = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), found AS MATERIALIZED (
-  SELECT i.id FROM items i WHERE i.state = 'queued' AND i.handed_off_at IS NOT NULL AND {where}
-  LIMIT :page FOR NO KEY UPDATE SKIP LOCKED
+  SELECT i.id FROM {source} WHERE i.state = 'queued' AND i.handed_off_at IS NOT NULL AND {where}
+  LIMIT :page FOR NO KEY UPDATE OF i SKIP LOCKED
 )
 UPDATE items i SET handed_off_at = NULL, epoch = NULL FROM found f, quick WHERE i.id = f.id RETURNING i.id
 """
-FORGET_IDS = FORGET.format(where="i.id = ANY(CAST(:ids AS uuid[]))")
-FORGET_OTHER_EPOCHS = FORGET.format(where="i.epoch IS DISTINCT FROM :epoch")
+FORGET_IDS = FORGET.format(source="items i", where="i.id = ANY(CAST(:ids AS uuid[]))")
+FORGET_OTHER_EPOCHS = FORGET.format(source="items i", where="i.epoch IS DISTINCT FROM :epoch")
 FORGET_STRANDED = FORGET.format(
-    where="""i.tenant = :tenant AND i.priority = :priority
-    AND i.handed_off_at < least(now(), coalesce(to_timestamp(CAST(:head_s AS float8)), now()))
-                          - make_interval(secs => :settled_s)"""
+    source="""unnest(CAST(:tenants AS text[]), CAST(:priorities AS text[]), CAST(:heads AS float8[]))
+                AS l (tenant, priority, head_s)
+    JOIN items i ON i.tenant = l.tenant AND i.priority = l.priority""",
+    where="i.handed_off_at < least(now(), coalesce(to_timestamp(l.head_s), now())) - make_interval(secs => :settled_s)",
 )
 
 LANES = """
@@ -138,13 +139,19 @@ async def forget_other_epochs(engine: AsyncEngine, epoch: str) -> int:
     return len(await statement(engine, FORGET_OTHER_EPOCHS, {"epoch": epoch, "page": PAGE}))
 
 
-async def forget_stranded(engine: AsyncEngine, lane: LaneKey, head_s: float | None) -> int:
-    """Queued items of a lane that were handed off clearly before its oldest entry are in it no more; a page of them.
+async def forget_stranded(engine: AsyncEngine, heads: Mapping[LaneKey, float | None]) -> int:
+    """Queued items that were handed off clearly before the oldest entry of their lane are in it no more; a page of them.
 
-    `head_s` is when that entry was put (Unix seconds); None: the lane is empty.
+    `heads`: when the oldest entry of each lane was put (Unix seconds); None: the lane is empty.
     """
-    values = {**lane._asdict(), "head_s": head_s, "settled_s": SETTLED_S, "page": PAGE}
-    return len(await statement(engine, FORGET_STRANDED, values))
+    values = {
+        "tenants": [lane.tenant for lane in heads],
+        "priorities": [lane.priority for lane in heads],
+        "heads": list(heads.values()),
+        "settled_s": SETTLED_S,
+        "page": PAGE,
+    }
+    return len(await statement(engine, FORGET_STRANDED, values)) if heads else 0
 
 
 async def lanes_waiting(engine: AsyncEngine) -> list[LaneKey]:

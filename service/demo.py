@@ -55,7 +55,7 @@ _ADDRESS = re.compile(r"API\s+(http://\S+)")
 
 def main(arguments: list[str]) -> int:
     """Exit status 0 when every picture has all of its variants."""
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     home = Path("demo-out")
     begun_s = time.monotonic()
     photos = Path(arguments[0]) if arguments else _photographs(home / "photographs")

@@ -89,7 +89,7 @@ def _expand(order: Order, client: Client, tally: Tally, show: Callable[[], None]
     assert isinstance(recipe, dict), "as it was written"
     assert isinstance(seed, int), "as it was written"
     sending = Sending(
-        order.photos, order.out, recipe, order.variants, seed, state.group, order.in_flight, order.batch_pictures
+        order.photos.resolve(), order.out, recipe, order.variants, seed, state.group, order.in_flight, order.batch_pictures
     )
     try:
         Run(sending, client, tally, state).until_done(show)

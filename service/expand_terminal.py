@@ -49,7 +49,7 @@ class Asked:
 
 def run(asked: Asked, url: str, *, as_json: bool) -> None:
     """The whole command. Leaves with the exit status where anything failed."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     order = _order(asked, console)
     client = Client(url, os.environ.get("AUGMENT_API_KEY"), patience_s=_PATIENCE_S)
     if not client.ready():

@@ -87,7 +87,8 @@ def _link(step: PlannedStep) -> Link:
 def way(links: Sequence[Link], device: torch.device) -> Way:
     """The way back from the last link's output to the first link's input; the first canvas itself is not folded."""
     output = links[-1].size_out
-    matrix, region = matrices.identity(), _corners(output, 0.5)
+    matrix, region = matrices.identity(), _corners(output, 0.5, 0.5)
+    forward = matrices.identity()
     base: tuple[torch.Tensor, torch.Tensor] | None = None
     veils: list[Veil] = []
     for number in range(len(links) - 1, -1, -1):
@@ -97,15 +98,24 @@ def way(links: Sequence[Link], device: torch.device) -> Way:
             reach = matrices.moved(matrix, region)
         else:
             reach = matrices.moved(matrix, region)
-            base, matrix = displaced(locate(matrix, base, output, device), link.displacement), matrices.identity()
+            first = base is None and np.array_equal(matrix, matrices.identity())
+            base, matrix = displaced(locate(matrix, base, output, device), link.displacement, first), matrices.identity()
             reach = region = _grown(reach, float(link.displacement.abs().max()))
-        if number == 0 or within(reach, link.size_in, 0.5):
+        forward = matrices.multiply(forward, link.forward)
+        soft_x, soft_y = _softness(forward, output)
+        margins = min(soft_x, link.size_in.width) / 2, min(soft_y, link.size_in.height) / 2
+        if number == 0 or within(reach, link.size_in, *margins):
             continue
         x, y = locate(matrix, base, output, device)
         if link.border == "constant":
-            veils.insert(0, Veil(_coverage(x, link.size_in.width) * _coverage(y, link.size_in.height), link.fill))
-        base = _onto(x, link.size_in.width, link.border), _onto(y, link.size_in.height, link.border)
-        matrix, region = matrices.identity(), _corners(link.size_in, 0.5)
+            covered = _coverage(x, link.size_in.width, soft_x) * _coverage(y, link.size_in.height, soft_y)
+            veils.insert(0, Veil(covered, link.fill))
+        # between the outermost pixel centres: beyond them the edge is read as it is, and no other canvas's outside shows
+        base = (
+            folded(x, link.size_in.width, link.border).clamp(margins[0], link.size_in.width - margins[0]),
+            folded(y, link.size_in.height, link.border).clamp(margins[1], link.size_in.height - margins[1]),
+        )
+        matrix, region = matrices.identity(), _corners(link.size_in, *margins)
     return Way(matrix, base, tuple(veils), matrices.moved(matrix, region))
 
 
@@ -120,7 +130,7 @@ def locate(
         x, y = base
         if np.array_equal(matrix, matrices.identity()):
             return x, y
-    rows = [row[0] * x + (row[1] * y + row[2]) for row in matrix.tolist()[: 2 if matrices.is_affine(matrix) else 3]]
+    rows = [_line(x, y, *row) for row in matrix.tolist()[: 2 if matrices.is_affine(matrix) else 3]]
     if len(rows) == 3:
         # behind the horizon there is nothing to show: send such points out of every canvas
         visible = rows[2] > _TINY
@@ -129,10 +139,23 @@ def locate(
     return rows[0], rows[1]
 
 
-def displaced(place: tuple[torch.Tensor, torch.Tensor], displacement: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Points moved by a field given on the pixels of its canvas, read bilinearly between them."""
+def _line(x: torch.Tensor, y: torch.Tensor, a: float, b: float, c: float) -> torch.Tensor:
+    """a x + b y + c, where x and y are a row and a column (the sum is their outer one), or of one shape."""
+    if x.shape != y.shape:
+        return x * a + (y * b + c)
+    if b == 0.0:
+        return (x * a).add_(c)
+    return torch.add((x * a).add_(c), y, alpha=b)
+
+
+def displaced(
+    place: tuple[torch.Tensor, torch.Tensor], displacement: torch.Tensor, on_pixels: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points moved by a field that is given on the pixels of its canvas, read bilinearly unless they are those pixels."""
     x, y = place
     field = displacement.to(x.device)
+    if on_pixels:
+        return x + field[0], y + field[1]
     height, width = field.shape[1:]
     grid = torch.stack([x * (2.0 / width) - 1.0, y * (2.0 / height) - 1.0], dim=-1)
     shift = torch.nn.functional.grid_sample(field[None], grid[None], "bilinear", "border", align_corners=False)[0]
@@ -142,35 +165,40 @@ def displaced(place: tuple[torch.Tensor, torch.Tensor], displacement: torch.Tens
 def folded(x: torch.Tensor, side: int, border: Border) -> torch.Tensor:
     """Coordinates brought back onto a canvas of `side` pixels."""
     if border == "reflect":
-        turned = torch.remainder(x, 2.0 * side)
-        return torch.minimum(turned, 2.0 * side - turned)
+        low, high = (float(end) for end in torch.aminmax(x))
+        # at most one fold on either side, as nearly always: no division needed
+        turned = x.abs() if -side <= low and high <= 2.0 * side else torch.remainder(x, 2.0 * side)
+        return side - (side - turned).abs_()
     if border == "wrap":
         return torch.remainder(x, float(side))
     return x.clamp(0.5, side - 0.5)
 
 
-def _onto(x: torch.Tensor, side: int, border: Border) -> torch.Tensor:
-    """Folded coordinates between the outermost pixel centres: beyond them an edge pixel is read as it is."""
-    return folded(x, side, border).clamp(0.5, side - 0.5)
+def within(points: Matrix, size: Size, margin_x: float, margin_y: float) -> bool:
+    """Whether all points lie on the canvas, so many pixels from its edges. Points that are not finite do not."""
+    low = np.array([margin_x, margin_y]) - _TINY
+    return bool((points >= low).all() and (points <= np.array([size.width, size.height]) - low).all())
 
 
-def within(points: Matrix, size: Size, margin: float) -> bool:
-    """Whether all points lie on the canvas, at least `margin` pixels from its edge. Points that are not finite do not."""
-    low, high = margin - _TINY, margin - _TINY
-    x, y = points[:, 0], points[:, 1]
-    return bool(
-        (x >= low).all() and (y >= low).all() and (x <= size.width - high).all() and (y <= size.height - high).all()
-    )
+def _coverage(x: torch.Tensor, side: int, softness: float) -> torch.Tensor:
+    """Share of an interval of `softness` pixels about x that lies on the canvas.
+
+    One pixel gives what bilinear reading with zeros outside gives; more, where the chain shrinks, a soft edge.
+    """
+    return torch.minimum(x, side - x).mul_(1.0 / softness).add_(0.5).clamp_(0.0, 1.0)
 
 
-def _coverage(x: torch.Tensor, side: int) -> torch.Tensor:
-    """Share of a pixel-wide interval about x that lies on the canvas: what bilinear reading with zeros outside gives."""
-    return torch.minimum(x, side - x).add_(0.5).clamp_(0.0, 1.0)
+def _softness(forward: Matrix, output: Size) -> tuple[float, float]:
+    """Width and height, in pixels of a canvas, of what the output's middle pixel shows of it; at least 1."""
+    middle = matrices.moved(matrices.inverse(forward), np.array([[output.width / 2, output.height / 2]]))
+    x, y = middle[0].tolist()
+    step_x, step_y = matrices.steps(forward, x, y)
+    return max(1.0, 1.0 / max(step_x, 1e-6)), max(1.0, 1.0 / max(step_y, 1e-6))
 
 
-def _corners(size: Size, margin: float) -> Matrix:
-    left, right, bottom = margin, size.width - margin, size.height - margin
-    return np.array([[left, margin], [right, margin], [right, bottom], [left, bottom]])
+def _corners(size: Size, margin_x: float, margin_y: float) -> Matrix:
+    right, bottom = size.width - margin_x, size.height - margin_y
+    return np.array([[margin_x, margin_y], [right, margin_y], [right, bottom], [margin_x, bottom]])
 
 
 def _grown(points: Matrix, by: float) -> Matrix:

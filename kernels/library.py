@@ -62,13 +62,16 @@ def augment(
     def one(place: int) -> list[Augmented]:
         return _variants(pictures[place], checked, seed, keys[place], variants, torch.device(device), labels[place], place)
 
-    threads = min(torch.get_num_threads(), len(pictures)) if device == "cpu" else 1
+    allowed = torch.get_num_threads()
+    threads = min(allowed, len(pictures)) if device == "cpu" else 1
     if threads <= 1:
         return [output for place in range(len(pictures)) for output in one(place)]
     # whole pictures side by side: each is computed by one thread, so the number of threads changes no result
-    with ThreadPoolExecutor(threads, "augment", initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        done = list(pool.map(one, range(len(pictures))))
-    torch.set_num_threads(threads)
+    try:
+        with ThreadPoolExecutor(threads, "augment", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            done = list(pool.map(one, range(len(pictures))))
+    finally:
+        torch.set_num_threads(allowed)
     return [output for outputs in done for output in outputs]
 
 

@@ -120,3 +120,13 @@ def moved(matrix: Matrix, points: Matrix) -> Matrix:
     out_x = (matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]) / w
     out_y = (matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]) / w
     return np.stack([out_x, out_y], axis=1)
+
+
+def steps(matrix: Matrix, x: float, y: float) -> tuple[float, float]:
+    """How far the output point moves, in pixels, for one input pixel along x, and along y, at an input point."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    w = g * x + h * y + i
+    if w <= 0.0:
+        return 1.0, 1.0
+    u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
+    return math.hypot(a - u * g, d - v * g) / w, math.hypot(b - u * h, e - v * h) / w

@@ -98,7 +98,7 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     first, output = links[0], links[-1].size_out
     back = way(links, source.device)
     shrink_x, shrink_y = _shrink(links)
-    inner = within(back.reach, first.size_in, 0.5)
+    inner = within(back.reach, first.size_in, shrink_x / 2, shrink_y / 2)
     filled = first.border == "constant" and not inner
     fill = _filled(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
     box = _needed(back, first, shrink_x, shrink_y)
@@ -170,7 +170,7 @@ def _grid(
 def _needed(back: Way, first: Link, shrink_x: int, shrink_y: int) -> _Box:
     """The part of the source that is read, in whole boxes; all of it where places fold or have no bound."""
     height, width = first.size_in
-    folds = first.border in ("reflect", "wrap") and not within(back.reach, first.size_in, 0.5)
+    folds = first.border in ("reflect", "wrap") and not within(back.reach, first.size_in, 0.5 * shrink_x, 0.5 * shrink_y)
     if folds or not np.isfinite(back.reach).all():
         return _Box(0, 0, width, height)
     (x0, y0), (x1, y1) = back.reach.min(axis=0).tolist(), back.reach.max(axis=0).tolist()
@@ -201,20 +201,10 @@ def _shrink(links: Sequence[Link]) -> tuple[int, int]:
         places = places[:1]
     most_x = most_y = 1e-9
     for x, y in places.tolist():
-        step_x, step_y = _steps(forward, x, y)
+        step_x, step_y = matrices.steps(forward, x, y)
         most_x, most_y = max(most_x, step_x), max(most_y, step_y)
     size = links[0].size_in
     return min(max(int(1.0 / most_x + 1e-6), 1), size.width), min(max(int(1.0 / most_y + 1e-6), 1), size.height)
-
-
-def _steps(forward: Matrix, x: float, y: float) -> tuple[float, float]:
-    """How far the output moves, in pixels, for one source pixel along x, and along y, at a source point."""
-    (a, b, c), (d, e, f), (g, h, i) = forward.tolist()
-    w = g * x + h * y + i
-    if w <= 0.0:
-        return 1.0, 1.0
-    u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
-    return float(np.hypot(a - u * g, d - v * g)) / w, float(np.hypot(b - u * h, e - v * h)) / w
 
 
 def _filled(fill: Fill, channels: int, device: torch.device) -> torch.Tensor:

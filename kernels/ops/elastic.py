@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import torch
 from kornia.filters import gaussian_blur2d
-from torch.nn import functional
 
 from kernels import words
 from kernels.op import Field, Op
@@ -36,31 +35,48 @@ def displacement(size_in: Size, seed: tuple[int, int], alpha: float, sigma: floa
     """Smoothed noise (2, H, W), stretched so that its longest vector is alpha of the shorter side."""
     shorter = min(size_in)
     cell = max(sigma * shorter / _CELLS_A_SIGMA, 1.0)
-    cells = (math.ceil(size_in.height / cell) + 3, math.ceil(size_in.width / cell) + 3)
-    spread = max(sigma * shorter / cell, 1e-3)
+    field = _enlarged(_smooth_noise(size_in, seed, sigma * shorter, cell), size_in, cell)
+    longest = float((field[0] * field[0]).addcmul_(field[1], field[1]).max())
+    scale = alpha * shorter / math.sqrt(longest) if longest > 0.0 else 0.0
+    return field.mul_(min(scale, _MOST_BEND / max(_bend(field, max(int(cell / 2), 1)), 1e-9)))
+
+
+def _smooth_noise(size_in: Size, seed: tuple[int, int], sigma: float, cell: float) -> torch.Tensor:
+    """Normal noise (1, 2, rows, columns) on cells of `cell` pixels, blurred by sigma pixels, with cells to spare."""
+    spread = sigma / cell
     reach = math.ceil(3.0 * spread)
-    rows, columns = cells[0] + 2 * reach, cells[1] + 2 * reach
+    rows, columns = (math.ceil(side / cell) + 4 + 2 * reach for side in size_in)
     places = torch.arange(rows * columns).view(rows, columns)
     normal = words.TORCH["normal"]
     noise = torch.stack([torch.as_tensor(normal(places, seed, channel)) for channel in (0, 1)])[None]
     side = 2 * reach + 1
-    smooth = gaussian_blur2d(noise, (side, side), (spread, spread), border_type="constant")
-    coarse = smooth[:, :, reach : reach + cells[0], reach : reach + cells[1]]
-    # pixel p lies at p / cell + 1 of the grid, whose own centres are at + 0.5: one cell is left over on every side
-    x = (torch.arange(size_in.width, dtype=torch.float32) + 0.5) / cell + 1.0
-    y = (torch.arange(size_in.height, dtype=torch.float32) + 0.5) / cell + 1.0
-    grid = torch.empty((*size_in, 2), dtype=torch.float32)
-    grid[..., 0], grid[..., 1] = x * (2.0 / cells[1]) - 1.0, (y * (2.0 / cells[0]) - 1.0)[:, None]
-    field = functional.grid_sample(coarse, grid[None], "bicubic", "border", align_corners=False)[0]
-    longest = float((field[0] * field[0] + field[1] * field[1]).max())
-    field *= alpha * shorter / math.sqrt(longest) if longest > 0.0 else 0.0
-    return field * min(1.0, _MOST_BEND / max(_bend(field), 1e-9))
+    blurred: torch.Tensor = gaussian_blur2d(noise, (side, side), (spread, spread), border_type="constant")
+    return blurred[:, :, reach : rows - reach, reach : columns - reach]
 
 
-def _bend(field: torch.Tensor) -> float:
-    """An upper bound of how much the displacement changes between neighbouring pixels."""
-    steps = [field.diff(dim=dim) for dim in (1, 2) if field.shape[dim] > 1]
-    return math.hypot(*(math.sqrt(float((step * step).sum(dim=0).max())) for step in steps)) if steps else 0.0
+def _enlarged(coarse: torch.Tensor, size_in: Size, cell: float) -> torch.Tensor:
+    """The pixels' field (2, H, W) from the cells', by cubic B-splines: smooth, and no value beyond its neighbours'."""
+    rows, columns = (_spline(side, cells, cell) for side, cells in zip(size_in, coarse.shape[2:], strict=True))
+    return torch.matmul(torch.matmul(rows, coarse[0]), columns.T)
+
+
+def _spline(side: int, cells: int, cell: float) -> torch.Tensor:
+    """(side, cells): each pixel's value as a mean of the four cells around it. Pixel 0 lies between cells 1 and 2."""
+    place = (torch.arange(side, dtype=torch.float64) + 0.5) / cell + 1.0
+    first = place.floor()
+    t = place - first
+    weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+    matrix = torch.zeros((side, cells))
+    for number, weight in enumerate(weights):
+        matrix[torch.arange(side), first.to(torch.int64) - 1 + number] = (weight / 6).to(torch.float32)
+    return matrix
+
+
+def _bend(field: torch.Tensor, stride: int) -> float:
+    """How much the displacement changes from pixel to pixel at most, seen every `stride` pixels."""
+    seen = field[:, ::stride, ::stride]
+    steps = [seen.diff(dim=dim) for dim in (1, 2) if seen.shape[dim] > 1]
+    return math.hypot(*(math.sqrt(float((step * step).sum(dim=0).max())) for step in steps)) / stride if steps else 0.0
 
 
 OP = Op(

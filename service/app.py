@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -34,7 +35,10 @@ from service.submitted import hand_off_all
 from service.telemetry import Observed, log_problem, request_id
 from service.waiting import Waiting
 
+log = logging.getLogger(__name__)
+
 _COMMITS_AT_ONCE = 64
+_PAUSE_S = 1.0
 _LISTEN_S = 30.0
 """Time-out of the subscription's connection: well above the pause between two looks at it."""
 
@@ -95,13 +99,32 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.parts = parts
         ends.push_async_callback(parts.hand_offs.drained)
         ends.push_async_callback(parts.commits.drained)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(waiting.keep_polling()), group.create_task(_listen(settings, waiting))]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
+        async with _beside(waiting.keep_polling, lambda: _listen(settings, waiting)):
+            yield
+
+
+@asynccontextmanager
+async def _beside(*runs: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Keeps `runs` running beside the block. They are ended with it."""
+    tasks = [asyncio.create_task(_kept(run)) for run in runs]
+    try:
+        yield
+    finally:
+        pending = set(tasks)
+        while pending:
+            # asked again and again: a client library under way to a connection may swallow the request
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=0.1)
+
+
+async def _kept(run: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await run()
+        except Exception:  # whatever it is, waiting goes on: the polling needs no Redis, the listening no PostgreSQL
+            log.exception("waiting was interrupted")
+            await asyncio.sleep(_PAUSE_S)
 
 
 async def _listen(settings: Settings, waiting: Waiting) -> None:

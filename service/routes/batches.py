@@ -13,6 +13,7 @@ from batching import failpoints
 from service import queries
 from service.database import AsyncEngine
 from service.ids import new_id
+from service.json_text import check_text
 from service.receive import receive
 from service.routes.documented import (
     BINARY,
@@ -87,6 +88,8 @@ async def list_batches(
     cursor: Cursor = None,
 ) -> Response:
     """Batches, newest first."""
+    if group is not None:
+        check_text(group, "/group")
     found = await queries.batches(parts.engine, tenant, state, group, id_of(cursor), limit)
     following = cursor_of(found[-1].id) if len(found) == limit else None
     return answer(BatchPage(batches=[batch_view(batch) for batch in found], next=following))

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 
 import httpx2
 import numpy as np
+import structlog
 from fastapi import FastAPI
 from PIL import Image
 
 
 @asynccontextmanager
 async def running_api(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of the app, which runs in the test's own loop."""
+    """A client of the app, which runs in the test's own loop and logs plainly."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(["event"])])
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test", timeout=60) as client:

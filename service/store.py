@@ -23,6 +23,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from batching.errors import SourceMissing, StorageFull, StoreUnavailable
+from service.local_files import LocalFiles
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class ObjectStore:
 
     def __init__(self, backend: Backend, *, root: Path | None = None, fsync: bool = False) -> None:
         """`root` is the local store's folder; with `fsync` a put returns when the disk has it."""
-        self._backend, self._root, self._fsync = backend, root, fsync
+        self._backend, self._root = backend, root
+        self._files = LocalFiles(root, fsync=fsync) if root else None
 
     @property
     def shared(self) -> bool:
@@ -62,15 +64,18 @@ class ObjectStore:
     async def get(self, key: str) -> bytes:
         """The bytes under `key`. Errors: SourceMissing."""
         with _translated():
+            if self._files:
+                return await self._files.get(key)
             found = await obstore.get_async(self._backend, key)
             return (await found.bytes_async()).to_bytes()
 
     async def put(self, key: str, content: bytes) -> None:
         """Stores `content` under `key`."""
         with _translated():
-            await obstore.put_async(self._backend, key, content, use_multipart=False)
-            if self._fsync and self._root is not None:
-                await asyncio.to_thread(_sync, self._root, key)
+            if self._files:
+                await self._files.put(key, content)
+            else:
+                await obstore.put_async(self._backend, key, content, use_multipart=False)
 
     async def stream(self, key: str, first: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from `first` up to, not including, `end`, in pieces. Errors: SourceMissing, before the first piece."""
@@ -189,14 +194,3 @@ def _translated() -> Iterator[None]:
         if full or FULL.search(reason):
             raise StorageFull from error
         raise StoreUnavailable(reason) from error
-
-
-def _sync(root: Path, key: str) -> None:
-    """Makes a renamed file and every folder on its way survive a power cut."""
-    place = root / key
-    for path in (place, *(folder for folder in place.parents if folder == root or root in folder.parents)):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

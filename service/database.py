@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import select
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -33,15 +34,19 @@ Value = TypeVar("Value")
 Row = RowMapping
 
 ATTEMPTS = 6
-"""Tries of a statement that lost to another transaction, or lost its connection; the pauses add up to about 3 s."""
+"""Tries of a statement that lost to another transaction, or lost its connection; the pauses add up to about 1.5 s."""
 FIRST_PAUSE_S = 0.05
+GIVE_UP_S = 10.0
+"""No other try begins after this long."""
 
 LOST_TO_ANOTHER = frozenset({"40001", "40P01"})
 """serialization_failure, deadlock_detected: nothing was written, and the same statement succeeds when run again."""
 NOT_NOW = frozenset({"25006", "55P03", "57014"})
 """read_only_sql_transaction (a standby), lock_not_available, query_canceled (the statement time-out)."""
-NOT_NOW_CLASSES = ("08", "53", "57P", "58", "XX")
-"""Connection, resources (disk full, too many connections), operator intervention, system and internal errors."""
+NOT_NOW_CLASSES = ("53", "58", "XX")
+"""Resources (disk full, too many connections), system and internal errors."""
+LOST_CLASSES = ("08", "57P")
+"""Connection exceptions, and what a server that stops or starts says."""
 
 
 class DatabaseUnavailable(LedgerUnavailable):
@@ -54,6 +59,10 @@ class DataRefused(Exception):
 
 class _LostToAnother(DatabaseUnavailable):
     """A deadlock or a serialization failure: nothing was written."""
+
+
+class _LostConnection(DatabaseUnavailable):
+    """There is no connection any more, or none was made: another try may find one. A time-out is not tried again."""
 
 
 def normalised(url: str) -> URL:
@@ -161,14 +170,14 @@ async def fetch(connection: AsyncConnection, sql: str, values: Mapping[str, obje
 async def retrying(run: Callable[[], Awaitable[Value]], *, again_when_lost: bool = False) -> Value:
     """What `run` returns, run again after a deadlock; also after a lost connection where that changes nothing twice."""
     pause_s = FIRST_PAUSE_S
+    last_s = time.monotonic() + GIVE_UP_S
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return await run()
-        except _LostToAnother as error:
-            if attempt == ATTEMPTS:
-                raise DatabaseUnavailable(f"deadlock {ATTEMPTS} times: {error}") from error
-        except DatabaseUnavailable:
-            if attempt == ATTEMPTS or not again_when_lost:
+        except (_LostToAnother, _LostConnection) as error:
+            if attempt == ATTEMPTS or time.monotonic() > last_s:
+                raise
+            if isinstance(error, _LostConnection) and not again_when_lost:
                 raise
         # half of it by chance, or those that collided collide again
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
@@ -191,6 +200,8 @@ def translated() -> Iterator[None]:
         if isinstance(error, exc.DataError | exc.IntegrityError):
             raise DataRefused(reason) from error
         gone = error.connection_invalidated or (isinstance(error, exc.OperationalError) and not state)
-        if gone or state in NOT_NOW or state.startswith(NOT_NOW_CLASSES):
+        if gone or state.startswith(LOST_CLASSES):
+            raise _LostConnection(reason) from error
+        if state in NOT_NOW or state.startswith(NOT_NOW_CLASSES):
             raise DatabaseUnavailable(reason) from error
         raise

@@ -1,0 +1,47 @@
+"""The pages for people: links lead somewhere, what is generated is complete, pictures carry their licences."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from kernels.ops import OPS
+from service.errors import STATUS
+from service.settings import Settings, environment_name
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def test_every_link_leads_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in [ROOT / "README.md", *DOCS.rglob("*.md")]
+        for target in _LINK.findall(page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_every_decision_is_listed() -> None:
+    listed = set(_LINK.findall((DOCS / "decisions" / "README.md").read_text()))
+    assert listed == {page.name for page in (DOCS / "decisions").glob("0*.md")}
+
+
+def test_every_operation_setting_and_error_has_its_place() -> None:
+    operations = (DOCS / "reference" / "operations.md").read_text()
+    settings = (DOCS / "reference" / "settings.md").read_text()
+    errors = (DOCS / "reference" / "errors.md").read_text()
+    gallery = (DOCS / "gallery" / "README.md").read_text()
+    missing = [name for name in OPS if f"\n## {name}\n" not in operations or f"({name}.jpg)" not in gallery]
+    missing += [name for name in map(environment_name, Settings.model_fields) if f"| `{name}` |" not in settings]
+    missing += [code for code in STATUS if f"| `{code}` |" not in errors]
+    assert not missing, "run `python docs/build.py`"
+
+
+def test_committed_pictures_are_small_and_licensed() -> None:
+    assert sum(path.stat().st_size for path in (DOCS / "gallery").glob("*.jpg")) < 3 * 2**20
+    assert sum(path.stat().st_size for path in (DOCS / "images").glob("*")) < 2**20
+    assert (DOCS / "images" / "LICENSES.txt").exists()
+    assert (ROOT / "service" / "sample" / "LICENSE.txt").exists()

@@ -12,7 +12,7 @@ from service.cannot_start import CannotStart
 from service.processes import Program
 from service.settings import Settings, as_environment
 
-_STOP_MARGIN_S = 5.0
+STOP_MARGIN_S = 5.0
 
 ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -73,7 +73,7 @@ def worker_program(settings: Settings, name: str, log: Path | None = None, numbe
         command=(sys.executable, "-m", "service.worker_main"),
         log=log,
         environment=as_environment(settings) | tuning | gpu_of(number, settings, os.environ),
-        grace_s=settings.drain_s + _STOP_MARGIN_S,
+        grace_s=settings.drain_s + STOP_MARGIN_S,
     )
 
 

@@ -32,7 +32,6 @@ REDIS = {
     "batching/wake.py": "the RQ jobs that wake workers",
     "batching/events.py": "publish and subscribe",
     "batching/worker.py": "the RQ worker",
-    "service/limits.py": "rate limits",
     "service/doctor.py": "asks a server for its version",
 }
 ONLY_IN = {

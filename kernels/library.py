@@ -108,7 +108,8 @@ def _picture(source: Source, keep_alpha: bool) -> Picture:
     """Any source as pixels: grey tripled, alpha kept or composited over black. The source itself is not changed."""
     if isinstance(source, bytes | bytearray | memoryview):
         return Picture(torch.from_numpy(decode(bytes(source), alpha="keep" if keep_alpha else "drop")))
-    pixels = source if isinstance(source, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(source))
+    # a copy, because torch warns of arrays that may not be written to, though nothing here would
+    pixels = source if isinstance(source, torch.Tensor) else torch.from_numpy(np.array(source, order="C"))
     if pixels.dim() == 2:
         pixels = pixels[:, :, None]
     if pixels.dim() == 3 and pixels.shape[2] == 1:

@@ -122,7 +122,9 @@ def _checked(model: type[Model], value: object, pointer: str) -> Model:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = "".join(f"/{_escaped(part)}" for part in first["loc"] if part in model.model_fields or isinstance(part, int))
+        place = "".join(
+            f"/{_escaped(part)}" for part in first["loc"] if part in model.model_fields or isinstance(part, int)
+        )
         if first["type"] == "extra_forbidden":
             raise RecipeInvalid(
                 f"unknown field; the fields are {', '.join(model.model_fields)}", f"{pointer}/{_escaped(first['loc'][-1])}"

@@ -61,7 +61,7 @@ class Operation:
 
     fields: Mapping[str, Whole | OneOf]
     step: Callable[..., Step]
-    """step(size, fields by name): one step of a recipe for a picture of this size."""
+    """step(size of the picture, fields by name): one step of a recipe."""
 
 
 _PERCENT = {"amount": Whole(0, 100)}
@@ -130,7 +130,7 @@ def _gaussian_blur(size: Size, amount: int) -> Step:
 
 
 def _window(op: str) -> Callable[..., Step]:
-    def step(size: Size, **fields: int) -> Step:
+    def step(_: Size, /, **fields: int) -> Step:
         # a window of no pixels, which only the blur may ask for, leaves the picture
         return {"op": op, **fields, "size": max(fields["size"], 1)}
 

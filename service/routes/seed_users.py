@@ -36,7 +36,7 @@ class HealthView(BaseModel):
     status: str = "OK"
 
 
-def from_gateway(request: Request) -> None:
+async def from_gateway(request: Request) -> None:
     """Nothing, or Forbidden where the gateway's secret is demanded and not there."""
     settings: Settings = request.app.state.settings
     if settings.seed_gateway_secret is None:
@@ -47,7 +47,7 @@ def from_gateway(request: Request) -> None:
         raise Forbidden("these routes are for the gateway: X-Gateway-Secret is missing or wrong")
 
 
-def external_id_of(request: Request) -> str:
+async def external_id_of(request: Request) -> str:
     """Who calls, as the gateway says. Unauthorized, ValidationError."""
     external_id = request.headers.get("x-external-user-id", "").strip()
     if not external_id:

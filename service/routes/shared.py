@@ -20,8 +20,8 @@ MAX_PAGE = 1000
 _WAIT = re.compile(r"""(?:^|[,;\s])wait\s*=\s*"?(\d{1,9}(?:\.\d{1,9})?)""", re.IGNORECASE)
 
 
-def parts_of(request: Request) -> Parts:
-    """The parts of this process."""
+async def parts_of(request: Request) -> Parts:
+    """The parts of this process. Async, as every dependency here: FastAPI runs others in a thread, which costs more."""
     parts: Parts = request.app.state.parts
     return parts
 

@@ -115,6 +115,9 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     models.update(added.get("$defs", {}))
     for unused in ("HTTPValidationError", "ValidationError"):
         models.pop(unused, None)
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+            operation["responses"] |= {"422": problems()[422]}  # FastAPI's own form, which is never sent
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

@@ -101,9 +101,9 @@ async def view_image(image_id: UUID, parts: PartsOf, tenant: Tenant) -> Response
     return answer(image_view(await _find(parts, tenant, image_id)))
 
 
-@router.api_route(
+@router.head("/{image_id}/content", include_in_schema=False)
+@router.get(
     "/{image_id}/content",
-    methods=["GET", "HEAD"],
     responses={**CONTENT_RESPONSES, **problems(404, 410, 416)},
     openapi_extra={"parameters": CONTENT_PARAMETERS},
 )

@@ -28,9 +28,9 @@ async def view_output(output_id: UUID, parts: PartsOf, tenant: Tenant) -> Respon
     return answer(output_view(found))
 
 
-@router.api_route(
+@router.head("/{output_id}/content", include_in_schema=False)
+@router.get(
     "/{output_id}/content",
-    methods=["GET", "HEAD"],
     responses={**CONTENT_RESPONSES, **problems(404, 410, 416)},
     openapi_extra={"parameters": CONTENT_PARAMETERS},
 )

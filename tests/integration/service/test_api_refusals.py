@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import pytest_asyncio
 
 from service.app import create_app
 from service.settings import Settings
@@ -17,9 +19,12 @@ from tests.helpers.api import jpeg, picture, running_api
 RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
 
 
-@pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
-    small = settings.model_copy(update={"max_json_bytes": 20_000, "max_image_bytes": 50_000, "max_batch_items": 5})
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(shared_settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    small = shared_settings.model_copy(update={"max_json_bytes": 20_000, "max_image_bytes": 50_000, "max_batch_items": 5})
     async with running_api(create_app(small)) as client:
         yield client
 
@@ -195,6 +200,7 @@ async def test_a_packed_body_is_measured_unpacked(api: httpx2.AsyncClient) -> No
 
     check_problem(bomb, 413, "payload_too_large")
     assert fine.status_code == 201
+    assert (await api.delete(fine.headers["location"])).status_code == 204
     for answer in (broken, cut, unknown):
         check_problem(answer, 400, "bad_request")
 
@@ -248,23 +254,21 @@ async def test_paths_and_parameters(api: httpx2.AsyncClient, method: str, path: 
     check_problem(await api.request(method, path), status, code)
 
 
-async def test_slow_bodies_are_given_up(settings: Settings) -> None:
+async def test_slow_bodies_are_given_up(shared_settings: Settings) -> None:
     async def slow() -> AsyncIterator[bytes]:
         yield b"\xff\xd8\xff"
-        import asyncio
-
         await asyncio.sleep(5)
         yield b"\xff"
 
-    impatient = settings.model_copy(update={"body_timeout_s": 0.2})
+    impatient = shared_settings.model_copy(update={"body_timeout_s": 0.2})
     async with running_api(create_app(impatient)) as api:
         answer = await api.post("/v1/images", content=slow(), headers={"content-type": "image/jpeg"})
 
     check_problem(answer, 408, "request_timeout")
 
 
-async def test_a_key_is_asked_for_where_one_is_set(settings: Settings) -> None:
-    guarded = Settings(**{**settings.model_dump(), "host": "0.0.0.0", "api_key": "s3cret"})
+async def test_a_key_is_asked_for_where_one_is_set(shared_settings: Settings) -> None:
+    guarded = Settings(**{**shared_settings.model_dump(), "host": "0.0.0.0", "api_key": "s3cret"})
     async with running_api(create_app(guarded)) as api:
         for headers in ({}, {"x-api-key": "wrong"}, {"authorization": "Bearer"}, {"authorization": "Basic s3cret"}):
             answer = await api.get("/v1/batches", headers=headers)

@@ -23,7 +23,7 @@ from batching.telemetry import Tally
 log = logging.getLogger(__name__)
 MOST_OUTPUTS = 64
 MOST_WAIT_S = 0.1
-ODD_ERRORS = 3
+ODD_ERRORS = 8
 """Tries of a group before an error that is not the database's absence is blamed on one of its members."""
 
 

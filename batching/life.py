@@ -103,21 +103,23 @@ class Life:
         """Begins to leave. May be called from a signal's handler, and more than once."""
         if not self.draining:
             self.draining = True
-            self._loop.call_soon_threadsafe(self._start_drain)
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._start_drain)
 
     def end(self) -> bool:
         """Waits for the drain and ends the threads; False if one of them is still running."""
         self._drained.wait(self._config.drain_s + 2 * LAST_WORDS_S)
         self._heartbeat.stop()
-        self._loop.call_soon_threadsafe(self._ending.set)
+        with suppress(RuntimeError):  # the loop has ended by itself
+            self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(timeout=5)
         self.blocking.close()
         return self._engine.close(timeout_s=1.0) and not self._thread.is_alive()
 
     def _run_loop(self) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._live())
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._live())
         finally:
             self._begun.set()
             self._drained.set()

@@ -150,7 +150,12 @@ class Server:
     async def _open(self, batch: MicroBatch) -> None:
         """Leases a micro-batch and begins its items; entries whose items are not ours are dropped: PostgreSQL decides."""
         entries = {entry.item_id: entry for entry in batch.entries}
-        items = await self._lease(list(entries))
+        try:
+            items = await self._lease(list(entries))
+        except BaseException:
+            # Cancelled, or a fault of this file: whatever was leased lapses, and the entries are found as dead.
+            self._in_flight.free(batch.entries)
+            raise
         if items is None:
             self._in_flight.free(batch.entries)
             await self._tools.farewell.give_back(batch.entries)
@@ -174,8 +179,8 @@ class Server:
             except Exception as error:
                 log.warning("cannot lease %d items: %s", len(item_ids), error, exc_info=not isinstance(error, Unavailable))
             else:
-                self._leases.add(items, since_s)
                 failpoints.hit("leased")
+                self._leases.add(items, since_s)
                 return items
             if self.draining:
                 return None

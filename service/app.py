@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from batching import failpoints
 from batching.events import subscribe
+from batching.items import PRIORITIES, Priority
 from batching.lanes import connect, open_lanes
 from kernels.errors import AugmentationError
 from service.database import AsyncEngine, make_engine
@@ -30,8 +31,8 @@ from service.routes import augment, batch_actions, batches, health, images, ops,
 from service.routes.documented import openapi_of
 from service.settings import Settings
 from service.store import open_store
-from service.submissions import NewBatch, Result, Written, write
-from service.submitted import hand_off_all
+from service.submissions import NewBatch, Result, write
+from service.submitted import Fresh, hand_off_all
 from service.telemetry import Observed, log_problem, request_id
 from service.waiting import Waiting
 
@@ -94,10 +95,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             depth=Depth(engine, settings),
             metrics=app.state.metrics,
             commits=Grouped(lambda group: _written(engine, app.state.metrics, group), _COMMITS_AT_ONCE),
-            hand_offs=Grouped(lambda group: hand_off_all(handing, waiting.channel, group), _COMMITS_AT_ONCE),
+            hand_offs={priority: _hand_offs(handing, priority, waiting.channel) for priority in PRIORITIES},
         )
         app.state.parts = parts
-        ends.push_async_callback(parts.hand_offs.drained)
+        for hand_offs in parts.hand_offs.values():
+            ends.push_async_callback(hand_offs.drained)
         ends.push_async_callback(parts.commits.drained)
         async with _beside(waiting.keep_polling, lambda: _listen(settings, waiting)):
             yield
@@ -127,6 +129,10 @@ async def _kept(run: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(_PAUSE_S)
 
 
+def _hand_offs(handing: HandOff, priority: Priority, channel: str) -> Grouped[Fresh, None]:
+    return Grouped(lambda group: hand_off_all(handing, priority, channel, group), _COMMITS_AT_ONCE)
+
+
 async def _listen(settings: Settings, waiting: Waiting) -> None:
     async with connect(settings.redis_url, _LISTEN_S) as client:
         async for notice in subscribe(client, waiting.channel):
@@ -135,11 +141,7 @@ async def _listen(settings: Settings, waiting: Waiting) -> None:
 
 async def _written(engine: AsyncEngine, metrics: Metrics, group: Sequence[NewBatch]) -> Sequence[Result | Exception]:
     metrics.commits.observe(len(group))
-    answers = await write(engine, group)
-    for batch, answer in zip(group, answers, strict=True):
-        if isinstance(answer, Written):
-            metrics.submitted.labels(batch.priority).inc(len(batch.items))
-    return answers
+    return await write(engine, group)
 
 
 def _on_problem(request: Request, error: Exception) -> Response:

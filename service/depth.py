@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from batching.items import PRIORITIES, Priority
 from service.database import AsyncEngine, statement
-from service.errors import RateLimited
+from service.errors import QuotaExceeded, RateLimited
 from service.settings import Settings
 
 FRESH_S = 0.5
@@ -36,7 +36,14 @@ class Depth:
         self._readings: dict[str, _Reading] = {}
 
     async def admit(self, tenant: str, priority: Priority, count: int) -> None:
-        """Counts `count` new items in. RateLimited where the tenant would have too many, with the time until it has not."""
+        """Counts `count` new items in.
+
+        RateLimited where the tenant would have too many, with the time until it has not; QuotaExceeded where that would
+        never be.
+        """
+        most = self._settings.max_interactive_items if priority == "interactive" else self._settings.max_waiting_items
+        if count > most:
+            raise QuotaExceeded(count, most)
         reading = self._readings.get(tenant)
         if reading is None or self._clock() - reading.read_at_s > FRESH_S or self._excess(reading, priority, count):
             reading = self._readings[tenant] = await self._read(tenant, reading)

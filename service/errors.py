@@ -235,6 +235,14 @@ class RateLimited(ServiceError):
         self.limit, self.retry_after_s = limit, retry_after_s
 
 
+class QuotaExceeded(ServiceError):
+    """One request asks for more than the tenant may ever have unfinished at a time; send less at once."""
+
+    def __init__(self, asked: int, limit: int) -> None:
+        super().__init__(f"{asked} pictures are asked for at once; at most {limit} of this priority may be unfinished")
+        self.limit = limit
+
+
 def shown(name: str) -> str:
     """A caller's name as it may stand in a message: short, on one line, every odd character escaped."""
     return ascii(name[:100])

@@ -21,7 +21,7 @@ from service.errors import (
     ValidationError,
 )
 from service.intake import Intake, Sent
-from service.json_text import parse_json
+from service.json_text import parse_long_json
 from service.parts import Parts
 from service.schemas import BatchImagesRequest, BatchRequest, ImageEntry, checked
 from service.unpack import Spool, unpacked
@@ -68,8 +68,8 @@ async def receive(request: Request, parts: Parts, tenant: str) -> Received:
 _Checked = tuple[Any, BatchRequest, Recipe]
 
 
-def _checked_request(content: bytes, parts: Parts, model: type[BatchRequest], what: str) -> _Checked:
-    document = parse_json(content, what)
+async def _checked_request(content: bytes, parts: Parts, model: type[BatchRequest], what: str) -> _Checked:
+    document = await parse_long_json(content, what)
     ask = checked(model, document)
     recipe = parts.recipes.effective(ask.recipe, ask.output)
     parts.recipes.check_variants(ask.variants)
@@ -80,7 +80,7 @@ async def _references(request: Request, parts: Parts, tenant: str, intake: Intak
     body = await whole_body(request, parts.settings.max_json_bytes, parts.settings)
     if not body:
         raise EmptyBody
-    found = _checked_request(body, parts, BatchImagesRequest, "the request's body")
+    found = await _checked_request(body, parts, BatchImagesRequest, "the request's body")
     ask = found[1]
     assert isinstance(ask, BatchImagesRequest)  # the model it was checked by
     if ask.source is not None:
@@ -120,7 +120,7 @@ async def _multipart(request: Request, parts: Parts, intake: Intake) -> _Checked
             content = await _content(events, settings.max_json_bytes, "the part `request`")
             if not content:
                 raise EmptyBody("the part `request`")
-            found = _checked_request(content, parts, BatchRequest, "the part `request`")
+            found = await _checked_request(content, parts, BatchRequest, "the part `request`")
         elif found is None:
             raise BadRequest("the part `request` must come first")
         elif event.field == "images":

@@ -18,7 +18,7 @@ from service import queries
 from service.errors import BadRequest, EmptyBody, Gone, ItemFailed, NotFound, PayloadTooLarge, ValidationError
 from service.ids import new_id
 from service.intake import Intake, Sent
-from service.json_text import escaped, parse_json
+from service.json_text import escaped, parse_json, parse_long_json
 from service.parts import Parts
 from service.routes.content import media_type_of, safe_headers
 from service.routes.documented import (
@@ -133,7 +133,7 @@ async def _read(request: Request, parts: Parts) -> _Asked:
         body = await whole_body(request, parts.settings.max_json_bytes, parts.settings)
         if not body:
             raise EmptyBody
-        document = parse_json(body)
+        document = await parse_long_json(body)
         ask = checked(AugmentImageRequest, document)
         return _Asked(document, ask, None, None, ask.image_id)
     document = _query_document(request)
@@ -186,7 +186,7 @@ async def _read_multipart(request: Request, parts: Parts) -> _Asked:
             raise BadRequest(f"the part `{field}` is missing")
     if not found["request"][1]:
         raise EmptyBody("the part `request`")
-    document = parse_json(found["request"][1], "the part `request`")
+    document = await parse_long_json(found["request"][1], "the part `request`")
     filename, image = found["image"]
     return _Asked(document, checked(AugmentRequest, document), image, filename)
 

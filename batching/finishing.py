@@ -143,6 +143,7 @@ class Finisher:
                 failpoints.hit("before_finish")
                 with self._tally.stage("finish"):
                     finish = await self._ledger.finish([member.outcome for member in members])
+                failpoints.hit("finished")  # committed, and nobody knows: the same finish again says the same
             except Unavailable as error:
                 log.warning("cannot commit %d items: %s", len(members), error)
             except Exception:

@@ -68,7 +68,9 @@ def test_submits_go_on_without_redis(settings: Settings, tmp_path: Any) -> None:
             child.wait(10)
             view = submit(stack.client, PICTURES, STEPS, variants=2, seed=5)
             assert item_states(stack, view["id"]) == {"queued": len(PICTURES)}
-            stack.wait_for(lambda: stack.client.get("/readyz").json()["status"] == "degraded", what="a report without Redis")
+            stack.wait_for(
+                lambda: stack.client.get("/readyz").json()["status"] == "degraded", what="a report without Redis"
+            )
             child = server.start()
             check_complete(stack, stack.batch(view["id"]), PICTURES, 2)
     finally:

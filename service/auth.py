@@ -13,7 +13,7 @@ TENANT = "default"
 """The one tenant of a service without accounts."""
 
 
-async def tenant_of(request: Request) -> str:
+async def tenant_of(request: Request) -> str:  # a coroutine, or FastAPI would send it to a thread
     """The tenant of an authorised request. Unauthorized."""
     settings: Settings = request.app.state.settings
     if settings.api_key is None:

@@ -99,7 +99,7 @@ def measure(home: Path, pictures: int, variants: int, *, kill: bool) -> dict[str
         "manifest_lines": lines,
         "sent_more_than_once": sum(times > 1 for times in sent.values()),
         "killed_at_outputs": reached,
-        "pictures_per_s": summary["pictures_per_s"],
+        "pictures_per_s": None if kill else summary["pictures_per_s"],
         "expand_s": summary["elapsed_s"],
         "wall_s": round(wall_s, 2),
         **counted,

@@ -22,6 +22,10 @@ class Unreachable(ClientError):
         self.base_url, self.reason = base_url, reason
 
 
+class CutOff(Unreachable):
+    """The connection ended in the middle of an answer; asking again may get the whole of it."""
+
+
 class PictureChanged(ClientError):
     """A file changed its length while it was being sent."""
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from service.client import Client
-from service.client_errors import Invalid, NotFound, PictureChanged, Unreachable
+from service.client_errors import CutOff, Invalid, NotFound, PictureChanged
 from service.client_views import Batch
 from service.expand_collect import ArchiveDamaged, Fetched, append, fetch, place
 from service.expand_state import Chunk, State
@@ -105,7 +105,7 @@ class Run:
                 return
             except NotFound:  # the service has lost or deleted the batch: send it as a new one
                 chunk = self._state.begin_again(sent)
-            except (ArchiveDamaged, Unreachable, tarfile.TarError) as error:
+            except (ArchiveDamaged, CutOff, tarfile.TarError) as error:
                 if self._stop.wait(_POLL_S):
                     raise _Stopped from error
                 chunk, last = sent, error

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 from pydantic import JsonValue
 
-from service.client_errors import Busy, Conflict, Unreachable, problem_of
+from service.client_errors import Busy, Conflict, CutOff, Unreachable, problem_of
 from service.retries import Clock, Patience, retry_after_s
 
 Json = Mapping[str, JsonValue]
@@ -110,7 +110,7 @@ class Wire:
         try:
             yield response
         except (httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.TimeoutException) as error:
-            raise Unreachable(self.base_url, f"the answer was cut off: {error or type(error).__name__}") from error
+            raise CutOff(self.base_url, f"the answer was cut off: {error or type(error).__name__}") from error
         finally:
             response.close()
 

@@ -8,21 +8,25 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
+from unittest import mock
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from redis import Redis as Blocking
 from redis.asyncio import Redis
 
 from batching import failpoints
 from batching.errors import LedgerUnavailable, StoreUnavailable
 from batching.events import Notice, subscribe
 from batching.execute import decoder
-from batching.items import Done, Failed
+from batching.items import Done, Failed, Outcome
 from batching.lanes import LANES_DOWN, Lanes
+from batching.ledger import Finish
+from batching.wake import enqueue_serve, forget_queue
 from kernels import augment, codec
 from kernels.codec import Limits
 from service.embedded.valkey import valkey_program
@@ -31,8 +35,6 @@ from tests.helpers.worker import FLIP, Rig, empty, eventually, make_rig
 
 @pytest.fixture
 def rig(redis_url: str) -> Iterator[Rig]:
-    from redis import Redis as Blocking
-
     with Blocking.from_url(redis_url) as client:
         client.flushall()
     yield make_rig(redis_url)
@@ -394,3 +396,47 @@ def test_an_error_anywhere_leaves_no_item_hanging(rig: Rig, place: str) -> None:
 
     assert rig.run(scenario) == 0
     assert rig.ledger.states()["succeeded"] + rig.ledger.states()["failed"] == 20
+
+
+def test_an_outcome_that_the_database_refuses_does_not_hold_up_its_group(rig: Rig) -> None:
+    items = rig.submit(10)
+    finish = rig.ledger.finish
+
+    async def picky(outcomes: Sequence[Outcome]) -> Finish:
+        if any(outcome.item.id == items[4].id and isinstance(outcome, Done) for outcome in outcomes):
+            raise RuntimeError("a value that it cannot take")
+        return await finish(outcomes)
+
+    rig.ledger.finish = picky  # type: ignore[method-assign]  # the fault that this test is about
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until_final(items)
+
+    with mock.patch("batching.finishing.ODD_ERRORS", 2):
+        assert rig.run(scenario) == 0
+    assert rig.ledger.states() == {"succeeded": 9, "failed": 1}
+
+
+def test_a_worker_that_ends_leaves_nothing_of_itself_in_redis(rig: Rig) -> None:
+    items = rig.submit(3)
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until_final(items)
+
+    assert rig.run(scenario) == 0
+    with Blocking.from_url(rig.config.redis_url) as client:
+        left = {key.decode() for key in client.keys("*")}
+    assert left <= {"epoch", "rq:clean_groups", "rq:queues", "wake:bulk"}
+
+
+def test_a_killed_workers_queue_is_forgotten(rig: Rig) -> None:
+    with Blocking.from_url(rig.config.redis_url) as client:
+        enqueue_serve(client, "killed")
+        client.sadd("rq:workers", "rq:worker:killed")
+        client.sadd("rq:workers:serve:killed", "rq:worker:killed")
+        forget_queue(client, "killed")
+        assert not client.keys("*killed*")
+        assert not client.smembers("rq:workers")
+        assert not client.keys("rq:job:*")

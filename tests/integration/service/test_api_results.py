@@ -324,23 +324,25 @@ def test_content_by_range_and_condition(client: httpx2.Client) -> None:
     assert (head.status_code, head.content, int(head.headers["content-length"])) == (200, b"", size)
 
 
-def test_health_and_metrics(client: httpx2.Client) -> None:
+def test_health_and_metrics(system: Stack) -> None:
+    client = system.client
     client.post("/v1/augment", headers=WAIT, files=form({"recipe": RECIPE}, ("a.jpg", jpeg()), field="image"))
 
     assert client.get("/livez").json() == {"status": "alive"}
     ready = client.get("/readyz", params={"workers": 1}).json()
     assert ready["status"] == "ready"
     assert ready["workers"][0]["device"] == "cpu"
+    # workers say what they did every second or so
+    system.wait_for(lambda: 'augment_outcomes_total{code="succeeded"}' in client.get("/metrics").text, 20)
     text = client.get("/metrics").text
-    for name in (
-        "augment_lane_entries",
-        "augment_unfinished_items",
-        "augment_micro_batch_items_bucket",
-        "augment_stage_seconds_total",
-        "augment_outcomes_total",
-        "augment_fenced_total",
-        "augment_repaired_total",
-        "augment_http_requests_total",
+    for sample in (
+        'augment_lane_entries{priority="interactive"}',
+        'augment_unfinished_items{priority="bulk",state="leased"}',
+        'augment_micro_batch_items_bucket{le="1.0"}',
+        'augment_stage_seconds_total{stage="decode"}',
+        "augment_fenced_total 0.0",
+        "# TYPE augment_repaired_total counter",
+        'augment_http_requests_total{method="POST",route="/v1/augment",status="200"}',
     ):
-        assert f"\n{name}" in text
+        assert f"\n{sample}" in text
     assert "default" not in text  # the tenant

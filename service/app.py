@@ -60,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Batch image augmentation: reproducible, exactly once, labels included.",
         lifespan=_lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings, app.state.metrics = settings, metrics
     for module in (augment, batches, batch_actions, images, outputs, recipes, ops, health):
@@ -136,7 +137,10 @@ def _hand_offs(handing: HandOff, priority: Priority, channel: str) -> Grouped[Fr
 async def _listen(settings: Settings, waiting: Waiting) -> None:
     async with connect(settings.redis_url, _LISTEN_S) as client:
         async for notice in subscribe(client, waiting.channel):
-            waiting.announced(notice.batches)
+            if notice.batches:
+                waiting.announced(notice.batches)
+            elif not notice.items:
+                await waiting.poll()  # the subscription has begun: what was announced before is lost
 
 
 async def _written(engine: AsyncEngine, metrics: Metrics, group: Sequence[NewBatch]) -> Sequence[Result | Exception]:

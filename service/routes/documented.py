@@ -48,7 +48,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Documentation of the problems a route may answer with; those that any route may are always among them."""
     content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
-        status: {"description": _REASONS[status], "content": content} for status in sorted({401, 422, 500, 503, *statuses})
+        status: {"description": _REASONS[status], "content": content}
+        for status in sorted({401, 403, 422, 500, 503, *statuses})
     }
 
 

@@ -278,3 +278,16 @@ async def test_a_key_is_asked_for_where_one_is_set(shared_settings: Settings) ->
         for headers in ({"x-api-key": "s3cret"}, {"authorization": "Bearer s3cret"}, {"authorization": "bearer s3cret"}):
             assert (await api.get("/v1/batches", headers=headers)).status_code == 200
         assert (await api.get("/livez")).status_code == 200
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 201), ("none", 201)])
+async def test_pages_of_other_sites_cannot_use_a_service_without_a_key(
+    api: httpx2.AsyncClient, site: str, status: int
+) -> None:
+    answer = await api.post("/v1/images", content=jpeg(seed=abs(hash(site)) % 1000), headers={"sec-fetch-site": site})
+
+    if status == 403:
+        check_problem(answer, 403, "forbidden")
+    else:
+        assert answer.status_code == 201
+        assert (await api.delete(answer.headers["location"])).status_code == 204

@@ -20,12 +20,13 @@ from batching.lanes import connect, open_lanes
 from kernels.errors import AugmentationError
 from service.database import AsyncEngine, make_engine
 from service.depth import Depth
-from service.errors import BadRequest, NotFound, ServiceError, ValidationError, problem_code, problem_response
+from service.errors import BadRequest, NotFound, ServiceError, ValidationError
 from service.groups import Grouped
 from service.handoff import HandOff
 from service.json_text import escaped
 from service.metrics import Metrics
 from service.parts import Parts
+from service.problems import problem_code, problem_response
 from service.recipes import RecipeBook
 from service.routes import augment, batch_actions, batches, health, images, ops, outputs, recipes, seed, seed_users
 from service.routes.documented import openapi_of

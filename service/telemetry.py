@@ -17,9 +17,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernels.errors import AugmentationError
-from service.errors import is_callers, problem_document, problem_response
 from service.ids import new_id
 from service.metrics import Metrics
+from service.problems import is_callers, problem_document, problem_response
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the request that is being answered."""
@@ -113,7 +113,7 @@ class Observed:
             status = status or 499  # nobody is there to be answered
         except Exception as error:
             refused = error if isinstance(error, AugmentationError) else _Unexpected()
-            log.exception("request failed", method=scope["method"], path=scope["path"])
+            log.exception("request failed", method=scope["method"], path=_path(scope))
             if status:
                 raise  # the answer has begun: only cutting it off tells the client
             await problem_response(refused, identity)(scope, receive, observed)
@@ -127,7 +127,13 @@ class Observed:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(method, route, status).inc()
         self._metrics.request_seconds.labels(method, route).observe(seconds)
-        log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 2))
+        log.info("request", method=scope["method"], path=_path(scope), status=status, ms=round(seconds * 1000, 2))
+
+
+def _path(scope: Scope) -> str:
+    """The path as it was sent, so that nothing in it moves the cursor of whoever reads the log."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.decode("ascii", "backslashreplace")
 
 
 class _Unexpected(AugmentationError):

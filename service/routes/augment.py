@@ -35,11 +35,12 @@ from service.routes.documented import (
     schema_of,
 )
 from service.routes.shared import answer, parts_of, wait_s
-from service.schemas import AugmentImageRequest, AugmentRequest, BatchView, checked
+from service.schemas import AugmentImageRequest, AugmentRequest, checked
 from service.submissions import Key
 from service.uploads import PartHead, whole_body
 from service.uploads import parts as body_parts
 from service.usecases import await_batch, fingerprint, idempotency_key, submit
+from service.view_schemas import BatchView
 from service.views import batch_view, content_path, output_view
 
 router = APIRouter(prefix="/v1", tags=["augment"])

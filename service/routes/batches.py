@@ -26,17 +26,10 @@ from service.routes.documented import (
     schema_of,
 )
 from service.routes.shared import Cursor, Limit, PartsOf, Tenant, answer, cursor_of, id_of, position_of, wait_s
-from service.schemas import (
-    BatchImagesRequest,
-    BatchPage,
-    BatchRequest,
-    BatchState,
-    BatchView,
-    ItemPage,
-    ItemState,
-)
+from service.schemas import BatchImagesRequest, BatchRequest
 from service.submissions import Key
 from service.usecases import await_batch, find_batch, fingerprint, idempotency_key, submit
+from service.view_schemas import BatchPage, BatchState, BatchView, ItemPage, ItemState
 from service.views import batch_view, item_view, output_view
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])

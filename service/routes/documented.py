@@ -10,9 +10,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service import schemas
-from service.errors import PROBLEM_TYPE
+from service import schemas, view_schemas
 from service.names import EXTENSIONS
+from service.problems import PROBLEM_TYPE
 
 BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 RESULT_TYPES = tuple(f"image/{form}" for form in EXTENSIONS)
@@ -23,8 +23,8 @@ _ADDED = (
     schemas.BatchRequest,
     schemas.BatchImagesRequest,
     schemas.ValidateRequest,
-    schemas.OutputView,
-    schemas.Problem,
+    view_schemas.OutputView,
+    view_schemas.Problem,
 )
 """Models that routes refer to by name, but never return or take as FastAPI knows it."""
 

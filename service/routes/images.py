@@ -19,10 +19,10 @@ from service.routes.documented import (
     problems,
 )
 from service.routes.shared import Cursor, Limit, PartsOf, Tenant, answer, cursor_of, id_of
-from service.schemas import ImagePage, ImageView
 from service.uploads import PartHead, whole_body
 from service.uploads import parts as body_parts
 from service.usecases import delete_image, keep_image
+from service.view_schemas import ImagePage, ImageView
 from service.views import image_view
 
 router = APIRouter(prefix="/v1/images", tags=["images"])

@@ -12,8 +12,8 @@ from service.names import EXTENSIONS
 from service.routes.content import media_type_of, stored_content
 from service.routes.documented import CONTENT_PARAMETERS, CONTENT_RESPONSES, problems
 from service.routes.shared import PartsOf, Tenant, answer
-from service.schemas import OutputView
 from service.usecases import delete_output
+from service.view_schemas import OutputView
 from service.views import output_view
 
 router = APIRouter(prefix="/v1/outputs", tags=["outputs"])

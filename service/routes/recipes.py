@@ -18,8 +18,9 @@ from service.errors import EmptyBody
 from service.json_text import parse_long_json
 from service.routes.documented import body_of, problems, schema_of
 from service.routes.shared import PartsOf
-from service.schemas import RecipeReport, ValidateRequest, checked
+from service.schemas import ValidateRequest, checked
 from service.uploads import whole_body
+from service.view_schemas import RecipeReport
 
 router = APIRouter(prefix="/v1/recipes", tags=["recipes"], dependencies=[Depends(tenant_of)])
 

@@ -246,11 +246,13 @@ def test_retry_runs_only_what_failed(client: httpx2.Client) -> None:
     answer = client.post(f"{view['links']['self']}/retry")
 
     assert answer.status_code == 202
-    assert answer.json()["state"] == "running"
-    assert answer.json()["counts"]["failed"] == 1  # the text was refused at once, and has no bytes to run again
+    assert answer.json()["state"] in ("running", "completed")  # it takes milliseconds
+    assert answer.json()["counts"]["failed"] >= 1  # the text was refused when it was sent, and has no bytes to run again
     after = client.get(view["links"]["self"], headers=WAIT).json()
     assert (after["state"], after["counts"]) == (view["state"], view["counts"])
     assert [line for line in lines(client, view) if line["custom_id"] == "good.jpg"] == [before]
+    items = client.get(view["links"]["items"]).json()["items"]
+    assert {item["custom_id"]: item["executions"] for item in items} == {"good.jpg": 1, "cut.jpg": 1, "text.jpg": 0}
 
 
 def test_a_cancelled_batch_ends_and_keeps_what_was_done(client: httpx2.Client) -> None:

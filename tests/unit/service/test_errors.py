@@ -10,7 +10,8 @@ import batching.errors
 import kernels.errors
 import service.errors
 from kernels.errors import AugmentationError
-from service.errors import STATUS, ItemFailed, problem_document
+from service.errors import STATUS, ItemFailed
+from service.problems import problem_document
 
 INNER = {"lanes_full", "device_out_of_memory", "device_lost", "ledger_unavailable", "store_unavailable", "item_failed"}
 """Codes that never leave the system as they are."""

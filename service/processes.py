@@ -123,7 +123,6 @@ def _spawn(program: Program) -> subprocess.Popen[bytes]:
         _libc.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
         if os.getppid() != parent:  # the parent died before the signal was asked for
             os._exit(1)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     output = _open_log(program.log)
     try:

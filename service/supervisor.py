@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 from service.processes import Child, Program, tail
 
-STOP = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
 """A program that ran this long has recovered: the pause before its next restart is short again."""
 _TURN_S = 0.5
+_UNTIL_S = 0.1
 
 Say = Callable[[str], None]
 
@@ -23,24 +27,41 @@ class StopRequested(Exception):
     """A signal asked us to stop."""
 
 
+class Signals:
+    """The signals that matter, noted instead of striking between two steps, and waited for."""
+
+    def __init__(self, wake: int) -> None:
+        """wake: the reading end of the pipe that every signal writes to."""
+        self._wake = wake
+        self._stop = False
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """The handler of each of them."""
+        self._stop = self._stop or number != signal.SIGCHLD
+
+    def stop_requested(self, timeout_s: float = 0.0) -> bool:
+        """Whether a stop signal came since this was last true; waits at most `timeout_s`, less when any signal comes."""
+        if not self._stop and select.select([self._wake], [], [], timeout_s)[0]:
+            os.read(self._wake, 4096)
+        asked, self._stop = self._stop, False
+        return asked
+
+
 @contextmanager
-def signals_held() -> Iterator[None]:
-    """Inside, the signals that matter wait until they are asked for, so that none can strike between two steps."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP | {signal.SIGCHLD})
+def signals_held() -> Iterator[Signals]:
+    """Inside, the signals that matter are noted. Main thread only; whichever thread the kernel gives a signal to."""
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    held = Signals(reading)
+    waking = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    handlers = {number: signal.signal(number, held.note) for number in (*STOP, signal.SIGCHLD)}
     try:
-        yield
+        yield held
     finally:
-        while signal.sigtimedwait(STOP, 0) is not None:
-            pass  # what came while stopping has had its effect, or it would end us now with a traceback
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def stop_requested(timeout_s: float = 0.0) -> bool:
-    """Whether a stop signal has come; waits for one at most `timeout_s`, less when a child ends."""
-    found = signal.sigtimedwait(STOP | {signal.SIGCHLD}, timeout_s)
-    if found is not None and found.si_signo == signal.SIGCHLD:
-        found = signal.sigtimedwait(STOP, 0)
-    return found is not None
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(waking)
+        os.close(reading)
+        os.close(writing)
 
 
 class Kept:
@@ -71,8 +92,8 @@ class Kept:
 class Supervisor:
     """Programs in the order they were added; they are stopped the other way round, those of one group together."""
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
+    def __init__(self, signals: Signals, say: Say) -> None:
+        self._signals, self._say = signals, say
         self._groups: list[list[Kept]] = []
 
     def keep(self, programs: Sequence[Program]) -> None:
@@ -96,7 +117,7 @@ class Supervisor:
 
     def watch(self, until: Callable[[], bool] | None = None) -> None:
         """Keeps the programs running until `until()` is true. Errors: StopRequested when a signal comes first."""
-        while not stop_requested(_TURN_S if until is None else 0.1):
+        while not self._signals.stop_requested(_TURN_S if until is None else _UNTIL_S):
             for group in self._groups:
                 for kept in group:
                     kept.look(self._say)
@@ -112,21 +133,20 @@ class Supervisor:
             for child in children:
                 child.ask_to_stop()
             for child in children:
-                hurry = _await_end(child, hurry)
+                hurry = self._await_end(child, hurry)
         self._groups.clear()
 
-
-def _await_end(child: Child, hurry: bool) -> bool:
-    """Waits for a child that was asked to stop; whether the rest is to hurry."""
-    deadline_s = time.monotonic() + child.program.grace_s
-    while child.exit_status() is None:
-        hurry = hurry or stop_requested(0.05)
-        # PostgreSQL's fast stop is soon over, and killed it would have to recover at the next start
-        may_be_killed = child.program.stop_signal != signal.SIGINT
-        if (hurry and may_be_killed) or time.monotonic() > deadline_s:
-            child.kill()
-            child.wait(child.program.grace_s)
-    return hurry
+    def _await_end(self, child: Child, hurry: bool) -> bool:
+        """Waits for a child that was asked to stop; whether the rest is to hurry."""
+        deadline_s = time.monotonic() + child.program.grace_s
+        while child.exit_status() is None:
+            hurry = self._signals.stop_requested(0.05) or hurry
+            # PostgreSQL's fast stop is soon over, and killed it would have to recover at the next start
+            may_be_killed = child.program.stop_signal != signal.SIGINT
+            if (hurry and may_be_killed) or time.monotonic() > deadline_s:
+                child.kill()
+                child.wait(child.program.grace_s)
+        return hurry
 
 
 def ended(status: int) -> str:

@@ -15,7 +15,7 @@ from service.embedded import create_database, exclusive, postgres_server, remove
 from service.migrations import migrate
 from service.programs import api_program, listen, reconciler_program, worker_programs
 from service.settings import Settings
-from service.supervisor import Say, StopRequested, Supervisor, signals_held, stop_requested
+from service.supervisor import Say, Signals, StopRequested, Supervisor, signals_held
 
 _HOPELESS = 3
 """A program that ends this often in a row before the system was ever ready will not get better."""
@@ -40,13 +40,13 @@ def up(settings: Settings, say: Say = complain) -> None:
         listener = ends.enter_context(listen(settings.host, settings.port))
         settings = settings.model_copy(update={"port": int(listener.getsockname()[1])})
         ends.enter_context(exclusive(settings.data))
-        ends.enter_context(signals_held())
+        signals = ends.enter_context(signals_held())
         if not (settings.database_url and settings.redis_url):
             ends.callback(remove_socket_folder, settings.data)
-        supervisor = Supervisor(say)
+        supervisor = Supervisor(signals, say)
         ends.callback(supervisor.stop)  # runs before what was entered above it
         try:
-            settings = _servers(settings, supervisor)
+            settings = _servers(settings, supervisor, signals)
             migrate(settings.database_url)
             logs = settings.data / "logs"
             supervisor.keep([reconciler_program(settings, logs / "reconciler.log")])
@@ -64,8 +64,8 @@ def up(settings: Settings, say: Say = complain) -> None:
 
 def keep_workers(settings: Settings, say: Say = complain) -> None:
     """`augment worker`: worker processes, kept running until SIGINT or SIGTERM has come and they have ended."""
-    with signals_held():
-        supervisor = Supervisor(say)
+    with signals_held() as signals:
+        supervisor = Supervisor(signals, say)
         try:
             supervisor.keep(worker_programs(settings))
             supervisor.watch()
@@ -75,7 +75,7 @@ def keep_workers(settings: Settings, say: Say = complain) -> None:
             supervisor.stop()
 
 
-def _servers(settings: Settings, supervisor: Supervisor) -> Settings:
+def _servers(settings: Settings, supervisor: Supervisor, signals: Signals) -> Settings:
     """Starts the servers that the settings do not name; the settings with their addresses."""
     found: dict[str, str] = {}
     if not settings.database_url:
@@ -87,7 +87,7 @@ def _servers(settings: Settings, supervisor: Supervisor) -> Settings:
         server = valkey_server(settings.data)
         supervisor.keep_running(server.start())
         found["redis_url"] = server.url
-    if stop_requested():
+    if signals.stop_requested():
         raise StopRequested
     return settings.model_copy(update=found)
 

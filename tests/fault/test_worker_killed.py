@@ -16,7 +16,7 @@ from tests.helpers.truth import check_complete, contents, item_states, rows
 STEPS = [{"op": "hflip", "chance": 0.5}, {"op": "rotate", "degrees": [-20, 20]}, {"op": "gaussian_noise"}]
 PICTURES = {f"{number:02}.jpg": jpeg(seed=number) for number in range(40)}
 VARIANTS = 3
-QUICK = ("leased", "stored", "before_finish", "before_settle")
+QUICK = ("stored", "before_settle")
 
 
 def restarted_leases(stack: Stack, batch_id: str) -> int:

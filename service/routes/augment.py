@@ -142,6 +142,8 @@ async def _read(request: Request, parts: Parts) -> _Asked:
         document = await parse_long_json(body)
         ask = checked(AugmentImageRequest, document)
         return _Asked(document, ask, None, None, ask.image_id)
+    if not request.query_params and not await whole_body(request, parts.settings.max_image_bytes, parts.settings):
+        raise EmptyBody
     document = _query_document(request)
     ask_raw = checked(AugmentRequest, document)
     body = await whole_body(request, parts.settings.max_image_bytes, parts.settings)

@@ -151,6 +151,8 @@ async def test_bodies_that_are_not_what_they_say(api: httpx2.AsyncClient) -> Non
     check_problem(await post(b"", "application/json"), 400, "empty_body")
     check_problem(await post(b"x", "text/plain"), 400, "bad_request")
     check_problem(await post(b"x", "image/jpeg", "/v1/augment"), 422, "validation_error")
+    check_problem(await post(b"", "image/jpeg", "/v1/augment"), 400, "empty_body")
+    check_problem(await api.post("/v1/augment"), 400, "empty_body")
     check_problem(await post(b"x", "image/jpeg", "/v1/augment?recipe=strong"), 422, "recipe_invalid")
     check_problem(await post(b"x", "image/jpeg", "/v1/augment?recipie=strong"), 422, "validation_error")
     await nothing_was_kept(api)

@@ -10,6 +10,7 @@ from batching.items import Budget
 from batching.ledger import Ledger, Store
 from batching.worker import WorkerConfig, run_worker
 from kernels.codec import Limits
+from kernels.errors import DeviceLost
 from service.cannot_start import CannotStart
 from service.database import make_engine
 from service.ledger import SqlLedger
@@ -72,7 +73,11 @@ def main() -> None:
     except CannotStart as error:
         sys.exit(f"augment worker: {error}")
     configure_logging(settings.log_format, settings.log_level)
-    sys.exit(run(settings))
+    try:
+        status = run(settings)
+    except DeviceLost as error:
+        sys.exit(f"augment worker: {error.message}")
+    sys.exit(status)
 
 
 if __name__ == "__main__":

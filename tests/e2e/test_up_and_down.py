@@ -143,6 +143,14 @@ def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
     assert "the database does not answer" in told
 
 
+@pytest.mark.skipif(Path("/proc/driver/nvidia").exists(), reason="there is a GPU here")
+def test_a_worker_that_cannot_run(tmp_path: Path) -> None:
+    told = refused(tmp_path, "up", "--port", "0", "--data", str(tmp_path / "data"), "--device", "cuda")
+    assert "augment: worker-1 does not start" in told
+    assert "this process sees no CUDA device" in told
+    assert not (tmp_path / "data" / "run").exists()
+
+
 def refused(folder: Path, *arguments: str, **environment: str) -> str:
     """What a command says that cannot start."""
     done = subprocess.run(
@@ -155,6 +163,6 @@ def refused(folder: Path, *arguments: str, **environment: str) -> str:
         env={**os.environ, "PYTHONPATH": os.getcwd(), **environment},
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("augment: ")
+    assert "augment: " in done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr

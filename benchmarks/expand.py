@@ -28,8 +28,8 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import JsonValue
 
-from service.client import Client
-from service.own_system import own_system
+from service.client.client import Client
+from service.system.own_system import own_system
 
 RECIPE = {
     "steps": [
@@ -151,7 +151,7 @@ def _below(pid: int, root: int, parents: Mapping[int, int]) -> bool:
 def _kind(words: Sequence[str]) -> str:
     line = " ".join(words)
     for name, mark in {
-        "worker": "service.worker_main",
+        "worker": "service.system.worker_main",
         "api": "service api",
         "reconciler": "service reconciler",
         "up": "service up",

@@ -18,12 +18,10 @@ from batching.events import subscribe
 from batching.items import PRIORITIES, Priority
 from batching.lanes import connect, open_lanes
 from kernels.errors import AugmentationError
-from service.database import AsyncEngine, make_engine
 from service.depth import Depth
 from service.errors import BadRequest, NotFound, ServiceError, ValidationError
 from service.groups import Grouped
 from service.handoff import HandOff
-from service.json_text import escaped
 from service.metrics import Metrics
 from service.parts import Parts
 from service.problems import problem_code, problem_response
@@ -32,9 +30,11 @@ from service.routes import augment, batch_actions, batches, health, images, ops,
 from service.routes.documented import openapi_of
 from service.settings import Settings
 from service.store import open_store
-from service.submissions import NewBatch, Result, write
 from service.submitted import Fresh, hand_off_all
 from service.telemetry import Observed, log_problem, request_id
+from service.truth.database import AsyncEngine, make_engine
+from service.truth.submissions import NewBatch, Result, write
+from service.uploads.json_text import escaped
 from service.waiting import Waiting
 
 log = logging.getLogger(__name__)

@@ -17,12 +17,12 @@ from pathlib import Path
 from rich.console import Console
 
 from kernels.recipe import Recipe, preorder
-from service.client import Client
-from service.contact_sheet import draw_sheet
-from service.expand import Order, Summary
-from service.expand_terminal import print_summary, run_with_progress
-from service.own_system import own_system
-from service.recipe_file import load_recipe
+from service.client.client import Client
+from service.expansion.contact_sheet import draw_sheet
+from service.expansion.expand import Order, Summary
+from service.expansion.recipe_file import load_recipe
+from service.expansion.terminal import print_summary, run_with_progress
+from service.system.own_system import own_system
 
 VARIANTS = 8
 SEED = 7
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     if not photos.is_dir():
         console.print(f"{photos} is not a folder", style="red")
         return 2
-    with as_file(files("service").joinpath("sample/strong.yaml")) as path:
+    with as_file(files("service.catalogue").joinpath("sample/strong.yaml")) as path:
         recipe = load_recipe(path)
     results = home / "results"
     for old in (results, home / "system"):

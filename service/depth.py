@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batching.items import PRIORITIES, Priority
-from service.database import AsyncEngine, statement
 from service.errors import QuotaExceeded, RateLimited
 from service.settings import Settings
+from service.truth.database import AsyncEngine, statement
 
 FRESH_S = 0.5
 """How long a reading is trusted while it says that there is room."""

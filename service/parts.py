@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from batching.items import Priority
 from batching.lanes import Lanes
-from service.database import AsyncEngine
 from service.depth import Depth
 from service.errors import IdempotencyInProgress
 from service.groups import Grouped
@@ -16,8 +15,9 @@ from service.metrics import Metrics
 from service.recipes import RecipeBook
 from service.settings import Settings
 from service.store import ObjectStore
-from service.submissions import NewBatch, Result, write
 from service.submitted import Fresh
+from service.truth.database import AsyncEngine
+from service.truth.submissions import NewBatch, Result, write
 from service.waiting import Waiting
 
 SMALL_ITEMS = 64

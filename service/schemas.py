@@ -15,7 +15,7 @@ from kernels.recipe import Output as OutputForm
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED
 from service.errors import ValidationError
-from service.json_text import escaped
+from service.uploads.json_text import escaped
 
 MAX_CUSTOM_ID_BYTES = 4096
 

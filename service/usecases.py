@@ -17,16 +17,16 @@ from kernels.labels import Labels
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED, item_key
 from kernels.tensors import Size
-from service import batch_moves, queries, submissions
 from service.errors import BadRequest, Conflict, Gone, IdempotencyKeyReused, NotFound, ValidationError
 from service.ids import new_id
-from service.intake import Intake, Sent
-from service.json_text import check_text, escaped
 from service.names import output_names
 from service.parts import Parts
 from service.schemas import MAX_CUSTOM_ID_BYTES, AugmentRequest, BatchRequest
-from service.submissions import Key, NewBatch, NewItem, SameKey
 from service.submitted import Fresh
+from service.truth import batch_moves, queries, submissions
+from service.truth.submissions import Key, NewBatch, NewItem, SameKey
+from service.uploads.intake import Intake, Sent
+from service.uploads.json_text import check_text, escaped
 
 MAX_KEY_CHARACTERS = 255
 _LARGE = 64

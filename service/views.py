@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from service import queries
+from service.truth import queries
 from service.view_schemas import BatchView, ImageView, ItemError, ItemView, OutputView
 
 

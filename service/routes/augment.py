@@ -15,12 +15,9 @@ from pydantic_core import to_json
 from batching import failpoints
 from batching.errors import SourceMissing
 from kernels.rng import MAX_SEED
-from service import queries
 from service.auth import tenant_of
 from service.errors import BadRequest, EmptyBody, Gone, ItemFailed, NotFound, PayloadTooLarge, ValidationError
 from service.ids import new_id
-from service.intake import Intake, Sent
-from service.json_text import escaped, parse_json, parse_long_json
 from service.parts import Parts
 from service.routes.content import media_type_of, safe_headers
 from service.routes.documented import (
@@ -36,9 +33,12 @@ from service.routes.documented import (
 )
 from service.routes.shared import answer, parts_of, wait_s
 from service.schemas import AugmentImageRequest, AugmentRequest, checked
-from service.submissions import Key
-from service.uploads import PartHead, whole_body
-from service.uploads import parts as body_parts
+from service.truth import queries
+from service.truth.submissions import Key
+from service.uploads.bodies import PartHead, whole_body
+from service.uploads.bodies import parts as body_parts
+from service.uploads.intake import Intake, Sent
+from service.uploads.json_text import escaped, parse_json, parse_long_json
 from service.usecases import await_batch, fingerprint, idempotency_key, submit
 from service.view_schemas import BatchView
 from service.views import batch_view, content_path, output_view

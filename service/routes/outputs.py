@@ -6,12 +6,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from service import queries
 from service.errors import NotFound
 from service.names import EXTENSIONS
 from service.routes.content import media_type_of, stored_content
 from service.routes.documented import CONTENT_PARAMETERS, CONTENT_RESPONSES, problems
 from service.routes.shared import PartsOf, Tenant, answer
+from service.truth import queries
 from service.usecases import delete_output
 from service.view_schemas import OutputView
 from service.views import output_view

@@ -15,11 +15,11 @@ from kernels.recipe import Recipe, preorder
 from kernels.tensors import Size
 from service.auth import tenant_of
 from service.errors import EmptyBody
-from service.json_text import parse_long_json
 from service.routes.documented import body_of, problems, schema_of
 from service.routes.shared import PartsOf
 from service.schemas import ValidateRequest, checked
-from service.uploads import whole_body
+from service.uploads.bodies import whole_body
+from service.uploads.json_text import parse_long_json
 from service.view_schemas import RecipeReport
 
 router = APIRouter(prefix="/v1/recipes", tags=["recipes"], dependencies=[Depends(tenant_of)])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from service.op_picture import sample
+from service.catalogue.picture import sample
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from service.embedded import exclusive
+from service.system.embedded import exclusive
 from tests.e2e.conftest import Up
 from tests.helpers.http import jpeg, outputs, submit
 from tests.helpers.processes import descendants, gone

@@ -58,7 +58,7 @@ def test_flushed_while_a_worker_serves(settings: Settings, redis: Redis) -> None
 
 def test_submits_go_on_without_redis(settings: Settings, tmp_path: Any) -> None:
     """Nobody answers at all: pictures are still accepted, and run when Redis is back."""
-    from service.embedded import valkey_server
+    from service.system.embedded import valkey_server
 
     server = valkey_server(tmp_path / "other")
     child = server.start()

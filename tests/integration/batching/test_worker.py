@@ -29,7 +29,7 @@ from batching.ledger import Finish
 from batching.wake import enqueue_serve, forget_queue
 from kernels import augment, codec
 from kernels.codec import Limits
-from service.embedded.valkey import valkey_program
+from service.system.embedded.valkey import valkey_program
 from tests.helpers.worker import FLIP, Rig, empty, eventually, make_rig
 
 

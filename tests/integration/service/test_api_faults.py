@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from service.app import create_app
-from service.database import make_engine, statement
 from service.ids import new_id
 from service.settings import Settings
-from service.submissions import NewBatch, NewItem, Written, write
+from service.truth.database import make_engine, statement
+from service.truth.submissions import NewBatch, NewItem, Written, write
 from tests.helpers.api import jpeg, running_api
 
 RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}

@@ -14,9 +14,9 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.database import statement
 from service.parts import Parts
 from service.settings import Settings
+from service.truth.database import statement
 from tests.helpers.api import jpeg, picture, running_api
 from tests.helpers.archives import encrypted_zip, overlapping_zip, tar_link, tar_of, tar_with, zip_link, zip_of
 

@@ -17,10 +17,10 @@ from PIL import Image
 
 from kernels import augment
 from kernels.codec import decode
+from service.catalogue.picture import sample
 from service.client import Client
-from service.client_errors import Invalid, NotFound
-from service.client_views import Batch
-from service.op_picture import sample
+from service.client.errors import Invalid, NotFound
+from service.client.views import Batch
 from tests.helpers.stack import Stack
 
 RECIPE = {"steps": [{"op": "rotate", "degrees": [-20, 20]}, {"op": "hflip", "chance": 0.5}], "output": {"format": "png"}}

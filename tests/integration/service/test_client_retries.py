@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from service.client import Client
-from service.client_errors import (
+from service.client.errors import (
     ApiProblem,
     Busy,
     Conflict,
@@ -20,7 +20,7 @@ from service.client_errors import (
     Unauthorized,
     Unreachable,
 )
-from service.retries import Clock
+from service.client.retries import Clock
 from tests.helpers.scripted_server import Answer, problem, scripted_server
 
 BATCH = {

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from service import doctor
 from service.cli import app
+from service.system import doctor
 
 
 def verdicts(database_url: str, redis_url: str) -> dict[str, tuple[str, str]]:

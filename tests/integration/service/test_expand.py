@@ -27,10 +27,10 @@ from kernels.codec import decode
 from kernels.recipe import Recipe
 from service.cli import app
 from service.client import Client
-from service.expand import Order, Summary, expand
-from service.expand_run import ExpandError
-from service.expand_state import State
-from service.expand_tally import Tally
+from service.expansion.expand import Order, Summary, expand
+from service.expansion.run import ExpandError
+from service.expansion.state import State
+from service.expansion.tally import Tally
 from service.settings import Settings
 from tests.helpers.stack import Stack, running
 

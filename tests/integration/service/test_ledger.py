@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from batching.items import Item
-from service.database import AsyncEngine, make_engine, statement
-from service.ledger import SqlLedger
+from service.truth.database import AsyncEngine, make_engine, statement
+from service.truth.ledger import SqlLedger
 from tests.helpers.rows import batch_row, check_books, item_row, make_batch, make_done, make_failed, one, states
 
 

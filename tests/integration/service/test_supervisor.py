@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from service.processes import Child, Program, tail, wait_until
-from service.supervisor import StopRequested, Supervisor, signals_held
+from service.system.processes import Child, Program, tail, wait_until
+from service.system.supervisor import StopRequested, Supervisor, signals_held
 from tests.helpers.processes import gone
 
 SLEEP = ("sleep", "60")
@@ -139,7 +139,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
 
 PARENT = """
 import sys, time
-from service.processes import Child, Program
+from service.system.processes import Child, Program
 children = [Child(Program("sleep", ("sleep", "60"))), Child(Program("stubborn", (sys.executable, "-c", sys.argv[1])))]
 print(*(child.pid for child in children), flush=True)
 time.sleep(60)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from batching.config import WorkerConfig
 from batching.execute import Decode, decoder
 from batching.items import Budget, Item, LaneKey
-from batching.lanes import Lanes, open_lanes
+from batching.lanes import LANES_DOWN, Lanes, open_lanes
 from batching.life import Life
 from batching.worker import run_worker
 from kernels import codec
@@ -81,14 +81,21 @@ class Rig:
                 asyncio.run(play())
             except BaseException as error:  # raised again in the test's thread
                 failures.append(error)
-            os.kill(os.getpid(), signal.SIGTERM)
+            # again, for the first may come before the worker has set its handlers
+            while not left.is_set():
+                os.kill(os.getpid(), signal.SIGTERM)
+                left.wait(5)
 
+        left = threading.Event()
         thread = threading.Thread(target=body)
         # The scenario's last signal may come when the worker has gone, and must not end the tests.
         before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
         thread.start()
         config = replace(self.config, **changes)  # type: ignore[arg-type]  # names of WorkerConfig
-        code = run_worker(config, self.make_ledger, self.make_store, lambda: self.decode)
+        try:
+            code = run_worker(config, self.make_ledger, self.make_store, lambda: self.decode)
+        finally:
+            left.set()
         thread.join()
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -100,7 +107,10 @@ class Rig:
         """Waits until that many workers are announced."""
 
         async def look() -> bool:
-            return len(await lanes.workers()) >= workers
+            try:
+                return len(await lanes.workers()) >= workers
+            except LANES_DOWN:  # the test's own server may still be starting
+                return False
 
         await eventually(look)
 

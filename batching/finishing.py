@@ -22,7 +22,8 @@ from batching.telemetry import Tally
 
 log = logging.getLogger(__name__)
 MOST_OUTPUTS = 64
-MOST_WAIT_S = 0.1
+MOST_WAIT_S = 0.4
+"""Of a bulk result: with a tenth of a second, small machines spent nine statements on a micro-batch instead of four."""
 ODD_ERRORS = 8
 """Tries of a group before an error that is not the database's absence is blamed on one of its members."""
 

@@ -92,6 +92,11 @@ class Item:
     cost_pixels: int
     executions: int
 
+    @property
+    def attempt(self) -> tuple[UUID, int]:
+        """Tells this run of the item from every other: one worker may have two, where the first has lost its lease."""
+        return self.id, self.token
+
 
 @dataclass(frozen=True)
 class Encoded:

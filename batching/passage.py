@@ -37,14 +37,15 @@ class Passage:
         self._objects, self._engine, self._leases, self._tally = store, engine, leases, tally
         self._device, self._engine_version = device, engine_version
         self._gate = FetchGate()
-        self._running: dict[UUID, asyncio.Future[Result]] = {}
+        self._running: dict[tuple[UUID, int], asyncio.Future[Result]] = {}
+        """By attempt."""
         self._leaving = False
 
     def leave(self) -> None:
         """From now on what is not begun is not ours."""
         self._leaving = True
         for work in self._engine.withdraw():
-            if (future := self._running.get(work.item.id)) and not future.done():
+            if (future := self._running.get(work.item.attempt)) and not future.done():
                 future.set_exception(NotOurs())
 
     async def outcome(self, item: Item) -> Outcome:
@@ -88,7 +89,7 @@ class Passage:
     async def _compute(self, work: Work) -> Result:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._running[work.item.id] = future
+        self._running[work.item.attempt] = future
 
         def resolve(result: Result) -> None:
             if not future.done():
@@ -101,7 +102,7 @@ class Passage:
         try:
             return await future
         finally:
-            del self._running[work.item.id]
+            del self._running[work.item.attempt]
 
     async def _store(self, ran: Ran) -> Outcome:
         item = ran.item

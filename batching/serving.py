@@ -76,7 +76,8 @@ class Server:
         self._bells = Bells(tools.bells)
         self._tasks: set[asyncio.Task[None]] = set()
         self._passage = Passage(tools.store, tools.engine, tools.leases, tools.tally, config.device, config.engine_version)
-        self._entries: dict[UUID, Taken] = {}
+        self._entries: dict[tuple[UUID, int], Taken] = {}
+        """By attempt."""
         self._finisher = Finisher(
             tools.ledger, tools.farewell, tools.leases, tools.tally, lambda: bool(self._tasks), self._in_flight.free
         )
@@ -185,7 +186,7 @@ class Server:
 
     async def _run(self, entry: Taken, item: Item) -> None:
         """Moves one leased item to the finisher, as an outcome or as one to hand back."""
-        self._entries[item.id] = entry
+        self._entries[item.attempt] = entry
         try:
             outcome = await self._passage.outcome(item)
         except (NotOurs, asyncio.CancelledError):
@@ -195,7 +196,7 @@ class Server:
             log.exception("item %s failed outside of the engine", item.id)
             outcome = Failed(item, Internal.code, Internal().message)
         finally:
-            del self._entries[item.id]
+            del self._entries[item.attempt]
         self.last_progress_s = time.monotonic()
         self._finisher.add(Finished(entry, outcome))
 
@@ -214,7 +215,7 @@ class Server:
     async def abandon(self, items: Sequence[Item]) -> None:
         """Hands items back at once, whatever is being done with them: the process is about to end."""
         self.draining = True
-        entries = [self._entries[item.id] for item in items if item.id in self._entries]
+        entries = [self._entries[item.attempt] for item in items if item.attempt in self._entries]
         await self._tools.ledger.hand_back(items)
         await self._tools.farewell.give_back(entries)
 

@@ -28,7 +28,7 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import JsonValue
 
-from service.client.client import Client
+from service.client import Client
 from service.system.own_system import own_system
 
 RECIPE = {

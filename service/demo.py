@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from kernels.recipe import Recipe, preorder
-from service.client.client import Client
+from service.client import Client
 from service.expansion.contact_sheet import draw_sheet
 from service.expansion.expand import Order, Summary
 from service.expansion.recipe_file import load_recipe

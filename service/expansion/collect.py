@@ -17,7 +17,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from kernels.rng import item_key
-from service.client.client import Client
+from service.client import Client
 from service.client.errors import ClientError
 from service.client.views import Output
 from service.expansion.state import Chunk, State

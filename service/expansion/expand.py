@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED
-from service.client.client import Client
+from service.client import Client
 from service.expansion.collect import FAILURES
 from service.expansion.run import ExpandError, Run, Sending
 from service.expansion.state import State

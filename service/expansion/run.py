@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from service.client.client import Client
+from service.client import Client
 from service.client.errors import CutOff, Invalid, NotFound, PictureChanged
 from service.client.views import Batch
 from service.expansion.collect import ArchiveDamaged, Fetched, append, fetch, place

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from kernels.errors import RecipeInvalid
 from kernels.recipe import Output, Recipe
 from kernels.rng import MAX_SEED
-from service.client.client import Client
+from service.client import Client
 from service.client.errors import ApiProblem, ClientError, Unreachable
 from service.expansion.expand import Order, Summary, expand
 from service.expansion.recipe_file import RecipeFileInvalid, load_recipe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from batching.lanes import Lanes
 from batching.life import DEVICE_LOST, HUNG, Life
 from kernels.codec import Limits
 from kernels.errors import DeviceLost
-from tests.helpers.worker import Rig, empty, make_rig
+from tests.helpers.worker import Rig, empty, eventually, make_rig
 
 
 @pytest.fixture
@@ -38,6 +39,11 @@ def serving(life: Life, until: threading.Event) -> threading.Thread:
     thread = threading.Thread(target=body)
     thread.start()
     return thread
+
+
+async def idle(lanes: Lanes, worker: str) -> bool:
+    """Whether the worker says that nothing is in flight."""
+    return (await lanes.workers())[worker]["in_flight:bulk"] == "0"
 
 
 @pytest.fixture
@@ -133,3 +139,39 @@ async def test_entries_of_a_killed_worker_are_found_as_dead(rig: Rig, lanes: Lan
     await asyncio.sleep(0.05)
     found = await lanes.dead_entries(idle_ms=40)
     assert {entry.item_id for entry in found} == {entry.item_id for entry in batch.entries}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["old ends first", "new ends first"])
+async def test_a_worker_may_run_an_item_again_while_its_own_lost_attempt_goes_on(
+    rig: Rig, lanes: Lanes, over: threading.Event, order: tuple[int, int]
+) -> None:
+    gates, begun, ended = (threading.Event(), threading.Event()), itertools.count(), threading.Semaphore(0)
+    real = decoder(Limits())
+
+    def gated(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        attempt = next(begun)
+        reached.append(attempt)
+        gates[attempt].wait(20)
+        ended.release()
+        return real(content, alpha)
+
+    reached: list[int] = []
+    rig.decode = gated
+    [item] = rig.submit(1)
+    with rig.life("resumed") as life:
+        thread = serving(life, over)
+        await rig.hand_off(lanes, [item])
+        await rig.until(lambda: len(reached) == 1)
+        rig.ledger.rows[item.id].state = "queued"  # its lease ran out, as it does for a worker that was stopped
+        await rig.hand_off(lanes, [item])
+        await rig.until(lambda: len(reached) == 2)
+        for attempt in order:
+            gates[attempt].set()
+            assert await asyncio.to_thread(ended.acquire, timeout=10)
+            await asyncio.sleep(0.3)  # its outcome is dropped or committed
+        await rig.until_final([item])
+        over.set()
+        await asyncio.to_thread(thread.join)
+        await eventually(lambda: idle(lanes, "resumed"), 5)
+    assert rig.ledger.states() == {"succeeded": 1}
+    assert rig.ledger.rows[item.id].item.executions == 2

@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from batching.items import Priority
+from kernels.params import SizeField
 from kernels.recipe import Output as OutputForm
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED
@@ -120,7 +121,7 @@ class ValidateRequest(Request):
 
     recipe: RecipeField
     """Steps and the form of the output."""
-    size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (512, 512)
+    size: SizeField = (512, 512)
     """[height, width] of the picture that the plan is made for."""
     variants: Variants = 1
     """How many results the estimate of cost is for."""

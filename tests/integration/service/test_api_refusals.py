@@ -80,6 +80,8 @@ async def nothing_was_kept(api: httpx2.AsyncClient) -> None:
             "/recipe/steps/1/degrees",
         ),
         ({"recipe": {"steps": [{"op": "rotate", "angle": 5}]}}, "recipe_invalid", "/recipe/steps/0/angle"),
+        ({"recipe": {"steps": [{"op": "hflip", "chance": "0.5"}]}}, "recipe_invalid", "/recipe/steps/0/chance"),
+        ({"recipe": {"steps": [{"op": "rotate", "fill": [True, 0, 0]}]}}, "recipe_invalid", "/recipe/steps/0/fill/0"),
         ({"recipe": RECIPE, "output": {"format": "gif"}}, "recipe_invalid", "/output/format"),
         ({"recipe": RECIPE, "output": {"quality": 0}}, "recipe_invalid", "/output/quality"),
         ({"recipe": {"steps": [{"op": "resize", "size": [16384, 3000]}]}, "variants": 64}, "work_too_large", None),
@@ -94,25 +96,48 @@ async def test_a_wrong_field_is_named(api: httpx2.AsyncClient, request_object: A
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "code"),
+    ("text", "status", "code", "pointer"),
     [
-        (b"{", 400, "bad_request"),
-        (b"\xff\xfe", 400, "bad_request"),
-        (b"[" * 10_000, 400, "bad_request"),
-        (b'{"recipe": {"steps": []}, "seed": ' + b"9" * 5000 + b"}", 400, "bad_request"),
-        (b"", 400, "empty_body"),
-        (b'{"recipe": {"steps": []}, "recipe": {"steps": []}}', 422, "validation_error"),
-        (b'{"recipe": {"steps": [{"op": "rotate", "degrees": NaN}]}}', 422, "validation_error"),
-        (b'{"recipe": {"steps": [{"op": "rotate", "degrees": 1e999}]}}', 422, "validation_error"),
-        (b'{"recipe": {"steps": []}, "custom_id": "\\ud800"}', 422, "validation_error"),
-        (b" " * 20_001, 413, "payload_too_large"),
+        (b"{", 400, "bad_request", None),
+        (b"\xff\xfe", 400, "bad_request", None),
+        (b"[" * 10_000, 400, "bad_request", None),
+        (b'{"recipe": {"steps": []}, "seed": ' + b"9" * 5000 + b"}", 400, "bad_request", None),
+        (b"", 400, "empty_body", None),
+        (b'{"recipe": {"steps": []}, "recipe": {"steps": []}}', 422, "validation_error", "/recipe"),
+        (b'{"recipe": {"steps": [{"op": "hflip", "op": "vflip"}]}}', 422, "validation_error", "/recipe/steps/0/op"),
+        (b'{"recipe": {"steps": [{"op": "rotate", "degrees": NaN}]}}', 422, "recipe_invalid", "/recipe/steps/0/degrees"),
+        (
+            b'{"recipe": {"steps": [{"op": "rotate", "degrees": [0, 1e999]}]}}',
+            422,
+            "recipe_invalid",
+            "/recipe/steps/0/degrees/1",
+        ),
+        (
+            b'{"recipe": {"steps": [{"op": "rotate", "degrees": 1' + b"0" * 400 + b"}]}}",
+            422,
+            "recipe_invalid",
+            "/recipe/steps/0/degrees",
+        ),
+        (b'{"recipe": {"steps": []}, "seed": -Infinity}', 422, "validation_error", "/seed"),
+        (b'{"recipe": {"steps": []}, "custom_id": "\\ud800"}', 422, "validation_error", "/custom_id"),
+        (b'{"recipe": {"steps": []}, "seed": ' + b"[" * 64 + b"]" * 64 + b"}", 400, "bad_request", None),
+        (b" " * 20_001, 413, "payload_too_large", None),
     ],
 )
-async def test_odd_json(api: httpx2.AsyncClient, text: bytes, status: int, code: str) -> None:
-    check_problem(await api.post("/v1/augment", files=form(text, ("a.jpg", jpeg()), field="image")), status, code)
-    check_problem(await api.post("/v1/batches", files=form(text, ("a.jpg", jpeg()))), status, code)
-    check_problem(await api.post("/v1/batches", content=text, headers={"content-type": "application/json"}), status, code)
+async def test_odd_json(api: httpx2.AsyncClient, text: bytes, status: int, code: str, pointer: str | None) -> None:
+    for answer in (
+        await api.post("/v1/augment", files=form(text, ("a.jpg", jpeg()), field="image")),
+        await api.post("/v1/batches", files=form(text, ("a.jpg", jpeg()))),
+        await api.post("/v1/batches", content=text, headers={"content-type": "application/json"}),
+    ):
+        assert check_problem(answer, status, code).get("pointer") == pointer
     await nothing_was_kept(api)
+
+
+@pytest.mark.parametrize("brackets", range(930, 960, 3))
+async def test_json_as_deep_as_python_reads_it(api: httpx2.AsyncClient, brackets: int) -> None:
+    text = b'{"recipe": {}, "seed": ' + b"[" * brackets + b'"\\ud83d\\ude00"' + b"]" * brackets + b"}"
+    check_problem(await api.post("/v1/augment", files=form(text, ("a.jpg", jpeg()), field="image")), 400, "bad_request")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +162,12 @@ async def test_what_is_no_picture(api: httpx2.AsyncClient, content: bytes, statu
         check_problem(answer, status, code or answer.json()["code"])
     await nothing_was_kept(api)
     assert (await api.get("/v1/images")).json()["images"] == []
+
+
+@pytest.mark.parametrize("side", [0, "5", 5.0, 16_385, 10**4000])
+async def test_a_size_to_plan_for_is_a_pictures(api: httpx2.AsyncClient, side: Any) -> None:
+    answer = await api.post("/v1/recipes/validate", json={"recipe": RECIPE, "size": [5, side]})
+    assert check_problem(answer, 422, "validation_error")["pointer"] == "/size/1"
 
 
 async def test_bodies_that_are_not_what_they_say(api: httpx2.AsyncClient) -> None:

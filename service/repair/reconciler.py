@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -110,10 +111,13 @@ class Reconciler:
 
     async def _stranded(self) -> bool:
         lanes = await repairs.lanes_handed_off(self.engine)
-        heads = dict(zip(lanes, await self.lanes.heads(lanes) if lanes else [], strict=True))
+        asked_s = time.monotonic()
+        ages = await self.lanes.ages(lanes) if lanes else []
 
         async def page() -> Counter[str]:
-            return Counter(stranded=await repairs.forget_stranded(self.engine, heads))
+            since_s = time.monotonic() - asked_s
+            older = {lane: age_s + since_s for lane, age_s in zip(lanes, ages, strict=True)}
+            return Counter(stranded=await repairs.forget_stranded(self.engine, older))
 
         return await self._pages(page)
 

@@ -70,10 +70,10 @@ UPDATE items i SET handed_off_at = NULL, epoch = NULL FROM found f, quick WHERE 
 FORGET_IDS = FORGET.format(source="items i", where="i.id = ANY(CAST(:ids AS uuid[]))")
 FORGET_OTHER_EPOCHS = FORGET.format(source="items i", where="i.epoch IS DISTINCT FROM :epoch")
 FORGET_STRANDED = FORGET.format(
-    source="""unnest(CAST(:tenants AS text[]), CAST(:priorities AS text[]), CAST(:heads AS float8[]))
-                AS l (tenant, priority, head_s)
+    source="""unnest(CAST(:tenants AS text[]), CAST(:priorities AS text[]), CAST(:ages AS float8[]))
+                AS l (tenant, priority, age_s)
     JOIN items i ON i.tenant = l.tenant AND i.priority = l.priority""",
-    where="i.handed_off_at < least(now(), coalesce(to_timestamp(l.head_s), now())) - make_interval(secs => :settled_s)",
+    where="i.handed_off_at < now() - make_interval(secs => l.age_s + :settled_s)",
 )
 
 LANES = """
@@ -139,19 +139,20 @@ async def forget_other_epochs(engine: AsyncEngine, epoch: str) -> int:
     return len(await statement(engine, FORGET_OTHER_EPOCHS, {"epoch": epoch, "page": PAGE}))
 
 
-async def forget_stranded(engine: AsyncEngine, heads: Mapping[LaneKey, float | None]) -> int:
+async def forget_stranded(engine: AsyncEngine, ages: Mapping[LaneKey, float]) -> int:
     """Queued items that were handed off clearly before the oldest entry of their lane are in it no more; a page of them.
 
-    `heads`: when the oldest entry of each lane was put (Unix seconds); None: the lane is empty.
+    `ages`: for how many seconds at most the oldest entry of each lane has been in it; about 0: the lane was empty. They
+    are no points in time, for the clocks of Redis and PostgreSQL may differ.
     """
     values = {
-        "tenants": [lane.tenant for lane in heads],
-        "priorities": [lane.priority for lane in heads],
-        "heads": list(heads.values()),
+        "tenants": [lane.tenant for lane in ages],
+        "priorities": [lane.priority for lane in ages],
+        "ages": list(ages.values()),
         "settled_s": SETTLED_S,
         "page": PAGE,
     }
-    return len(await statement(engine, FORGET_STRANDED, values)) if heads else 0
+    return len(await statement(engine, FORGET_STRANDED, values)) if ages else 0
 
 
 async def lanes_waiting(engine: AsyncEngine) -> list[LaneKey]:

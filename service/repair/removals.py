@@ -27,12 +27,12 @@ DELETE FROM batches b WHERE b.id = :batch AND NOT EXISTS (SELECT FROM items i WH
 """
 IMAGES = """
 WITH gone AS MATERIALIZED (
-  SELECT id, tenant, object_key FROM images
+  SELECT id, tenant, sha256, object_key FROM images
   WHERE deleted_at < now() - make_interval(secs => :grace_s) ORDER BY deleted_at LIMIT :page
 )
 SELECT g.id, g.object_key,
        EXISTS (SELECT FROM images i
-               WHERE i.tenant = g.tenant AND i.object_key = g.object_key AND i.deleted_at IS NULL) AS shared
+               WHERE i.tenant = g.tenant AND i.sha256 = g.sha256 AND i.deleted_at IS NULL) AS shared
 FROM gone g
 WHERE NOT EXISTS (SELECT FROM items i WHERE i.state IN ('queued', 'leased') AND i.source_key = g.object_key)
 """

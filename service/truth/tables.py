@@ -244,4 +244,5 @@ seed_images = Table(
     Column("filename", Text, nullable=False),
     _time("created_at", now=True, nullable=False),
     Index("ix_seed_images_tenant", "tenant"),
+    Index("ix_seed_images_image", "image_id"),
 )

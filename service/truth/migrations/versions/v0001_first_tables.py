@@ -189,6 +189,7 @@ def upgrade(op: Operations) -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_seed_images")),
     )
     op.create_index("ix_seed_images_tenant", "seed_images", ["tenant"], unique=False)
+    op.create_index("ix_seed_images_image", "seed_images", ["image_id"], unique=False)
     op.create_table(
         "outputs",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -48,7 +48,6 @@ class ServeConfig:
     """Engine threads."""
     slice_s: float = 60.0
     linger_s: float = 2.0
-    drain_s: float = 20.0
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,14 @@ class _Documented:
         return core_schema.any_schema()
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        forms = [handler(model.__pydantic_core_schema__) for model in self.models]
+        forms = [
+            handler(core_schema.none_schema() if model is None else model.__pydantic_core_schema__) for model in self.models
+        ]
         return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
 RecipeField = Annotated[Any, _Documented(Recipe)]
-OutputField = Annotated[Any, _Documented(OutputForm)]
+OutputField = Annotated[Any, _Documented(OutputForm, None)]
 CustomId = Annotated[str, Field(min_length=1, max_length=MAX_CUSTOM_ID_BYTES)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED, strict=True)]
 Variants = Annotated[int, Field(ge=1, strict=True)]

@@ -27,6 +27,7 @@ from service.routes.documented import (
     RESULT_TYPES,
     SUBMIT_STATUSES,
     body_of,
+    headers_of,
     multipart_schema,
     problems,
     schema_of,
@@ -77,12 +78,17 @@ class _Asked:
     responses={
         200: {
             "description": "Done in time: the picture, or the list of results where there are several or they have labels.",
+            "headers": headers_of("X-Batch-Id", "X-Seed", "X-Output-Id", "ETag", "Content-Location"),
             "content": {
                 **{media: {"schema": {"type": "string", "format": "binary"}} for media in RESULT_TYPES},
                 "application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/OutputView"}}},
             },
         },
-        202: {"description": "Accepted: the batch of this one picture.", "model": BatchView},
+        202: {
+            "description": "Accepted: the batch of this one picture.",
+            "model": BatchView,
+            "headers": headers_of("Location", "Retry-After"),
+        },
         **problems(404, *SUBMIT_STATUSES),
     },
     openapi_extra={

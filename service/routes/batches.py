@@ -17,6 +17,7 @@ from service.routes.documented import (
     PREFER,
     SUBMIT_STATUSES,
     body_of,
+    headers_of,
     multipart_schema,
     problems,
     schema_of,
@@ -41,7 +42,7 @@ _PAGE = 500
     "",
     status_code=202,
     responses={
-        202: {"description": "Accepted: every picture is kept.", "model": BatchView},
+        202: {"description": "Accepted: every picture is kept.", "model": BatchView, "headers": headers_of("Location")},
         **problems(404, *SUBMIT_STATUSES),
     },
     openapi_extra={

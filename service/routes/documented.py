@@ -73,15 +73,21 @@ _REASONS = {
 SUBMIT_STATUSES = (400, 408, 409, 410, 413, 415, 429, 507)
 
 
+def headers_of(*names: str) -> dict[str, Any]:
+    """Documentation of an answer's headers."""
+    return {name: {"schema": {"type": "string"}} for name in names}
+
+
 def described(statuses: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
     """Documentation of JSON answers that have no model."""
     content = {"application/json": {"schema": {"type": "object"}}}
     return {status: {"description": text, "content": content} for status, text in statuses.items()}
 
 
+_BYTES = {"image/*": {"schema": BINARY}}
 CONTENT_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The bytes.", "content": {"image/*": {"schema": BINARY}}},
-    206: {"description": "The asked range of them.", "content": {"image/*": {"schema": BINARY}}},
+    200: {"description": "The bytes.", "content": _BYTES, "headers": headers_of("ETag", "Accept-Ranges")},
+    206: {"description": "The asked range of them.", "content": _BYTES, "headers": headers_of("ETag", "Content-Range")},
     304: {"description": "They are the ones that the caller has."},
 }
 CONTENT_PARAMETERS = [

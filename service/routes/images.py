@@ -104,6 +104,7 @@ async def view_image(image_id: UUID, parts: PartsOf, tenant: Tenant) -> Response
 @router.head("/{image_id}/content", include_in_schema=False)
 @router.get(
     "/{image_id}/content",
+    response_class=Response,
     responses={**CONTENT_RESPONSES, **problems(404, 410, 416)},
     openapi_extra={"parameters": CONTENT_PARAMETERS},
 )

@@ -31,6 +31,7 @@ async def view_output(output_id: UUID, parts: PartsOf, tenant: Tenant) -> Respon
 @router.head("/{output_id}/content", include_in_schema=False)
 @router.get(
     "/{output_id}/content",
+    response_class=Response,
     responses={**CONTENT_RESPONSES, **problems(404, 410, 416)},
     openapi_extra={"parameters": CONTENT_PARAMETERS},
 )

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/recipes", tags=["recipes"], dependencies=[Depends
 
 @router.post(
     "/validate",
-    responses={200: {"model": RecipeReport}, **problems(400, 413)},
+    responses={200: {"model": RecipeReport}, **problems(400, 408, 413)},
     openapi_extra={"requestBody": body_of({"application/json": schema_of(ValidateRequest)})},
 )
 async def validate(request: Request, parts: PartsOf) -> Response:

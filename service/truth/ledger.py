@@ -19,7 +19,7 @@ from batching.ledger import Finish
 from kernels.errors import AugmentationError
 from kernels.recipe import Recipe
 from service.ids import new_id
-from service.truth.database import AsyncEngine, DataRefused, Row, statement
+from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, Row, statement
 from service.truth.moves import COUNTED
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 LEASES_A_BLOCK = 2**20
 """Tokens counted here for each number of the database's sequence."""
 RECIPES_KEPT = 256
+UNANSWERED_KEPT = 256
 MAX_DETAIL = 2000
 
 LEASE = """
@@ -140,16 +141,28 @@ class SqlLedger:
         self._engine, self._lease_s = engine, lease_s
         self._recipes: dict[str, Recipe] = {}
         self._tokens: itertools.chain[int] | None = None
+        self._unanswered: dict[tuple[UUID, ...], int] = {}
+        """Tokens of leases that may have been taken: whoever asks for the same items again gets them by the same token."""
 
     async def lease(self, item_ids: Sequence[UUID], worker: str) -> list[Item]:
         """What of `item_ids` was queued and is now ours for `lease_s`; an item whose recipe no longer parses is failed."""
         if not item_ids:
             return []
-        values = {"ids": list(item_ids), "worker": worker, "token": await self._token(), "lease_s": self._lease_s}
+        asked = tuple(item_ids)
+        token = self._unanswered.pop(asked, None)
+        if token is None:
+            token = await self._token()
+        values = {"ids": list(asked), "worker": worker, "token": token, "lease_s": self._lease_s}
         items: list[Item] = []
         unreadable: list[Outcome] = []
         recipe: Recipe | AugmentationError = Recipe()
-        for row in await statement(self._engine, LEASE, values):
+        try:
+            rows = await statement(self._engine, LEASE, values)
+        except DatabaseUnavailable:
+            if len(self._unanswered) < UNANSWERED_KEPT:
+                self._unanswered[asked] = token
+            raise
+        for row in rows:
             if row["recipe"] is not None:
                 recipe = self._recipe(row["recipe_digest"], row["recipe"])
             if isinstance(recipe, AugmentationError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from batching.items import Item
-from service.truth.database import AsyncEngine, make_engine, statement
+from service.truth.database import AsyncEngine, DatabaseUnavailable, Row, make_engine, statement
 from service.truth.ledger import SqlLedger
 from tests.helpers.rows import batch_row, check_books, item_row, make_batch, make_done, make_failed, one, states
 
@@ -292,6 +293,30 @@ async def test_a_lease_whose_answer_was_lost_is_found_again(engine: AsyncEngine,
     assert tokens is not None
     ledger._tokens = iter([first[0].token])  # type: ignore[assignment]  # the same statement once more
     assert await ledger.lease(batch.items, "w1") == first
+    await check_books(engine)
+
+
+async def test_a_lease_whose_answer_never_came_is_found_when_it_is_asked_for_again(
+    engine: AsyncEngine, ledger: SqlLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease was taken, and then the database was away for longer than one call tries: nobody is charged for it."""
+    batch = await make_batch(engine, items=3)
+
+    async def deaf(*asked: Any) -> list[Row]:
+        await statement(*asked)
+        raise DatabaseUnavailable("the answer was lost")
+
+    await ledger.lease((await make_batch(engine)).items, "w1")  # takes the ledger's block of tokens
+    with monkeypatch.context() as patched:
+        patched.setattr("service.truth.ledger.statement", deaf)
+        with pytest.raises(DatabaseUnavailable):
+            await ledger.lease(batch.items, "w1")
+    assert (await item_row(engine, batch.items[0]))["state"] == "leased"
+    items = await ledger.lease(batch.items, "w1")
+    assert [item.id for item in items] == list(batch.items)
+    assert {item.executions for item in items} == {1}
+    assert (await ledger.finish([make_done(item) for item in items])).fenced == frozenset()
+    assert await ledger.lease(batch.items, "w1") == []
     await check_books(engine)
 
 

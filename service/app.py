@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
 
 from batching import failpoints
 from batching.events import subscribe
@@ -64,10 +65,11 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings, app.state.metrics = settings, metrics
-    for module in (augment, batches, batch_actions, images, outputs, recipes, ops, health):
+    modules = [augment, batches, batch_actions, images, outputs, recipes, ops, health]
+    modules += [seed_users, seed] if settings.seed_api else []
+    for module in modules:
         app.include_router(module.router)
-    for module in (seed_users, seed) if settings.seed_api else ():
-        app.include_router(module.router)
+    app.state.own_routes = [route for module in modules for route in module.router.routes]
     app.add_middleware(Observed, metrics=metrics)
     app.add_exception_handler(AugmentationError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_field)
@@ -179,7 +181,16 @@ def _on_http(request: Request, error: Exception) -> Response:
     answer = _on_problem(request, problem)
     for name, value in (error.headers or {}).items():
         answer.headers[name] = value
+    if error.status_code == 405 and (methods := _methods(request)):
+        answer.headers["Allow"] = ", ".join(sorted(methods))  # the framework names those of the first route alone
     return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods that our routes take for the path of this request."""
+    routes: list[BaseRoute] = request.app.state.own_routes
+    matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in matching if isinstance(route, Route) for method in route.methods or ()}
 
 
 def _remembered(app: FastAPI) -> Callable[[], dict[str, Any]]:

@@ -92,8 +92,10 @@ class EmptyBody(ServiceError):
 class Unauthorized(ServiceError):
     """The key is missing or wrong. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
-    def __init__(self) -> None:
-        super().__init__("a valid API key is required: `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+    def __init__(
+        self, reason: str = "a valid API key is required: `Authorization: Bearer KEY` or `X-API-Key: KEY`"
+    ) -> None:
+        super().__init__(reason)
 
 
 class Forbidden(ServiceError):

@@ -13,7 +13,7 @@ from kernels.codec import MEDIA_TYPES
 from service.errors import Gone, RangeNotSatisfiable
 from service.parts import Parts
 
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile(r"bytes=(\d{0,99})-(\d{0,99})")
 
 
 def media_type_of(picture_format: str) -> str:

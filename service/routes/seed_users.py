@@ -51,7 +51,7 @@ async def external_id_of(request: Request) -> str:
     """Who calls, as the gateway says. Unauthorized, ValidationError."""
     external_id = request.headers.get("x-external-user-id", "").strip()
     if not external_id:
-        raise Unauthorized
+        raise Unauthorized("the header X-External-User-ID, which says who calls, is missing or blank")
     if len(external_id) > _MAX_EXTERNAL_ID:
         raise ValidationError(f"has at most {_MAX_EXTERNAL_ID} characters", "/X-External-User-ID", _MAX_EXTERNAL_ID)
     return external_id

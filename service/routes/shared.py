@@ -34,7 +34,7 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 
 def wait_s(request: Request, parts: Parts) -> float:
     """Seconds that the caller prefers to wait (RFC 7240), within the limit; 0 where it does not say."""
-    found = _WAIT.search(request.headers.get("prefer", ""))
+    found = _WAIT.search(",".join(request.headers.getlist("prefer")))
     return min(float(found[1]), parts.settings.max_wait_s) if found else 0.0
 
 

@@ -287,6 +287,20 @@ async def test_paths_and_parameters(api: httpx2.AsyncClient, method: str, path: 
     check_problem(await api.request(method, path), status, code)
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/batches", "GET, POST"),
+        ("/v1/images/01900000-0000-7000-8000-000000000000", "DELETE, GET"),
+        ("/v1/outputs/01900000-0000-7000-8000-000000000000/content", "GET, HEAD"),
+    ],
+)
+async def test_another_method_is_told_all_that_there_are(api: httpx2.AsyncClient, path: str, methods: str) -> None:
+    answer = await api.request("PATCH", path)
+    check_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == methods
+
+
 async def test_slow_bodies_are_given_up(shared_settings: Settings) -> None:
     async def slow() -> AsyncIterator[bytes]:
         yield b"\xff\xd8\xff"

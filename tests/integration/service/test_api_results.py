@@ -115,6 +115,12 @@ def test_a_picture_that_fails_in_the_worker_is_a_problem(client: httpx2.Client) 
     assert answer.json()["item"] == "cut.jpg"
 
 
+def test_preferences_may_stand_in_several_headers(client: httpx2.Client) -> None:
+    headers = [("Prefer", "respond-async"), ("Prefer", "wait=30")]
+    answer = client.post("/v1/augment", headers=headers, files=form({"recipe": RECIPE}, ("a.jpg", jpeg()), field="image"))
+    assert answer.status_code == 200
+
+
 def test_without_prefer_the_batch_is_the_answer(client: httpx2.Client) -> None:
     answer = client.post("/v1/augment", files=form({"recipe": RECIPE}, ("cat.jpg", jpeg()), field="image"))
 
@@ -320,6 +326,7 @@ def test_content_by_range_and_condition(client: httpx2.Client) -> None:
     assert part("bytes=0-9", **{"If-Range": '"other"'}).status_code == 200
     assert part("bytes=0-9", **{"If-Range": whole.headers["etag"]}).status_code == 206
     assert part("chapters=1").status_code == 200
+    assert part(f"bytes=5-{10**30}").content == whole.content[5:]
     same = client.get(output["url"], headers={"If-None-Match": whole.headers["etag"]})
     assert (same.status_code, same.content) == (304, b"")
     head = client.head(output["url"])

@@ -1,4 +1,4 @@
-"""Removals: objects and rows of batches and images that were deleted. Nothing else deletes objects."""
+"""Removals: objects and rows of batches and images that were deleted. A single result is deleted by its own route."""
 
 from __future__ import annotations
 

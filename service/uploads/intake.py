@@ -97,7 +97,7 @@ class Intake:
         return tuple(self._sent)
 
     async def abandon(self) -> None:
-        """Ends what is under way, when the request failed. Bytes without a row are collected later."""
+        """Ends what is under way, when the request failed. Bytes that were stored stay, and nothing refers to them."""
         for task in self._puts:
             task.cancel()
         await asyncio.gather(*self._puts, return_exceptions=True)

@@ -45,3 +45,8 @@ def test_committed_pictures_are_small_and_licensed() -> None:
     assert sum(path.stat().st_size for path in (DOCS / "images").glob("*")) < 2**20
     assert (DOCS / "images" / "LICENSES.txt").exists()
     assert (ROOT / "service" / "catalogue" / "sample" / "LICENSE.txt").exists()
+
+
+def test_the_architecture_page_names_every_folder_of_the_service() -> None:
+    named = set(re.findall(r"^\| `(\w+)` \|", (DOCS / "explanation" / "architecture.md").read_text(), re.MULTILINE))
+    assert {place.parent.name for place in (ROOT / "service").glob("*/__init__.py")} <= named

@@ -83,6 +83,10 @@ class PayloadTooLarge(InputError):
         self.size, self.limit = size, limit
 
 
+UNINTELLIGIBLE = "the decoder can make nothing of it"
+"""What is said where a library gave up: its own words, which may hold anything, are the exception's cause and no more."""
+
+
 class ImageUnreadable(InputError):
     """The file starts like a picture, but its header cannot be read."""
 

@@ -207,4 +207,4 @@ def _check_mask(mask: str, size: Size, pointer: str) -> None:
                 raise LabelInvalid(f"holds colours ({image.mode}); class numbers are grey or palette places", pointer)
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise LabelInvalid(f"cannot be read as a PNG: {type(error).__name__}", pointer) from None
+        raise LabelInvalid("cannot be read as a PNG", pointer) from error

@@ -15,7 +15,7 @@ from PIL import JpegImagePlugin
 from kernels.codec.exif import orientation
 from kernels.codec.limits import MAX_SCANS, Limits, check_pieces, check_size
 from kernels.codec.raw import Bytes, Raw
-from kernels.errors import ImageCorrupt, ImageTruncated, ImageUnreadable, TooManyFrames, UnsupportedFormat
+from kernels.errors import UNINTELLIGIBLE, ImageCorrupt, ImageTruncated, ImageUnreadable, TooManyFrames, UnsupportedFormat
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _DECODABLE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
@@ -156,7 +156,7 @@ def _decoded(content: bytes, header: Header, colours: str) -> Bytes:
             return _by_pillow(clean, colours)
         if "premature end of jpeg" in reason.lower() or b"\xff\xd9" not in clean:
             raise ImageTruncated from None
-        raise ImageCorrupt(reason) from None
+        raise ImageCorrupt(UNINTELLIGIBLE) from error
 
 
 def _without(content: bytes, dropped: tuple[tuple[int, int], ...]) -> bytes:
@@ -183,6 +183,5 @@ def _by_pillow(content: bytes, colours: str) -> Bytes:
                 return np.invert(np.array(image, np.uint8)) if image.mode == "CMYK" else np.array(image.convert("CMYK"))
             pixels = np.array(image.convert("L" if colours == "GRAY" else "RGB"), np.uint8)
     except (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, struct.error) as error:
-        reason = str(error)
-        raise (ImageTruncated(reason) if "truncated" in reason else ImageCorrupt(reason)) from None
+        raise (ImageTruncated() if "truncated" in str(error) else ImageCorrupt(UNINTELLIGIBLE)) from error
     return pixels[:, :, None] if colours == "GRAY" else pixels

@@ -22,7 +22,7 @@ from kernels.codec import avif, gif, tiff, webp
 from kernels.codec.exif import orientation
 from kernels.codec.limits import MAX_PROFILE_BYTES, Container, Format, Limits, check_frames, check_size
 from kernels.codec.raw import Raw, eight_bits
-from kernels.errors import ImageCorrupt, ImageMetadata, ImageTruncated, ImageUnreadable, UnsupportedFormat
+from kernels.errors import UNINTELLIGIBLE, ImageCorrupt, ImageMetadata, ImageTruncated, ImageUnreadable, UnsupportedFormat
 
 
 class _FirstPage(TiffImagePlugin.TiffImageFile):
@@ -82,10 +82,9 @@ def _opened(content: bytes, form: Format) -> ImageFile.ImageFile:
     try:
         return _PLUGINS[form](BytesIO(content))
     except DAMAGE as error:
-        reason = str(error) or type(error).__name__
-        if reason == "unknown pixel mode":
+        if str(error) == "unknown pixel mode":
             raise UnsupportedFormat(f"a {form.upper()} with an unusual kind of pixels") from None
-        raise ImageUnreadable(reason) from None
+        raise ImageUnreadable(UNINTELLIGIBLE) from error
 
 
 def container(content: bytes, form: Format, limits: Limits) -> Container:
@@ -113,10 +112,9 @@ def raw(content: bytes, form: Format) -> Raw:
         try:
             image.load()
         except DAMAGE as error:
-            reason = str(error) or type(error).__name__
-            if "truncated" in reason.lower():
-                raise ImageTruncated(reason) from None
-            raise ImageCorrupt(reason) from None
+            if "truncated" in str(error).lower():
+                raise ImageTruncated from error
+            raise ImageCorrupt(UNINTELLIGIBLE) from error
         raw = _colours(image, form)
     if inverted:
         return Raw(np.invert(raw.pixels), raw.colours, raw.alpha, raw.profile)

@@ -28,7 +28,7 @@ from kernels.codec.png import (
     packed_part,
 )
 from kernels.codec.raw import Bytes, Raw, eight_bits
-from kernels.errors import ImageCorrupt, ImageTruncated
+from kernels.errors import UNINTELLIGIBLE, ImageCorrupt, ImageTruncated
 
 Samples = NDArray[np.uint8 | np.uint16]
 
@@ -94,7 +94,7 @@ def _samples(packed: bytes, header: Header) -> Samples:
         # what follows the last row is the checksum of all of it; anything else is not ours to judge
         rest = b"" if stream.eof else stream.decompress(stream.unconsumed_tail, 1)
     except zlib.error as error:
-        raise ImageCorrupt(str(error)) from None
+        raise ImageCorrupt(UNINTELLIGIBLE) from error
     if rest:
         raise ImageCorrupt("the picture data goes on after the last row")
     if not stream.eof:

@@ -210,6 +210,8 @@ class Life:
         self._seen_turns = self._turns
         if self._begun.is_set() and self._still_beats >= STILL_BEATS:
             return "the loop thread stands still"
+        if self._server is not None and self._server.dead:
+            return "results are no longer committed"
         if self._engine.overdue(self._config.item_timeout_s + HUNG_GRACE_S):
             return "an item hangs"
         return None

@@ -81,6 +81,7 @@ class Server:
             tools.ledger, tools.farewell, tools.leases, tools.tally, lambda: bool(self._tasks), self._in_flight.free
         )
         self._finishing = asyncio.get_running_loop().create_task(self._finisher.run())
+        self._finishing.add_done_callback(self._ended)
         self.draining = False
         self.last_progress_s = time.monotonic()
 
@@ -221,6 +222,11 @@ class Server:
     async def _emptied(self, timeout_s: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._in_flight.empty.wait(), timeout_s)
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing is committed any more, by a fault of ours, although leases are renewed: it must leave."""
+        return self._finishing.done() and not self._finishing.cancelled()
 
     @property
     def busy(self) -> bool:

@@ -175,3 +175,24 @@ async def test_a_worker_may_run_an_item_again_while_its_own_lost_attempt_goes_on
         await eventually(lambda: idle(lanes, "resumed"), 5)
     assert rig.ledger.states() == {"succeeded": 1}
     assert rig.ledger.rows[item.id].item.executions == 2
+
+
+async def test_a_worker_that_can_no_longer_commit_leaves_instead_of_holding_its_leases(
+    rig: Rig, lanes: Lanes, over: threading.Event
+) -> None:
+    items = rig.submit(3)
+    left = threading.Event()
+    codes: list[int] = []
+
+    def leave(code: int, reason: str) -> None:
+        codes.append(code)
+        left.set()
+
+    with mock.patch("batching.finishing.Finisher._part_with", side_effect=KeyError("a fault of ours")):
+        with rig.life("broken", leave) as life:
+            thread = serving(life, over)
+            await rig.hand_off(lanes, items)
+            assert await asyncio.to_thread(left.wait, 10)
+            over.set()
+        await asyncio.to_thread(thread.join)
+    assert codes[0] == HUNG

@@ -7,8 +7,9 @@ are entered on the event loop that uses them: the ledger twice, by the loop thre
 connections of its own; the store once. Entering should not need a server that answers; if it does and fails, it is tried
 again. Call it in the main thread of a process of its own: it sets signal handlers and knows how to leave.
 
-Exit codes: 0 after SIGTERM or SIGINT and a drain; 70 the device is lost; 75 an item or the loop thread hung. After the
-others than 0 the supervisor starts the process again; what it held is handed back or lapses.
+Exit codes: 0 after SIGTERM or SIGINT and a drain; 70 the device is lost; 75 an item or the loop thread hung, or
+results are no longer committed. After the others than 0 the supervisor starts the process again; what it held is handed
+back or lapses.
 
 An RQ job (`serve`) carries no work. It wakes the worker, which then serves all lanes until they stay empty or its time
 slice is over; so a handful of jobs serves thousands of items, and losing one loses nothing.

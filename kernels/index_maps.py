@@ -36,6 +36,11 @@ class IndexMap:
     turned: bool
     cuts: tuple[Cut, ...]
 
+    @property
+    def is_of_bytes(self) -> bool:
+        """Whether every fill is one of the 256 levels, so that bytes may be moved as they are."""
+        return all(round(level * 255.0) / 255.0 == level for cut in self.cuts for level in cut.fill)
+
 
 def index_map(links: Sequence[Link]) -> IndexMap | None:
     """The chain as an index map, or None if some step needs interpolation."""

@@ -34,14 +34,22 @@ class Pixels:
 
 
 @dataclass(frozen=True)
+class Mean:
+    """The mean over the picture of value(r, g, b, fields by name), a pixel function with one result, within 0..1."""
+
+    value: Callable[..., object]
+
+
+@dataclass(frozen=True)
 class Statistic:
     """Numbers measured on the picture, then arithmetic on each pixel; labels stay.
 
     measure(r, g, b, fields by name) -> numbers, in the order of `names`; r, g, b: (H, W) float32 0..1. It must not
-    depend on the order of summation. `function` is a pixel function that may also name the measured numbers.
+    depend on the order of summation. `Mean` instead is written in words, so every backend can compute it.
+    `function` is a pixel function that may also name the measured numbers.
     """
 
-    measure: Callable[..., tuple[float, ...]]
+    measure: Callable[..., tuple[float, ...]] | Mean
     names: tuple[str, ...]
     function: Callable[..., tuple[object, object, object]]
 
@@ -103,7 +111,8 @@ class Op:
             case Pixels(function):
                 self._check(function, fields, ("r", "g", "b"), FRAME)
             case Statistic(measure, names, function):
-                self._check(measure, set(), ("r", "g", "b"), tuple(fields))
+                measured = measure.value if isinstance(measure, Mean) else measure
+                self._check(measured, set(), ("r", "g", "b"), tuple(fields))
                 self._check(function, fields, ("r", "g", "b"), FRAME + names)
             case Places(matrix, canvas):
                 self._check(matrix, fields if canvas is None else set(), ("size_in",), tuple(fields))

@@ -1,0 +1,43 @@
+"""Stages: a plan cut where pixels must be known before it goes on. Consecutive geometric steps are one chain, read once."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from kernels.chain import Link, chain
+from kernels.op import Field, Places
+from kernels.plan import Plan, PlannedStep
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Consecutive geometric steps."""
+
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class Painting:
+    """Consecutive steps that move nothing."""
+
+    steps: tuple[PlannedStep, ...]
+
+
+Stage = Chain | Painting
+
+
+def stages(plan: Plan) -> tuple[Stage, ...]:
+    """The plan's steps in order."""
+    return tuple(
+        Chain(chain(list(steps))) if moves else Painting(tuple(steps)) for moves, steps in itertools.groupby(plan.steps, _moves)
+    )
+
+
+def links(cut: tuple[Stage, ...]) -> tuple[Link, ...]:
+    """The links of all chains, in order: what labels follow."""
+    return tuple(link for stage in cut if isinstance(stage, Chain) for link in stage.links)
+
+
+def _moves(step: PlannedStep) -> bool:
+    return isinstance(step.op.kind, Places | Field)

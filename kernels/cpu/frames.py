@@ -67,14 +67,18 @@ def _tile(step: Opcode) -> str:
         # a loop for each row of the picture that the tile touches: places are exact in pictures of any size
         lines += [
             "    line = base // width",
-            "    begin = line * width - base",
+            "    column = base - line * width",
+            "    begin = 0",
             "    while begin < count:",
             "        y = f32(line) + f32(0.5)",
-            "        for t in range(max(begin, 0), min(begin + width, count)):",
-            "            x = f32(i32(t - begin)) + f32(0.5)",
+            "        for k in range(min(width - column, count - begin)):",
+            # unsigned: an index that might be below 0 would be looked at, and the loop not become vector instructions
+            "            t = u64(begin + k)",
+            "            x = f32(i32(column + k)) + f32(0.5)",
             *(f"            {line}" for line in body),
+            "        begin += width - column",
+            "        column = 0",
             "        line += 1",
-            "        begin += width",
         ]
     else:
         lines += ["    for t in range(count):", *(f"        {line}" for line in body)]
@@ -124,6 +128,7 @@ def _function(name: str, source: str, names: dict[str, Function]) -> Function:
         "f32": np.float32,
         "i32": np.int32,
         "u32": np.uint32,
+        "u64": np.uint64,
         "clamp": number_words.clamp,
         "rint": number_words.rint,
         "truncated": intrinsics.truncated,

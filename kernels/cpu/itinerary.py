@@ -53,7 +53,7 @@ def itinerary(links: Sequence[Link], level: float) -> Itinerary:
     """How to read the output of a chain from a source whose values go from 0 to `level`."""
     first, found = links[0], route(links)
     shrink_x, shrink_y = shrinking(links)
-    size = first.size_in
+    size, unit = first.size_in, level * shrink_x * shrink_y
     inner = within(found.reach, size, shrink_x / 2, shrink_y / 2)
     border: Border = "replicate" if inner else first.border
     folds = border in ("reflect", "wrap")
@@ -67,7 +67,7 @@ def itinerary(links: Sequence[Link], level: float) -> Itinerary:
         _move(rows, step.matrix)
         if isinstance(step, Canvas):
             shown = shown or (step.border == "constant" and any(step.fill))
-            _canvas(rows, step)
+            _canvas(rows, step, unit)
         else:
             _, height, width = step.field.shape
             rows.append((SHIFT, sum(field.size for field in fields), height, width, float(step.on_pixels)))
@@ -80,7 +80,6 @@ def itinerary(links: Sequence[Link], level: float) -> Itinerary:
     else:
         _move(rows, multiplied(to_units, found.matrix))
     columns, lines = -(-(box.right - box.left) // shrink_x), -(-(box.bottom - box.top) // shrink_y)
-    unit = level * shrink_x * shrink_y
     filled = border == "constant"
     fill = first.fill if filled else (0.0, 0.0, 0.0)
     outside = CONSTANT if filled else WRAP if border == "wrap" else REPLICATE
@@ -108,10 +107,11 @@ def _move(rows: list[Row], matrix: Nine) -> None:
     rows.append((VIEW, *matrix))
 
 
-def _canvas(rows: list[Row], step: Canvas) -> None:
+def _canvas(rows: list[Row], step: Canvas, unit: float) -> None:
     height, width = step.size
     if step.border == "constant":
-        rows.append((VEIL, width, height, *step.softness, *step.fill))
+        red, green, blue = step.fill
+        rows.append((VEIL, width, height, *step.softness, red * unit, green * unit, blue * unit))
     rows.append((FOLD, width, height, *step.margins, _HOW[step.border]))
 
 

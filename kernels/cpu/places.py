@@ -5,7 +5,7 @@ A route is a table, one row a step, its kind in the first column (`kernels.cpu.i
     MOVE     1..9 a 3x3 matrix, affine; the first row is one, applied to pixel centres
     VIEW     1..9 a 3x3 matrix with perspective
     SHIFT    1 offset in `fields`, 2 height, 3 width of a displacement field, 4 whether it is read at its own pixels
-    VEIL     1 width, 2 height of a canvas, 3 4 softness of its edges, 5..7 fill outside it
+    VEIL     1 width, 2 height of a canvas, 3 4 softness of its edges, 5..7 fill outside it, in the source's units
     FOLD     1 width, 2 height of a canvas, 3 4 margins, 5 how points outside come back
     READ     1 width, 2 height of the source, 3 what is outside, 4..6 fill in its units, 7 scale to 0..1, 8 fills shown
 
@@ -78,17 +78,21 @@ def start_tile(table: Table, base: int, count: int, width: int, x: Floats, y: Fl
     """Centres of the output's pixels, moved by the first row: row constants in float64."""
     a, d = f32(table[0, 1]), f32(table[0, 4])
     line = base // width
-    begin = line * width - base
+    column = base - line * width
+    begin = 0
     while begin < count:
         middle = line + 0.5
         c = f32(table[0, 2] * middle + table[0, 3])
         f = f32(table[0, 5] * middle + table[0, 6])
-        for t in range(max(begin, 0), min(begin + width, count)):
-            centre = f32(i32(t - begin)) + f32(0.5)
+        for k in range(min(width - column, count - begin)):
+            # unsigned: an index that might be below 0 would be looked at, and the loop not become vector instructions
+            t = np.uint64(begin + k)
+            centre = f32(i32(column + k)) + f32(0.5)
             x[t] = a * centre + c
             y[t] = d * centre + f
+        begin += width - column
+        column = 0
         line += 1
-        begin += width
 
 
 def move_tile(table: Table, step: int, x: Floats, y: Floats) -> None:
@@ -119,9 +123,10 @@ def shift_tile(table: Table, step: int, fields: Floats, base: int, x: Floats, y:
     at, height, width = int(table[step, 1]), int(table[step, 2]), int(table[step, 3])
     down = at + height * width
     if table[step, 4] > 0.0:
+        across, along = fields[at + base : at + base + x.size], fields[down + base : down + base + x.size]
         for t in range(x.size):
-            x[t] += fields[at + base + t]
-            y[t] += fields[down + base + t]
+            x[t] += across[t]
+            y[t] += along[t]
         return
     for t in range(x.size):
         u = min(max(x[t] - f32(0.5), f32(0.0)), f32(width - 1))

@@ -44,8 +44,9 @@ class IndexMap:
 
 def index_map(links: Sequence[Link]) -> IndexMap | None:
     """The chain as an index map, or None if some step needs interpolation."""
-    if any(link.displacement is not None or not _exact(link.back) for link in links):
-        return None
+    for link in links:
+        if link.displacement is not None or not _exact(link.back):
+            return None
     height, width = links[-1].size_out
     across, down, turned = np.arange(width), np.arange(height), False
     cuts: list[Cut] = []

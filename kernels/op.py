@@ -77,10 +77,23 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Stencil:
-    """A neighbourhood: function(image, fields by name) -> image, (1, 3, H, W) float32 0..1; labels stay."""
+class Weighed:
+    """Sums over a row, then over a column, of neighbours times weights(fields by name), float32 of any odd number.
 
-    function: Callable[..., torch.Tensor]
+    Outside the picture is its mirror image (d c b a | a b c d | d c b a).
+    """
+
+    weights: Callable[..., NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """A neighbourhood: function(image, fields by name) -> image, (1, 3, H, W) float32 0..1; labels stay.
+
+    `Weighed` instead is known to every backend.
+    """
+
+    function: Callable[..., torch.Tensor] | Weighed
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,10 @@ class Op:
                     self._check(canvas, set(), ("size_in",), tuple(fields))
             case Field(function):
                 self._check(function, fields, ("size_in", "seed"), ())
+            case Stencil(Weighed(weights)):
+                self._check(weights, fields, (), ())
             case Stencil(function):
+                assert callable(function)
                 self._check(function, fields, ("image",), ())
             case Whole(function):
                 self._check(function, fields, ("image",), ("seed",))

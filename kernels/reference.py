@@ -12,21 +12,21 @@ from typing import Any
 
 import torch
 
-from kernels import warp, words
+from kernels import stencils, warp, words
 from kernels.colors import mean
 from kernels.index_maps import index_map
-from kernels.op import Mean, Op, Pixels, Planes, Statistic, Stencil, Whole
+from kernels.op import Mean, Op, Pixels, Planes, Statistic, Stencil, Weighed, Whole
 from kernels.params import Choice, drawn_fields
 from kernels.plan import PlannedStep, asked
 from kernels.stages import Chain, Stage
 
 
-def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
+def computed(cut: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
     """The picture after all stages, (H, W, C) uint8 as it came, on its device."""
     planes: torch.Tensor | None = None
-    for stage in stages:
+    for stage in cut:
         if isinstance(stage, Chain):
-            if len(stages) == 1 and (mapped := index_map(stage.links)) is not None:
+            if len(cut) == 1 and (mapped := index_map(stage.links)) is not None:
                 return warp.rearranged(pixels, mapped)
             planes = warp.moved(pixels if planes is None else planes, stage.links)
         else:
@@ -49,7 +49,10 @@ def _stepped(planes: Planes, step: PlannedStep) -> Planes:
         case Statistic(measure, names, function):
             numbers = dict(zip(names, _measured(measure, planes, step), strict=True))
             return _pixels(function, planes, step, numbers)
+        case Stencil(Weighed(weights)):
+            return _whole(stencils.weighed(torch.stack(planes)[None], weights(**step.fields)))
         case Stencil(function):
+            assert callable(function)
             return _whole(function(torch.stack(planes)[None], **step.fields))
         case Whole(function):
             wanted = asked(function, {**step.fields, "seed": step.noise_seed})

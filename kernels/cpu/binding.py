@@ -23,7 +23,7 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 # a product and a sum may be one instruction; reordering or dropping operations would change bytes between machines
 _FUSED = {"contract"}
 _MARKS: dict[object, Callable[..., object]] = {getattr(words, name): function for name, function in WORDS.items()}
-_KERNELS = frozenset({"kernels.cpu.boxes", "kernels.cpu.frames", "kernels.cpu.places", "kernels.cpu.tiles"})
+_KERNELS = frozenset(f"kernels.cpu.{module}" for module in ("blurs", "boxes", "frames", "places", "tiles"))
 """Modules whose functions are kernels, called by others; all other functions are parts of what calls them."""
 _INTRINSICS = {getattr(intrinsics, name): function for name, function in LLVM.items()}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernels.cpu import boxes, tiles
+from kernels.cpu import blurs, boxes, tiles
 from kernels.cpu.machine import cache_folder
 
 _lock = threading.Lock()
@@ -20,6 +20,7 @@ class Kernels:
 
     advance: Callable[..., int]
     shrink: Callable[..., None]
+    weigh: Callable[..., None]
 
 
 def kernels(folder: Path | None = None) -> Kernels:
@@ -49,8 +50,9 @@ def _compile(place: Path) -> Kernels:
     whole, yes = types.int64, types.boolean
     levels, floats = types.uint8[::1], types.float32[::1]
     planes, table, program = types.float32[:, ::1], types.float64[:, ::1], types.int64[:, ::1]
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(place)
+    settings = {"CACHE_DIR": str(place), **_processor()}
+    before = {name: getattr(numba.config, name) for name in settings}
+    vars(numba.config).update(settings)
     try:
         return Kernels(
             advance=binder.entry(
@@ -61,6 +63,19 @@ def _compile(place: Path) -> Kernels:
                 boxes.shrink,
                 types.void(levels, whole, whole, whole, whole, whole, whole, yes, floats, floats),
             ),
+            weigh=binder.entry(
+                blurs.weigh, types.void(planes, whole, whole, floats, types.int64[::1], types.int64[::1], floats)
+            ),
         )
     finally:
-        numba.config.CACHE_DIR = before
+        vars(numba.config).update(before)
+
+
+def _processor() -> dict[str, str]:
+    """What numba is told of the processor: to use the whole of its vectors, where LLVM would rather use half of them."""
+    from llvmlite import binding
+
+    features = binding.get_host_cpu_features()
+    if not features.get("avx512f"):
+        return {}
+    return {"CPU_NAME": binding.get_host_cpu_name(), "CPU_FEATURES": f"{features.flatten()},-prefer-256-bit"}

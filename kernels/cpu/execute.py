@@ -23,9 +23,10 @@ from kernels.cpu.places import COLUMNS
 from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
 from kernels.index_maps import index_map
-from kernels.op import Pixels, Statistic, Stencil, Whole
+from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole
 from kernels.plan import PlannedStep, asked
 from kernels.stages import Chain, Stage
+from kernels.stencils import mirror
 from kernels.tensors import Size
 
 PLANES, LOAD, SAMPLE_BYTES, SAMPLE_FLOATS = range(4)
@@ -95,7 +96,10 @@ class _Pass:
                 red, green, blue = self._image()[0]
                 numbers = measure(red, green, blue, **asked(measure, step.fields))
                 self._waiting.append((step, dict(zip(names, numbers, strict=True))))
+            case Stencil(Weighed(weights)):
+                self._weigh(weights(**step.fields))
             case Stencil(function):
+                assert callable(function)
                 self._replace(function(self._image(), **step.fields))
             case Whole(function):
                 self._replace(function(self._image(), **asked(function, {**step.fields, "seed": step.noise_seed})))
@@ -152,8 +156,20 @@ class _Pass:
             self._run(_NO_BYTES, None)
         return torch.from_numpy(self._planes).view(1, 3, *self._size)
 
+    def _weigh(self, weights: Grid) -> None:
+        self._image()
+        if len(weights) == 1:
+            return
+        height, width = self._size
+        reach = len(weights) // 2
+        scratch = _floats("weighed", (height + 2) * (width + 15) + len(weights))
+        columns, rows = mirror(width, reach, reach), mirror(height, reach, reach)
+        kernels().weigh(self._planes, width, height, weights, columns, rows, scratch)
+
     def _replace(self, image: torch.Tensor) -> None:
-        self._put(image[0].to(torch.float32).clamp(0.0, 1.0), self._size)
+        """Goes on with what a neighbourhood made of the planes, in their memory."""
+        planes = torch.from_numpy(self._planes).view(3, *self._size)
+        torch.clamp(image[0].to(torch.float32), 0.0, 1.0, out=planes)
 
     def _put(self, planes: torch.Tensor, size: Size) -> None:
         self._planes, self._size, self._front = planes.contiguous().view(3, size.pixels).numpy(), size, PLANES

@@ -116,7 +116,4 @@ def _canvas(rows: list[Row], step: Canvas, unit: float) -> None:
 
 
 def _table(rows: Sequence[Row]) -> NDArray[np.float64]:
-    table = np.zeros((len(rows), COLUMNS))
-    for number, row in enumerate(rows):
-        table[number, : len(row)] = row
-    return table
+    return np.array([row + (0.0,) * (COLUMNS - len(row)) for row in rows], dtype=np.float64)

@@ -42,8 +42,11 @@ def shrink(
             if tall == 1:
                 for j in range(3 * done):
                     boxes[j] *= f32(0.5)
-        sum_rows(source[at + 6 * done :], stride, 3 * columns - 6 * done, tall, totals)
-        sum_columns(totals, columns - 2 * done, wide, boxes[3 * done :])
+        if wide == 1:
+            sum_rows(source[at:], stride, 3 * columns, tall, boxes)
+        else:
+            sum_rows(source[at + 6 * done :], stride, 3 * columns - 6 * done, tall, totals)
+            sum_columns(totals, columns - 2 * done, wide, boxes[3 * done :])
         complete(boxes, columns, wide, high, tall, filled, fill)
 
 
@@ -60,10 +63,6 @@ def sum_rows(source: Bytes, stride: int, count: int, tall: int, totals: Floats) 
 
 def sum_columns(totals: Floats, columns: int, wide: int, boxes: Floats) -> None:
     """boxes = sums of every `wide` RGB pixels of a row of `columns`; the last one of those that are left."""
-    if wide == 1:
-        for j in range(3 * columns):
-            boxes[j] = totals[j]
-        return
     for box in range(-(-columns // wide)):
         red, green, blue = f32(0.0), f32(0.0), f32(0.0)
         for j in range(box * wide, min((box + 1) * wide, columns)):

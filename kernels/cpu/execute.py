@@ -34,6 +34,8 @@ PLANES, LOAD, SAMPLE_BYTES, SAMPLE_FLOATS = range(4)
 _STEPS_OF_MEAN = 2.0**24
 _KEPT = 1 << 24
 """Floats of scratch that a thread keeps between pictures: 64 MiB."""
+_LINE = 16
+"""Floats in a line of the processor's cache."""
 _NO_BYTES = np.zeros(0, np.uint8)
 _NO_FLOATS = np.zeros(0, np.float32)
 _NO_TABLE = np.zeros((1, COLUMNS))
@@ -203,7 +205,9 @@ def _floats(purpose: str, count: int) -> Grid:
     """Scratch of this thread: fresh memory costs more to touch than a picture costs to compute."""
     kept: Grid | None = getattr(_scratch, purpose, None)
     if kept is None or kept.size < count:
-        kept = np.empty(count, np.float32)
+        fresh = np.empty(count + _LINE, np.float32)
+        # at the start of a line of the cache, or every vector read would touch two
+        kept = fresh[-fresh.ctypes.data // fresh.itemsize % _LINE :][:count]
         if count <= _KEPT:
             setattr(_scratch, purpose, kept)
     return kept[:count]

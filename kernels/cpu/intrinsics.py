@@ -93,6 +93,11 @@ def read_between(source: Levels, at: int, stride: int, ax: np.float32, ay: np.fl
     _unbound("read_between")
 
 
+def fetch(source: Levels, at: int) -> None:
+    """Asks for source[at] to be in the nearest cache soon; does nothing else."""
+    _unbound("fetch")
+
+
 def spread_pixels(mixed: Floats, at: int, weight: Floats, red: Floats, green: Floats, blue: Floats) -> None:
     """red[at : at + 16] = weight[at : at + 16] * mixed[4 at :: 4], limited to 1; green and blue likewise."""
     _unbound("spread_pixels")

@@ -148,6 +148,18 @@ def _read_between(context: Any, source: Any, at: Any, stride: Any, ax: Any, ay: 
     return signature, generate
 
 
+def _fetch(context: Any, source: Any, at: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        pointer = _pointer(context, builder, signature.args[0], args[0], args[1], _I8)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        to_read, nearest, of_numbers = (ir.Constant(_I32, number) for number in (0, 3, 1))
+        builder.call(function, [pointer, to_read, nearest, of_numbers])
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64), generate
+
+
 def _spread_pixels(context: Any, mixed: Any, at: Any, weight: Any, red: Any, green: Any, blue: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
@@ -212,6 +224,7 @@ LLVM: dict[str, Any] = {
     "load_pixels": intrinsic(_load_pixels),
     "store_pixels": intrinsic(_store_pixels),
     "read_between": intrinsic(_read_between),
+    "fetch": intrinsic(_fetch),
     "spread_pixels": intrinsic(_spread_pixels),
     "halve_pixels": intrinsic(_halve_pixels),
     "weigh_values": intrinsic(_weigh_values),

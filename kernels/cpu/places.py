@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.intrinsics import Floats, Integers, Levels, floor32, read_between, spread_pixels, truncated
+from kernels.cpu.intrinsics import Floats, Integers, Levels, fetch, floor32, read_between, spread_pixels, truncated
 
 MOVE, VIEW, SHIFT, VEIL, FOLD, READ = range(6)
 COLUMNS = 10
@@ -208,6 +208,11 @@ def read_tile(source: Levels, table: Table, count: int, scratch: Grid, offsets: 
     fill = (f32(table[last, 4]), f32(table[last, 5]), f32(table[last, 6]))
     x, y, across, down = scratch[X], scratch[Y], scratch[ACROSS], scratch[DOWN]
     mixed = scratch[MIXED : MIXED + 4].reshape(-1)
+    # rows lie far apart: asked for one by one they would each be waited for
+    for t in range(0, count, 8):
+        if offsets[t] >= 0:
+            fetch(source, int(offsets[t]))
+            fetch(source, int(offsets[t]) + 3 * width)
     for t in range(count):
         if offsets[t] >= 0:
             read_between(source, int(offsets[t]), 3 * width, across[t], down[t], mixed, 4 * t)

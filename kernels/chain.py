@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from kernels import matrices
+from kernels.matrices import IDENTITY, Point, inverse, is_affine
 from kernels.op import Field, Matrix, Places
 from kernels.params import Border, Warp
 from kernels.plan import PlannedStep, asked
-from kernels.route import Fill, Point, Shift, route
+from kernels.route import Fill, Shift, route
 from kernels.tensors import Size
 
 _TINY = 1e-6
@@ -68,12 +67,11 @@ def _link(step: PlannedStep) -> Link:
     match step.op.kind:
         case Places(matrix=matrix):
             forward = matrix(step.size_in, **asked(matrix, step.fields))
-            back = matrices.inverse(forward)
+            back = inverse(forward)
             return Link(forward, back, None, step.size_in, step.size_out, border, fill)
         case Field(displacement=displacement):
             moved = displacement(step.size_in, step.noise_seed, **step.fields)
-            one = matrices.identity()
-            return Link(one, one, moved, step.size_in, step.size_out, border, fill)
+            return Link(IDENTITY, IDENTITY, moved, step.size_in, step.size_out, border, fill)
         case _:
             raise TypeError(f"{step.op.name} moves nothing")
 
@@ -84,7 +82,7 @@ def way(links: Sequence[Link], device: torch.device) -> Way:
     base: tuple[torch.Tensor, torch.Tensor] | None = None
     veils: list[Veil] = []
     for step in found.steps:
-        x, y = locate(np.array(step.matrix).reshape(3, 3), base, output, device)
+        x, y = locate(step.matrix, base, output, device)
         if isinstance(step, Shift):
             base = displaced((x, y), step.field, step.on_pixels)
             continue
@@ -96,7 +94,7 @@ def way(links: Sequence[Link], device: torch.device) -> Way:
             folded(x, width, step.border).clamp(margin_x, width - margin_x),
             folded(y, height, step.border).clamp(margin_y, height - margin_y),
         )
-    return Way(np.array(found.matrix).reshape(3, 3), base, tuple(veils), found.reach)
+    return Way(found.matrix, base, tuple(veils), found.reach)
 
 
 def locate(
@@ -108,9 +106,9 @@ def locate(
         y = torch.arange(output.height, dtype=torch.float32, device=device).add_(0.5).unsqueeze(1)
     else:
         x, y = base
-        if np.array_equal(matrix, matrices.identity()):
+        if matrix == IDENTITY:
             return x, y
-    rows = [_line(x, y, *row) for row in matrix.tolist()[: 2 if matrices.is_affine(matrix) else 3]]
+    rows = [_line(x, y, *matrix[at : at + 3]) for at in ((0, 3) if is_affine(matrix) else (0, 3, 6))]
     if len(rows) == 3:
         # behind the horizon there is nothing to show: send such points out of every canvas
         visible = rows[2] > _TINY

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kernels.chain import Fill, Link
+from kernels.chain import Link
 from kernels.op import Matrix
 from kernels.params import Border
+from kernels.route import Fill
 
 Places = NDArray[np.int64]
 _CLOSE = 1e-9
@@ -51,7 +52,7 @@ def index_map(links: Sequence[Link]) -> IndexMap | None:
     across, down, turned = np.arange(width), np.arange(height), False
     cuts: list[Cut] = []
     for link in reversed(links):
-        (a, b, c), (d, e, f), _ = link.back.tolist()
+        a, b, c, d, e, f = link.back[:6]
         # (x, y) of this canvas are carried by (down, across) once a quarter turn has swapped them
         along_x, along_y = (down, across) if turned else (across, down)
         if b == 0.0:
@@ -113,7 +114,7 @@ def _runs(places: Places) -> list[tuple[int, int, int]]:
 
 def _exact(back: Matrix) -> bool:
     """Whether pixel centres go to pixel centres: axes kept or swapped, unit steps, whole shifts."""
-    (a, b, c), (d, e, f), (g, h, i) = back.tolist()
+    a, b, c, d, e, f, g, h, i = back
     kept = b == d == 0.0 and abs(a) == abs(e) == 1.0
     swapped = a == e == 0.0 and abs(b) == abs(d) == 1.0
     whole = abs(c - round(c)) < _CLOSE and abs(f - round(f)) < _CLOSE

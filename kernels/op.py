@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from kernels.params import Params, drawn_fields, static_fields
 from kernels.tensors import Size
 
-Matrix = NDArray[np.float64]
-"""(3, 3) float64: continuous input pixel coordinates (x, y, 1) to output ones; pixel i's centre is at i + 0.5."""
+Matrix = tuple[float, float, float, float, float, float, float, float, float]
+"""3x3, row by row: continuous input pixel coordinates (x, y, 1) to output ones; pixel i's centre is at i + 0.5."""
 Planes = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 FRAME = ("r", "g", "b", "x", "y", "w", "h", "i", "seed")
 """What a pixel function may ask for beside its fields: channel values 0..1, pixel centre, canvas size, pixel number

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from kernels.matrices import IDENTITY, NOWHERE, Point, is_affine, moved_few, multiply, steps
 from kernels.op import Matrix
 from kernels.params import Border
 from kernels.tensors import Size
@@ -22,20 +23,15 @@ if TYPE_CHECKING:
 
     from kernels.chain import Link
 
-Nine = tuple[float, float, float, float, float, float, float, float, float]
-"""A 3x3 matrix, row by row."""
-Point = tuple[float, float]
-IDENTITY: Nine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 Fill = tuple[float, float, float]
 _TINY = 1e-6
-_NOWHERE = (math.nan, math.nan)
 
 
 @dataclass(frozen=True)
 class Shift:
     """Points moved by `matrix`, then by a displacement field, which is read at its pixels' centres if `on_pixels`."""
 
-    matrix: Nine
+    matrix: Matrix
     field: torch.Tensor
     on_pixels: bool
 
@@ -48,7 +44,7 @@ class Canvas:
     pixel shows: the width of the edge where `border` is constant.
     """
 
-    matrix: Nine
+    matrix: Matrix
     size: Size
     border: Border
     fill: Fill
@@ -65,7 +61,7 @@ class Route:
     """
 
     steps: tuple[Shift | Canvas, ...]
-    matrix: Nine
+    matrix: Matrix
     reach: tuple[Point, ...]
 
 
@@ -74,45 +70,45 @@ def route(links: Sequence[Link]) -> Route:
     output = links[-1].size_out
     matrix = forward = IDENTITY
     region = reach = _corners(output, 0.5, 0.5)
-    steps: list[Shift | Canvas] = []
+    found: list[Shift | Canvas] = []
     for number in range(len(links) - 1, -1, -1):
         link = links[number]
         if link.displacement is None:
-            matrix = multiplied(nine(link.back), matrix)
-            reach = moved(matrix, region)
+            matrix = multiply(link.back, matrix)
+            reach = moved_few(matrix, region)
         else:
-            steps.append(Shift(matrix, link.displacement, not steps and matrix == IDENTITY))
-            reach = region = _grown(moved(matrix, region), float(link.displacement.abs().max()))
+            found.append(Shift(matrix, link.displacement, not found and matrix == IDENTITY))
+            reach = region = _grown(moved_few(matrix, region), float(link.displacement.abs().max()))
             matrix = IDENTITY
         if number == 0:
             break
-        forward = multiplied(forward, nine(link.forward))
+        forward = multiply(forward, link.forward)
         softness = _softness(forward, output)
         margins = min(softness[0], link.size_in.width) / 2, min(softness[1], link.size_in.height) / 2
         if within(reach, link.size_in, *margins):
             continue
         # between the outermost pixel centres: beyond them the edge is read as it is, and no other canvas's outside shows
-        steps.append(Canvas(matrix, link.size_in, link.border, link.fill, softness, margins))
+        found.append(Canvas(matrix, link.size_in, link.border, link.fill, softness, margins))
         matrix, region = IDENTITY, _corners(link.size_in, *margins)
         reach = region
-    return Route(tuple(steps), matrix, reach)
+    return Route(tuple(found), matrix, reach)
 
 
 def shrinking(links: Sequence[Link]) -> tuple[int, int]:
     """Columns and rows of the source that fit into one output pixel wherever the chain shrinks least; at least 1."""
     forward = back = IDENTITY
     for link in links:
-        forward = multiplied(nine(link.forward), forward)
-        back = multiplied(back, nine(link.back))
+        forward = multiply(link.forward, forward)
+        back = multiply(back, link.back)
     height, width = links[-1].size_out
     most_x = most_y = 1e-9
     if is_affine(forward):
         most_x, most_y = max(most_x, math.hypot(forward[0], forward[3])), max(most_y, math.hypot(forward[1], forward[4]))
     else:
-        shown = moved(back, [(x * width, y * height) for x in (0.02, 0.5, 0.98) for y in (0.02, 0.5, 0.98)])
+        shown = moved_few(back, [(x * width, y * height) for x in (0.02, 0.5, 0.98) for y in (0.02, 0.5, 0.98)])
         for x, y in shown:
             if not math.isnan(x):
-                step_x, step_y = paces(forward, x, y)
+                step_x, step_y = steps(forward, x, y)
                 most_x, most_y = max(most_x, step_x), max(most_y, step_y)
     size = links[0].size_in
     return min(max(int(1.0 / most_x + 1e-6), 1), size.width), min(max(int(1.0 / most_y + 1e-6), 1), size.height)
@@ -143,56 +139,11 @@ def _boxed(low: float, high: float, shrink: int, side: int) -> tuple[int, int]:
     return first * shrink, min(max(last, first + 1) * shrink, side)
 
 
-def nine(matrix: Matrix) -> Nine:
-    a, b, c, d, e, f, g, h, i = matrix.ravel().tolist()
-    return a, b, c, d, e, f, g, h, i
-
-
-def multiplied(left: Nine, right: Nine) -> Nine:
-    """left times right."""
-    a, b, c, d, e, f, g, h, i = left
-    j, k, m, n, o, p, q, r, s = right
-    return (
-        a * j + b * n + c * q,
-        a * k + b * o + c * r,
-        a * m + b * p + c * s,
-        d * j + e * n + f * q,
-        d * k + e * o + f * r,
-        d * m + e * p + f * s,
-        g * j + h * n + i * q,
-        g * k + h * o + i * r,
-        g * m + h * p + i * s,
-    )
-
-
-def is_affine(matrix: Nine) -> bool:
-    return matrix[6] == 0.0 and matrix[7] == 0.0
-
-
-def moved(matrix: Nine, points: Sequence[Point]) -> tuple[Point, ...]:
-    """Points moved by `matrix`; not a number where perspective sends them to or behind the horizon."""
-    a, b, c, d, e, f, g, h, i = matrix
-    places = []
-    for x, y in points:
-        w = g * x + h * y + i
-        places.append(((a * x + b * y + c) / w, (d * x + e * y + f) / w) if w > 0.0 else _NOWHERE)
-    return tuple(places)
-
-
-def paces(matrix: Nine, x: float, y: float) -> Point:
-    """How far the output point moves, in pixels, for one input pixel along x, and along y, at an input point."""
-    a, b, c, d, e, f, g, h, i = matrix
-    w = g * x + h * y + i
-    if w <= 0.0:
-        return 1.0, 1.0
-    u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
-    return math.hypot(a - u * g, d - v * g) / w, math.hypot(b - u * h, e - v * h) / w
-
-
 def within(points: Sequence[Point], size: Size, margin_x: float, margin_y: float) -> bool:
     """Whether all points lie on the canvas, so many pixels from its edges. Points that are not finite do not."""
     left, top = margin_x - _TINY, margin_y - _TINY
-    return all(left <= x <= size.width - left and top <= y <= size.height - top for x, y in points)
+    right, bottom = size.width - left, size.height - top
+    return all(left <= x <= right and top <= y <= bottom for x, y in points)
 
 
 def is_bounded(points: Sequence[Point]) -> bool:
@@ -200,17 +151,17 @@ def is_bounded(points: Sequence[Point]) -> bool:
     return all(math.isfinite(x) and math.isfinite(y) for x, y in points)
 
 
-def _softness(forward: Nine, output: Size) -> Point:
+def _softness(forward: Matrix, output: Size) -> Point:
     """Width and height, in pixels of a canvas, of what the output's middle pixel shows of it; at least 1."""
     if is_affine(forward):
         pace_x, pace_y = math.hypot(forward[0], forward[3]), math.hypot(forward[1], forward[4])
     else:
         x, y = _source(forward, output.width / 2, output.height / 2)
-        pace_x, pace_y = paces(forward, x, y)
+        pace_x, pace_y = steps(forward, x, y)
     return max(1.0, 1.0 / max(pace_x, 1e-6)), max(1.0, 1.0 / max(pace_y, 1e-6))
 
 
-def _source(matrix: Nine, u: float, v: float) -> Point:
+def _source(matrix: Matrix, u: float, v: float) -> Point:
     """The point that `matrix` moves to (u, v)."""
     a, b, c, d, e, f, g, h, i = matrix
     p, q, r, s = a - u * g, b - u * h, d - v * g, e - v * h
@@ -226,7 +177,7 @@ def _corners(size: Size, margin_x: float, margin_y: float) -> tuple[Point, ...]:
 
 def _grown(points: Sequence[Point], by: float) -> tuple[Point, ...]:
     if not is_bounded(points):
-        return (_NOWHERE,) * 4
+        return (NOWHERE,) * 4
     left, right = min(x for x, _ in points) - by, max(x for x, _ in points) + by
     top, bottom = min(y for _, y in points) - by, max(y for _, y in points) + by
     return (left, top), (right, top), (right, bottom), (left, bottom)

@@ -52,7 +52,8 @@ def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend 
     if picture.size != plan.size_in:
         raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
     cut = stages(plan)
-    pixels = (computed or _backend(device.type))(cut, picture.pixels.to(device)).cpu()
+    compute = computed or _backend(device.type)
+    pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
     labels = picture.labels
     if labels is not None:
         labels = label_moves.moved(labels, links(cut), plan.size_in, plan.size_out)

@@ -29,9 +29,8 @@ Stage = Chain | Painting
 
 def stages(plan: Plan) -> tuple[Stage, ...]:
     """The plan's steps in order."""
-    return tuple(
-        Chain(chain(list(steps))) if moves else Painting(tuple(steps)) for moves, steps in itertools.groupby(plan.steps, _moves)
-    )
+    grouped = itertools.groupby(plan.steps, _moves)
+    return tuple(Chain(chain(tuple(steps))) if moves else Painting(tuple(steps)) for moves, steps in grouped)
 
 
 def links(cut: tuple[Stage, ...]) -> tuple[Link, ...]:

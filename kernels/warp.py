@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from kernels import matrices
-from kernels.chain import Fill, Link, Way, folded, locate, way
+from kernels.chain import Link, Way, folded, locate, way
 from kernels.index_maps import IndexMap, gather, index_map
-from kernels.route import Box, needed, shrinking, within
+from kernels.route import Box, Fill, needed, shrinking, within
 from kernels.shrink import box_counts, box_sums
 from kernels.tensors import Size
 
@@ -150,7 +150,7 @@ def _grid(
         x, y = folded(x, first.size_in.width, first.border), folded(y, first.size_in.height, first.border)
         grid[..., 0], grid[..., 1] = x * scale_x + offset_x, y * scale_y + offset_y
         return grid
-    to_units = np.array([[scale_x, 0.0, offset_x], [0.0, scale_y, offset_y], [0.0, 0.0, 1.0]])
+    to_units = (scale_x, 0.0, offset_x, 0.0, scale_y, offset_y, 0.0, 0.0, 1.0)
     x, y = locate(matrices.multiply(to_units, back.matrix), back.base, output, read.device)
     grid[..., 0], grid[..., 1] = x, y
     return grid

@@ -21,8 +21,9 @@ from kernels.cpu.number_words import SEPARATELY_ROUNDED, WORDS
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 # a product and a sum may be one instruction; reordering or dropping operations would change bytes between machines
-_FUSED = {"contract"}
-_MARKS: dict[object, Callable[..., object]] = {getattr(words, name): function for name, function in WORDS.items()}
+_FUSED: dict[str, Any] = {"fastmath": {"contract"}}
+Function = Callable[..., object]
+_MARKS: dict[Function, Function] = {getattr(words, name): function for name, function in WORDS.items()}
 _KERNELS = frozenset(f"kernels.cpu.{module}" for module in ("blurs", "boxes", "frames", "places", "tiles"))
 """Modules whose functions are kernels, called by others; all other functions are parts of what calls them."""
 _INTRINSICS = {getattr(intrinsics, name): function for name, function in LLVM.items()}
@@ -31,30 +32,30 @@ _INTRINSICS = {getattr(intrinsics, name): function for name, function in LLVM.it
 class Binder:
     """Compiled forms of plain functions, each made once. `replaced`: functions that stand for others, as generated ones."""
 
-    def __init__(self, replaced: dict[Callable[..., object], Callable[..., object]] | None = None) -> None:
+    def __init__(self, replaced: dict[Function, Function] | None = None) -> None:
         self._replaced = {**_MARKS, **(replaced or {})}
         self._done: dict[object, Any] = {}
 
-    def inlined(self, function: Callable[..., object]) -> Any:
+    def inlined(self, function: Function) -> Any:
         """`function` as part of whatever calls it: words and pixel operations must not cost a call for each pixel."""
         return self._compiled(function, {"forceinline": True})
 
-    def called(self, function: Callable[..., object]) -> Any:
+    def called(self, function: Function) -> Any:
         """`function` as a kernel that others call."""
         return self._compiled(function, {})
 
-    def entry(self, function: Callable[..., object], signature: Any) -> Any:
+    def entry(self, function: Function, signature: Any) -> Any:
         """`function` compiled for `signature` now, or read from numba's cache folder; other types are refused."""
-        return njit([signature], cache=True, fastmath=_FUSED, **_OPTIONS)(self._rebuilt(function))
+        return njit([signature], cache=True, **_FUSED, **_OPTIONS)(self._rebuilt(function))
 
-    def _compiled(self, function: Callable[..., object], options: dict[str, Any]) -> Any:
+    def _compiled(self, function: Function, options: dict[str, Any]) -> Any:
         function = self._replaced.get(function, function)
         if function not in self._done:
-            fused = {} if function in SEPARATELY_ROUNDED else {"fastmath": _FUSED}
-            self._done[function] = njit(**options, **fused, **_OPTIONS)(self._rebuilt(function))
+            chosen: dict[str, Any] = _OPTIONS | options | ({} if function in SEPARATELY_ROUNDED else _FUSED)
+            self._done[function] = njit(**chosen)(self._rebuilt(function))
         return self._done[function]
 
-    def _rebuilt(self, function: Callable[..., object]) -> types.FunctionType:
+    def _rebuilt(self, function: Function) -> types.FunctionType:
         """A copy of the function whose globals are the compiled forms of what they name."""
         if not isinstance(function, types.FunctionType):
             raise TypeError(f"{function!r} is not a plain function")

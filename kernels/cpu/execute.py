@@ -38,6 +38,7 @@ _LINE = 16
 """Floats in a line of the processor's cache."""
 _NO_BYTES = np.zeros(0, np.uint8)
 _NO_FLOATS = np.zeros(0, np.float32)
+_NO_PLANES = np.zeros((3, 0), np.float32)
 _NO_TABLE = np.zeros((1, COLUMNS))
 
 Grid = NDArray[np.float32]
@@ -67,9 +68,9 @@ class _Pass:
     def __init__(self, pixels: torch.Tensor) -> None:
         self._size = Size(pixels.shape[0], pixels.shape[1])
         self._front = LOAD
-        self._bytes: NDArray[np.uint8] = pixels.contiguous().numpy().reshape(-1)
+        self._bytes: NDArray[np.uint8] = pixels.numpy().reshape(-1)
         self._floats = _NO_FLOATS
-        self._planes: Grid = np.zeros((3, 0), np.float32)
+        self._planes = _NO_PLANES
         self._table, self._fields = _NO_TABLE, NO_FIELDS
         self._waiting: list[tuple[PlannedStep, Numbers]] = []
 

@@ -23,7 +23,7 @@ def interpreter(steps: Sequence[Opcode]) -> tuple[Function, dict[str, Function]]
     Applies rows first .. last of `program` (opcode, offset in `row`, two seed words) to `count` pixels from number
     `base` of a picture.
     """
-    names = {f"tile_{step.op}": _function(f"tile_{step.op}", _tile(step), {f"op_{step.op}": step.function}) for step in steps}
+    names = {f"tile_{step.op}": _made(f"tile_{step.op}", _tile(step), {f"op_{step.op}": step.function}) for step in steps}
     lines = [
         "def run_steps(red, green, blue, count, program, first, last, row, base, width, height):",
         "    for s in range(first, last):",
@@ -34,7 +34,7 @@ def interpreter(steps: Sequence[Opcode]) -> tuple[Function, dict[str, Function]]
         test = "if" if number == 0 else "elif"
         lines.append(f"        {test} program[s, 0] == {step.number}:")
         lines.append(f"            tile_{step.op}(red, green, blue, count, row, at, base, width, height, seed)")
-    return _function("run_steps", "\n".join(lines), names), names
+    return _made("run_steps", "\n".join(lines), names), names
 
 
 def summer(means: Sequence[Opcode]) -> tuple[Function, dict[str, Function]]:
@@ -42,12 +42,12 @@ def summer(means: Sequence[Opcode]) -> tuple[Function, dict[str, Function]]:
 
     The sum of a mean's values over a tile in steps of 2^-24: whole numbers, so the order of addition does not matter.
     """
-    names = {f"sum_{mean.op}": _function(f"sum_{mean.op}", _sum(mean), {f"op_{mean.op}": mean.function}) for mean in means}
+    names = {f"sum_{mean.op}": _made(f"sum_{mean.op}", _sum(mean), {f"op_{mean.op}": mean.function}) for mean in means}
     lines = ["def sum_values(red, green, blue, count, opcode, row, at):", "    total = np.int64(0)"]
     for mean in means:
         lines += [f"    if opcode == {mean.number}:", f"        total = sum_{mean.op}(red, green, blue, count, row, at)"]
     lines.append("    return total")
-    return _function("sum_values", "\n".join(lines), names), names
+    return _made("sum_values", "\n".join(lines), names), names
 
 
 def _tile(step: Opcode) -> str:
@@ -121,7 +121,7 @@ def _parameters(step: Opcode) -> list[str]:
     return lines
 
 
-def _function(name: str, source: str, names: dict[str, Function]) -> Function:
+def _made(name: str, source: str, names: dict[str, Function]) -> Function:
     globals_: dict[str, object] = {
         "__name__": _MODULE,
         "np": np,

@@ -10,21 +10,10 @@ from numpy.typing import NDArray
 
 from kernels.chain import Link
 from kernels.cpu.places import COLUMNS, CONSTANT, FOLD, MOVE, READ, REFLECT, REPLICATE, SHIFT, VEIL, VIEW, WRAP
+from kernels.matrices import IDENTITY, is_affine, multiply
+from kernels.op import Matrix
 from kernels.params import Border
-from kernels.route import (
-    IDENTITY,
-    Box,
-    Canvas,
-    Fill,
-    Nine,
-    Shift,
-    is_affine,
-    multiplied,
-    needed,
-    route,
-    shrinking,
-    within,
-)
+from kernels.route import Box, Canvas, Fill, needed, route, shrinking, within
 from kernels.tensors import Size
 
 _HOW = {"replicate": REPLICATE, "reflect": REFLECT, "wrap": WRAP, "constant": REPLICATE}
@@ -72,13 +61,14 @@ def itinerary(links: Sequence[Link], level: float) -> Itinerary:
             _, height, width = step.field.shape
             rows.append((SHIFT, sum(field.size for field in fields), height, width, float(step.on_pixels)))
             fields.append(step.field.numpy().ravel())
-    to_units: Nine = (1 / shrink_x, 0.0, -box.left / shrink_x - 0.5, 0.0, 1 / shrink_y, -box.top / shrink_y - 0.5, 0.0, 0.0, 1.0)
+    left, top = box.left / shrink_x + 0.5, box.top / shrink_y + 0.5
+    to_units: Matrix = (1 / shrink_x, 0.0, -left, 0.0, 1 / shrink_y, -top, 0.0, 0.0, 1.0)
     if folds:
         _move(rows, found.matrix)
         rows.append((FOLD, size.width, size.height, 0.0, 0.0, _HOW[border]))
         _move(rows, to_units)
     else:
-        _move(rows, multiplied(to_units, found.matrix))
+        _move(rows, multiply(to_units, found.matrix))
     columns, lines = -(-(box.right - box.left) // shrink_x), -(-(box.bottom - box.top) // shrink_y)
     filled = border == "constant"
     fill = first.fill if filled else (0.0, 0.0, 0.0)
@@ -95,7 +85,7 @@ def itinerary(links: Sequence[Link], level: float) -> Itinerary:
     )
 
 
-def _move(rows: list[Row], matrix: Nine) -> None:
+def _move(rows: list[Row], matrix: Matrix) -> None:
     """A row for a matrix; the first row must be affine, so one that is not comes after one that changes nothing."""
     if is_affine(matrix):
         if rows and matrix == IDENTITY:

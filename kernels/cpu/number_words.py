@@ -6,6 +6,8 @@ the same bits as the torch reference; `exp2` and `log2` are polynomials, within 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kernels import words
@@ -112,11 +114,11 @@ def normal(i: np.uint32, seed: Seed, channel: int) -> Number:
     word = _hash(i, seed, channel)
     index = word_shift(word, u32(16))
     rest = word_float(word_shift(word_mul(word, u32(1 << 16)), u32(24)))
-    low, high = NORMAL_TABLE[index], NORMAL_TABLE[index + u32(1)]
+    low, high = f32(NORMAL_TABLE[index]), f32(NORMAL_TABLE[index + u32(1)])
     return low + (high - low) * ((rest + f32(0.5)) * f32(2.0**-8))
 
 
-WORDS = {
+WORDS: dict[str, Callable[..., object]] = {
     "where": where,
     "minimum": minimum,
     "maximum": maximum,
@@ -130,5 +132,5 @@ WORDS = {
     "normal": normal,
 }
 """What stands for each word of `kernels.words`."""
-SEPARATELY_ROUNDED = frozenset({uniform, normal})
+SEPARATELY_ROUNDED: frozenset[Callable[..., object]] = frozenset({uniform, normal})
 """Words whose products and sums are rounded one by one, never fused: their bits are those of the reference."""

@@ -70,7 +70,7 @@ def _function(op: Op) -> Function:
 
 
 def _opcode(number: int, op: Op, function: Function) -> Opcode:
-    code = function.__code__  # type: ignore[attr-defined]  # pixel functions are plain functions, or Op would have refused them
+    code = function.__code__
     arguments = code.co_varnames[: code.co_argcount]
     slots = tuple(_slot(op, name) for name in arguments if name not in FRAME)
     return Opcode(number, op.name, function, arguments, slots)

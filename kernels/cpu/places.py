@@ -31,9 +31,7 @@ SCRATCH_ROWS = 12
 """Rows of a tile's scratch: coordinates, weight, fractions, shown fills (3), interleaved pixels (4)."""
 
 
-def route_tile(
-    table: Table, fields: Floats, base: int, count: int, width: int, scratch: Grid, offsets: Integers
-) -> None:
+def route_tile(table: Table, fields: Floats, base: int, count: int, width: int, scratch: Grid, offsets: Integers) -> None:
     """Where pixels base .. base + count of an output `width` wide are read, and what covers them."""
     x, y, weight = scratch[X, :count], scratch[Y, :count], scratch[WEIGHT, :count]
     start_tile(table, base, count, width, x, y)

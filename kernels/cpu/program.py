@@ -56,7 +56,7 @@ def averages(step: PlannedStep) -> bool:
 
 def _append(row: list[float], opcode: Opcode, fields: Mapping[str, Any], measured: Numbers) -> None:
     for slot in opcode.slots:
-        value = fields[slot.name] if slot.name in fields else measured[slot.name]
+        value: Any = fields[slot.name] if slot.name in fields else measured[slot.name]
         if slot.names:
             row.append(slot.names.index(value))
         elif slot.length > 1:

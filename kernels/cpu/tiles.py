@@ -78,12 +78,12 @@ def advance(
     """One pass over a picture of `width` x `height` pixels; returns the sum for opcode `mean` (below 0: none).
 
     front: 0 goes on with `planes` (3, pixels), 1 loads `source`, 2 samples `source` and 3 samples `floats`, both
-    interleaved, along the route `table` (see `places`). After all of `program`, tiles are stored in `result` (3 bytes a pixel), or left in `planes` if it is empty.
-    With both ends given `planes` need hold only one tile.
+    interleaved, along the route `table` (see `places`). After all of `program`, tiles are stored in `result` (3 bytes
+    a pixel), or left in `planes` if it is empty. With both ends given `planes` need hold only one tile.
     """
     pixels = width * height
     passing = front != 0 and result.size > 0
-    total = np.int64(0)
+    total = 0
     scratch = np.empty((SCRATCH_ROWS, TILE), np.float32)
     offsets = np.empty(TILE, np.int32)
     for base in range(0, pixels, TILE):

@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import torch
 
-from kernels import label_moves, reference
+from kernels import cpu, label_moves, reference
 from kernels.cpu import machine
 from kernels.errors import DeviceLost, DeviceOutOfMemory
 from kernels.plan import Plan
@@ -44,8 +45,8 @@ def run(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device
 def run_reference(plans: Sequence[Plan], pictures: Sequence[Picture]) -> list[Picture]:
     """`run` on the CPU by the reference: slow, and what the kernels are checked against."""
     with _one_thread():
-        cpu = torch.device("cpu")
-        return [_made(plan, picture, cpu, reference.computed) for plan, picture in zip(plans, pictures, strict=True)]
+        device = torch.device("cpu")
+        return [_made(plan, picture, device, reference.computed) for plan, picture in zip(plans, pictures, strict=True)]
 
 
 def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend | None = None) -> Picture:
@@ -58,6 +59,15 @@ def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend 
     if labels is not None:
         labels = label_moves.moved(labels, links(cut), plan.size_in, plan.size_out)
     return Picture(pixels, labels)
+
+
+def warm(device: torch.device, folder: Path | None = None) -> None:
+    """Makes ready what computes on this device, so that no picture has to wait for it.
+
+    folder: where compiled kernels are kept; the user's cache folder if not given.
+    """
+    if device.type == "cpu" and machine.is_able():
+        cpu.warm(folder)
 
 
 @cache

@@ -17,8 +17,8 @@ Function = Callable[..., object]
 _MODULE = "kernels.cpu.frames"
 
 
-def interpreter(steps: Sequence[Opcode]) -> tuple[Function, dict[str, Function]]:
-    """run_steps(red, green, blue, count, program, first, last, row, base, width, height), and the tile functions it calls.
+def interpreter(steps: Sequence[Opcode]) -> Function:
+    """run_steps(red, green, blue, count, program, first, last, row, base, width, height), see `tiles.run_steps`.
 
     Applies rows first .. last of `program` (opcode, offset in `row`, two seed words) to `count` pixels from number
     `base` of a picture.
@@ -34,11 +34,11 @@ def interpreter(steps: Sequence[Opcode]) -> tuple[Function, dict[str, Function]]
         test = "if" if number == 0 else "elif"
         lines.append(f"        {test} program[s, 0] == {step.number}:")
         lines.append(f"            tile_{step.op}(red, green, blue, count, row, at, base, width, height, seed)")
-    return _made("run_steps", "\n".join(lines), names), names
+    return _made("run_steps", "\n".join(lines), names)
 
 
-def summer(means: Sequence[Opcode]) -> tuple[Function, dict[str, Function]]:
-    """sum_values(red, green, blue, count, opcode, row, at) and the functions it calls.
+def summer(means: Sequence[Opcode]) -> Function:
+    """sum_values(red, green, blue, count, opcode, row, at), see `tiles.sum_values`.
 
     The sum of a mean's values over a tile in steps of 2^-24: whole numbers, so the order of addition does not matter.
     """
@@ -47,7 +47,7 @@ def summer(means: Sequence[Opcode]) -> tuple[Function, dict[str, Function]]:
     for mean in means:
         lines += [f"    if opcode == {mean.number}:", f"        total = sum_{mean.op}(red, green, blue, count, row, at)"]
     lines.append("    return total")
-    return _made("sum_values", "\n".join(lines), names), names
+    return _made("sum_values", "\n".join(lines), names)
 
 
 def _tile(step: Opcode) -> str:

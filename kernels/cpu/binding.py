@@ -22,6 +22,7 @@ from kernels.cpu.number_words import SEPARATELY_ROUNDED, WORDS
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 # a product and a sum may be one instruction; reordering or dropping operations would change bytes between machines
 _FUSED: dict[str, Any] = {"fastmath": {"contract"}}
+_SEPARATE: dict[str, Any] = {"fastmath": False}
 Function = Callable[..., object]
 _MARKS: dict[Function, Function] = {getattr(words, name): function for name, function in WORDS.items()}
 _KERNELS = frozenset(f"kernels.cpu.{module}" for module in ("blurs", "boxes", "frames", "places", "tiles"))
@@ -51,7 +52,8 @@ class Binder:
     def _compiled(self, function: Function, options: dict[str, Any]) -> Any:
         function = self._replaced.get(function, function)
         if function not in self._done:
-            chosen: dict[str, Any] = _OPTIONS | options | ({} if function in SEPARATELY_ROUNDED else _FUSED)
+            # said even where it is no: numba would take over what the caller is allowed
+            chosen: dict[str, Any] = _OPTIONS | options | (_SEPARATE if function in SEPARATELY_ROUNDED else _FUSED)
             self._done[function] = njit(**chosen)(self._rebuilt(function))
         return self._done[function]
 

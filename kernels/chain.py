@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -20,8 +21,7 @@ _FAR = 1e6
 BLACK: Fill = (0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """One geometric step: how a point of its output canvas finds its place on its input canvas."""
 
     forward: Matrix

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kernels.matrices import IDENTITY, NOWHERE, Point, is_affine, moved_few, multiply, steps
@@ -27,8 +26,7 @@ Fill = tuple[float, float, float]
 _TINY = 1e-6
 
 
-@dataclass(frozen=True)
-class Shift:
+class Shift(NamedTuple):
     """Points moved by `matrix`, then by a displacement field, which is read at its pixels' centres if `on_pixels`."""
 
     matrix: Matrix
@@ -36,8 +34,7 @@ class Shift:
     on_pixels: bool
 
 
-@dataclass(frozen=True)
-class Canvas:
+class Canvas(NamedTuple):
     """Points moved by `matrix` onto a canvas that some of them may have left, and brought back onto it.
 
     They end at least `margins` (x, y) pixels from its edges. `softness` (x, y) is how many of its pixels one output
@@ -52,8 +49,7 @@ class Canvas:
     margins: Point
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """The way of output pixel centres to the first canvas: `steps` in order, then `matrix`.
 
     reach: a quadrilateral's corners on the first canvas that holds every such place; not finite if a perspective has no

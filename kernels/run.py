@@ -7,8 +7,7 @@ A plan is cut into stages (`stages`). On a CPU with AVX2 and FMA compiled kernel
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from kernels.plan import Plan
 from kernels.stages import Stage, links, stages
 from kernels.tensors import Picture
 
+_CPU = torch.device("cpu")
 log = logging.getLogger(__name__)
 Backend = Callable[[Sequence[Stage], torch.Tensor], torch.Tensor]
 """computed(stages, pixels): (H, W, C) uint8 pixels after all stages, on the device they came on."""
@@ -32,8 +32,7 @@ def run(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device
     A picture may appear several times, once for each variant. DeviceOutOfMemory and DeviceLost come from the device.
     """
     if device.type == "cpu":
-        with _one_thread():
-            return [_made(plan, picture, device) for plan, picture in zip(plans, pictures, strict=True)]
+        return _on_one_thread(plans, pictures, None)
     try:
         return [_made(plan, picture, device) for plan, picture in zip(plans, pictures, strict=True)]
     except torch.OutOfMemoryError as error:
@@ -44,9 +43,7 @@ def run(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device
 
 def run_reference(plans: Sequence[Plan], pictures: Sequence[Picture]) -> list[Picture]:
     """`run` on the CPU by the reference: slow, and what the kernels are checked against."""
-    with _one_thread():
-        device = torch.device("cpu")
-        return [_made(plan, picture, device, reference.computed) for plan, picture in zip(plans, pictures, strict=True)]
+    return _on_one_thread(plans, pictures, reference.computed)
 
 
 def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend | None = None) -> Picture:
@@ -83,15 +80,13 @@ def _backend(kind: str) -> Backend:
     return execute.computed
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """torch on the calling thread alone: split loops round their ends another way, and pictures are the parallel unit."""
+def _on_one_thread(plans: Sequence[Plan], pictures: Sequence[Picture], computed: Backend | None) -> list[Picture]:
+    """On the calling thread alone: torch's split loops round their ends another way, and pictures are the parallel unit."""
     threads = torch.get_num_threads()
-    if threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
+    if threads != 1:
+        torch.set_num_threads(1)
     try:
-        yield
+        return [_made(plan, picture, _CPU, computed) for plan, picture in zip(plans, pictures, strict=True)]
     finally:
-        torch.set_num_threads(threads)
+        if threads != 1:
+            torch.set_num_threads(threads)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kernels.chain import Link, chain
 from kernels.op import Field, Places
 from kernels.plan import Plan, PlannedStep
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """Consecutive geometric steps."""
 
     links: tuple[Link, ...]
 
 
-@dataclass(frozen=True)
-class Painting:
+class Painting(NamedTuple):
     """Consecutive steps that move nothing."""
 
     steps: tuple[PlannedStep, ...]
@@ -39,4 +37,4 @@ def links(cut: tuple[Stage, ...]) -> tuple[Link, ...]:
 
 
 def _moves(step: PlannedStep) -> bool:
-    return isinstance(step.op.kind, Places | Field)
+    return isinstance(step.op.kind, (Places, Field))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -59,7 +58,7 @@ def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _unfilled(links: tuple[Link, ...]) -> tuple[Link, ...]:
-    return tuple(replace(link, fill=BLACK) for link in links)
+    return tuple(link._replace(fill=BLACK) for link in links)
 
 
 class _Pass:

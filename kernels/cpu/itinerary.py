@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ NO_FIELDS = np.zeros(0, np.float32)
 Row = tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Itinerary:
+class Itinerary(NamedTuple):
     """How an output is read from a source: the table, its displacement fields, and what the source must be first.
 
     box: the part of the source that is read, in boxes of shrink_x x shrink_y pixels that are added up. Boxes that the

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,7 @@ NO_MEAN = -1
 Numbers = Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """`table`: (steps, 4) opcode, offset in `row`, two seed words. `row`: the parameters of all steps.
 
     mean: the opcode of what is averaged after the last step, with its parameters at `mean_at`; NO_MEAN for nothing.

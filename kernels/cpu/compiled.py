@@ -17,7 +17,7 @@ _made: list[Kernels] = []
 class Kernels:
     """The entry points, each as its plain function describes it. Other types of arguments are refused, not compiled."""
 
-    advance: Callable[..., int]
+    advance: Callable[..., None]
     """`tiles.advance`."""
     shrink: Callable[..., None]
     """`boxes.shrink`."""
@@ -54,11 +54,11 @@ def _compile(folder: Path | None) -> Kernels:
     levels, floats, places = types.uint8[::1], types.float32[::1], types.int64[::1]
     planes, table, program = types.float32[:, ::1], types.float64[:, ::1], types.int64[:, ::1]
     images = types.uint8[:, :, ::1]
-    to_advance = (whole, levels, floats, table, floats, planes, whole, whole, program, floats, whole, whole, levels)
+    to_advance = (whole, levels, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
     to_shrink = (levels, whole, whole, whole, whole, whole, whole, yes, floats, floats)
     with compiling(folder):
         return Kernels(
-            advance=binder.entry(tiles.advance, whole(*to_advance)),
+            advance=binder.entry(tiles.advance, types.void(*to_advance)),
             shrink=binder.entry(boxes.shrink, types.void(*to_shrink)),
             weigh=binder.entry(blurs.weigh, types.void(planes, whole, whole, floats, places, places, floats)),
             slide=binder.entry(windows.slide, types.void(images, images, whole, whole)),

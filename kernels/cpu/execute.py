@@ -30,7 +30,6 @@ from kernels.tensors import Size
 
 PLANES, LOAD, SAMPLE_BYTES, SAMPLE_FLOATS = range(4)
 """Where a pass begins; see `tiles.advance`."""
-_STEPS_OF_MEAN = 2.0**24
 _KEPT = 1 << 24
 """Floats of scratch that a thread keeps between pictures: 64 MiB."""
 _LINE = 16
@@ -62,7 +61,10 @@ def _unfilled(links: tuple[Link, ...]) -> tuple[Link, ...]:
 
 
 class _Pass:
-    """One picture on its way: where its pixels are now, and the steps that wait for the next pass."""
+    """One picture on its way: where its pixels are now, and the steps that wait for the next pass.
+
+    The step at place `_cut` of those waiting, if any, needs a mean of what is before it.
+    """
 
     def __init__(self, pixels: torch.Tensor) -> None:
         self._size = Size(pixels.shape[0], pixels.shape[1])
@@ -72,6 +74,7 @@ class _Pass:
         self._planes = _NO_PLANES
         self._table, self._fields = _NO_TABLE, NO_FIELDS
         self._waiting: list[tuple[PlannedStep, Numbers]] = []
+        self._cut: int | None = None
 
     def through(self, stages: Sequence[Stage]) -> torch.Tensor:
         for stage in stages:
@@ -83,7 +86,7 @@ class _Pass:
         if self._front == LOAD and not self._waiting:
             return torch.from_numpy(self._bytes).view(*self._size, 3)
         result = np.empty((*self._size, 3), np.uint8)
-        self._run(result.reshape(-1), None)
+        self._run(result.reshape(-1))
         return torch.from_numpy(result)
 
     def _step(self, step: PlannedStep) -> None:
@@ -91,8 +94,10 @@ class _Pass:
             case Pixels():
                 self._waiting.append((step, {}))
             case Statistic(_, names, _) if averages(step):
-                total = self._run(_NO_BYTES, step)
-                self._waiting.append((step, {names[0]: total / (_STEPS_OF_MEAN * self._size.pixels)}))
+                if self._cut is not None:
+                    self._run(_NO_BYTES)
+                self._cut = len(self._waiting)
+                self._waiting.append((step, {names[0]: 0.0}))
             case Statistic(measure, names, _):
                 assert callable(measure)
                 red, green, blue = self._image()[0]
@@ -155,7 +160,7 @@ class _Pass:
     def _image(self) -> torch.Tensor:
         """The pixels now as (1, 3, H, W) float32 0..1, which may be scratch."""
         if self._front != PLANES or self._waiting:
-            self._run(_NO_BYTES, None)
+            self._run(_NO_BYTES)
         return torch.from_numpy(self._planes).view(1, 3, *self._size)
 
     def _weigh(self, weights: Grid) -> None:
@@ -176,13 +181,13 @@ class _Pass:
     def _put(self, planes: torch.Tensor, size: Size) -> None:
         self._planes, self._size, self._front = planes.contiguous().view(3, size.pixels).numpy(), size, PLANES
 
-    def _run(self, result: NDArray[np.uint8], then: PlannedStep | None) -> int:
-        """One pass: to `result`, or to planes if that is empty; the sum of what `then` averages."""
-        passing = self._front != PLANES and result.size > 0
+    def _run(self, result: NDArray[np.uint8]) -> None:
+        """Takes the picture through the waiting steps: to `result`, or to planes if that is empty."""
+        at_once = self._front != PLANES and result.size > 0 and self._cut is None
         if self._front != PLANES:
-            self._planes = _floats("planes", 3 * (TILE if passing else self._size.pixels)).reshape(3, -1)
-        made = program(self._waiting, then)
-        total = kernels().advance(
+            self._planes = _floats("planes", 3 * (TILE if at_once else self._size.pixels)).reshape(3, -1)
+        made = program(self._waiting, self._cut)
+        kernels().advance(
             self._front,
             self._bytes,
             self._floats,
@@ -193,12 +198,13 @@ class _Pass:
             self._size.height,
             made.table,
             made.row,
+            made.cut,
             made.mean,
             made.mean_at,
+            made.slot,
             result,
         )
-        self._front, self._waiting = PLANES, []
-        return total
+        self._front, self._waiting, self._cut = PLANES, [], None
 
 
 def _floats(purpose: str, count: int) -> Grid:

@@ -14,36 +14,42 @@ from kernels.op import Mean, Statistic
 from kernels.plan import PlannedStep
 
 NO_MEAN = -1
+_NO_STEPS = np.zeros((0, 4), np.int64)
 Numbers = Mapping[str, float]
 
 
 class Program(NamedTuple):
     """`table`: (steps, 4) opcode, offset in `row`, two seed words. `row`: the parameters of all steps.
 
-    mean: the opcode of what is averaged after the last step, with its parameters at `mean_at`; NO_MEAN for nothing.
+    mean: the opcode of what is averaged after the first `cut` steps, with its parameters at `mean_at`, and the place in
+    the row that its mean goes to; NO_MEAN for nothing.
     """
 
     table: NDArray[np.int64]
     row: NDArray[np.float32]
+    cut: int
     mean: int
     mean_at: int
+    slot: int
 
 
-def program(steps: Sequence[tuple[PlannedStep, Numbers]], then: PlannedStep | None) -> Program:
-    """Steps on single pixels, each with the numbers measured for it, and the step whose mean is taken after them."""
+def program(steps: Sequence[tuple[PlannedStep, Numbers]], cut: int | None) -> Program:
+    """Steps on single pixels, each with the numbers measured for it. cut: the one that needs a mean of what is before it."""
     lines: list[tuple[int, int, int, int]] = []
     row: list[float] = []
-    for step, measured in steps:
+    mean, mean_at, slot = NO_MEAN, 0, 0
+    for number, (step, measured) in enumerate(steps):
         opcode = opcodes.steps()[step.op.name]
+        if number == cut:
+            averaged = opcodes.means()[step.op.name]
+            mean, mean_at = averaged.number, len(row)
+            _append(row, averaged, step.fields, {})
+            assert isinstance(step.op.kind, Statistic)
+            slot = len(row) + opcode.offset(step.op.kind.names[0])
         lines.append((opcode.number, len(row), *step.noise_seed))
         _append(row, opcode, step.fields, measured)
-    mean, mean_at = NO_MEAN, len(row)
-    if then is not None:
-        opcode = opcodes.means()[then.op.name]
-        mean = opcode.number
-        _append(row, opcode, then.fields, {})
-    table = np.array(lines, dtype=np.int64).reshape(len(lines), 4)
-    return Program(table, np.array(row or [0.0], dtype=np.float32), mean, mean_at)
+    table = np.array(lines, dtype=np.int64) if lines else _NO_STEPS
+    return Program(table, np.array(row or [0.0], dtype=np.float32), cut or 0, mean, mean_at, slot)
 
 
 def averages(step: PlannedStep) -> bool:

@@ -71,16 +71,49 @@ def advance(
     height: int,
     program: NDArray[np.int64],
     row: Floats,
+    cut: int,
+    mean: int,
+    mean_at: int,
+    slot: int,
+    result: Bytes,
+) -> None:
+    """A picture of `width` x `height` pixels through all of `program`.
+
+    front: 0 goes on with `planes` (3, pixels), 1 loads `source`, 2 samples `source` and 3 samples `floats`, both
+    interleaved, along the route `table` (see `places`). Tiles end in `result` (3 bytes a pixel), or in `planes` if it is
+    empty. From the bytes to a result in one pass, `planes` need hold only one tile.
+
+    mean: the opcode of what is averaged after the first `cut` steps (below 0: nothing), with its parameters at
+    row[mean_at]; its mean becomes row[slot] before the other steps.
+    """
+    steps = program.shape[0]
+    if mean < 0:
+        sweep(front, source, floats, table, fields, planes, width, height, program, 0, steps, row, -1, 0, result)
+        return
+    nowhere = result[:0]
+    total = sweep(front, source, floats, table, fields, planes, width, height, program, 0, cut, row, mean, mean_at, nowhere)
+    row[slot] = f32(total / (16777216.0 * (width * height)))
+    sweep(0, source, floats, table, fields, planes, width, height, program, cut, steps, row, -1, 0, result)
+
+
+def sweep(
+    front: int,
+    source: Bytes,
+    floats: Floats,
+    table: Table,
+    fields: Floats,
+    planes: NDArray[np.float32],
+    width: int,
+    height: int,
+    program: NDArray[np.int64],
+    first: int,
+    last: int,
+    row: Floats,
     mean: int,
     mean_at: int,
     result: Bytes,
 ) -> int:
-    """One pass over a picture of `width` x `height` pixels; returns the sum for opcode `mean` (below 0: none).
-
-    front: 0 goes on with `planes` (3, pixels), 1 loads `source`, 2 samples `source` and 3 samples `floats`, both
-    interleaved, along the route `table` (see `places`). After all of `program`, tiles are stored in `result` (3 bytes
-    a pixel), or left in `planes` if it is empty. With both ends given `planes` need hold only one tile.
-    """
+    """One pass over all tiles: steps first .. last; the sum of what is averaged after them, in steps of 2^-24."""
     pixels = width * height
     passing = front != 0 and result.size > 0
     total = 0
@@ -101,7 +134,7 @@ def advance(
             else:
                 read_tile(floats, table, count, scratch, offsets)
             show_tile(table, count, scratch, red, green, blue)
-        run_steps(red, green, blue, count, program, 0, program.shape[0], row, base, width, height)
+        run_steps(red, green, blue, count, program, first, last, row, base, width, height)
         if mean >= 0:
             total += sum_values(red, green, blue, count, mean, row, mean_at)
         if result.size > 0:

@@ -110,6 +110,6 @@ def test_levels_are_loaded_as_exact_fractions() -> None:
         no_steps, no_bytes = np.zeros((0, 4), np.int64), np.zeros(0, np.uint8)
         table = np.zeros((1, COLUMNS))
         kernels().advance(
-            LOAD, source.reshape(-1), nothing, table, NO_FIELDS, planes, width, 1, no_steps, row, -1, 0, no_bytes
+            LOAD, source.reshape(-1), nothing, table, NO_FIELDS, planes, width, 1, no_steps, row, 0, -1, 0, 0, no_bytes
         )
         assert np.array_equal(planes, source.astype(np.float32).T / np.float32(255))

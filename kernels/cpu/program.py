@@ -34,7 +34,7 @@ class Program(NamedTuple):
 
 
 def program(steps: Sequence[tuple[PlannedStep, Numbers]], cut: int | None) -> Program:
-    """Steps on single pixels, each with the numbers measured for it. cut: the one that needs a mean of what is before it."""
+    """Steps on single pixels, each with the numbers measured for it; the one at `cut` needs a mean of what is before it."""
     lines: list[tuple[int, int, int, int]] = []
     row: list[float] = []
     mean, mean_at, slot = NO_MEAN, 0, 0

@@ -24,12 +24,19 @@ class WorkerConfig:
     limits: Limits = field(default_factory=Limits)
     """Limits of source pictures."""
     max_output_pixels: int = 200_000_000
+    """Most output pixels of one item, all variants."""
     lease_s: float = 30.0
+    """Life of a lease; renewed every fifth of it, and not trusted for its last fifth."""
     slice_s: float = 60.0
+    """How long one RQ job serves before it enqueues itself again."""
     linger_s: float = 2.0
+    """How long a job waits on empty lanes before it ends."""
     drain_s: float = 20.0
+    """How long what is begun may take to finish once the worker is told to leave."""
     item_timeout_s: float = 60.0
+    """Longest time for one item, looked at between variants; a worker whose item goes on well beyond it leaves."""
     failpoints: str = ""
+    """Faults planted on purpose, as `batching.failpoints` reads them."""
 
     @property
     def engine_threads(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -33,6 +33,22 @@ def described(device: torch.device) -> str:
     return "cpu" if device.type == "cpu" else f"cuda {torch.cuda.get_device_name(device)}"[:32]
 
 
+class Cap:
+    """How much is run together, in pixels: half as much after each time that it did not fit, slowly more again."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.cost = float(most)
+
+    def shrink(self) -> None:
+        """It did not fit."""
+        self.cost = max(1.0, self.cost / 2)
+
+    def grow(self) -> None:
+        """A micro-batch was run."""
+        self.cost = min(self._most, self.cost * 1.05)
+
+
 @contextmanager
 def own_stream(device: torch.device) -> Iterator[None]:
     """Runs the calling thread's work on a stream of its own, so that nothing else on the device holds it up."""
@@ -43,12 +59,18 @@ def own_stream(device: torch.device) -> Iterator[None]:
         yield
 
 
-def run_within_memory(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device) -> list[Picture]:
-    """`kernels.run.run`, in halves where the device has too little memory; what does not fit alone runs on the CPU."""
+def run_within_memory(
+    plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device, too_large: Callable[[], None] = lambda: None
+) -> list[Picture]:
+    """`kernels.run.run`, in halves where the device has too little memory; what does not fit alone runs on the CPU.
+
+    too_large() is called for each set of plans that did not fit.
+    """
     try:
         return run(plans, pictures, device)
     except DeviceOutOfMemory as error:
         log.warning("%s; running %d pictures in halves", error.message, len(plans))
+    too_large()
     # Outside of the except clause: the error's trace would keep the tensors alive that must go.
     gc.collect(1)
     if device.type != "cpu":
@@ -56,5 +78,5 @@ def run_within_memory(plans: Sequence[Plan], pictures: Sequence[Picture], device
     if len(plans) == 1:
         return run(plans, pictures, CPU)
     half = len(plans) // 2
-    first = run_within_memory(plans[:half], pictures[:half], device)
-    return first + run_within_memory(plans[half:], pictures[half:], device)
+    first = run_within_memory(plans[:half], pictures[:half], device, too_large)
+    return first + run_within_memory(plans[half:], pictures[half:], device, too_large)

@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 import torch
 
 from batching import failpoints
-from batching.device import CPU, own_stream, run_within_memory
+from batching.device import CPU, Cap, own_stream, run_within_memory
 from batching.errors import Internal, ItemTimeout, ResourceExhausted
 from batching.execute import Decode, Ran, Result, Work, decoded, encoded, planned
 from batching.handoffs import HandOff
@@ -91,6 +91,7 @@ class Engine:
         between = 2.0 * config.budget.cost_pixels
         self._to_run: HandOff[_Decoded] = HandOff(between)
         self._to_encode: HandOff[_Computed] = HandOff(between)
+        self._cap = Cap(config.budget.cost_pixels)
         self._begun: dict[int, tuple[_Task, float]] = {}
         self._gone = False
         if config.layout == "whole":
@@ -191,9 +192,8 @@ class Engine:
                 self._to_run.put(task.item.priority, prepared.cost, prepared)
 
     def _run_items(self) -> None:
-        budget = self._config.budget
         with own_stream(self._config.device):
-            while group := self._to_run.get_many(budget.cost_pixels, budget.items):
+            while group := self._to_run.get_many(self._cap.cost, self._config.budget.items):
                 for prepared, computed in zip(group, self._run_group(group), strict=True):
                     if isinstance(computed, Failed):
                         self._finish(prepared.task, computed)
@@ -205,7 +205,8 @@ class Engine:
         pictures = [prepared.picture for prepared in group for _ in prepared.plans]
         try:
             with self._tally.stage("run"):
-                computed = run_within_memory(plans, pictures, self._config.device)
+                computed = run_within_memory(plans, pictures, self._config.device, self._cap.shrink)
+            self._cap.grow()
             failpoints.hit("ran")
         except DeviceLost:
             raise

@@ -1,6 +1,6 @@
 """What can go wrong between a lane and a result, beside the picture itself (`kernels.errors`).
 
-`service.store` and `service.ledger` raise these, so that a worker can tell what another try may cure.
+`service.store` and `service.truth.ledger` raise these, so that a worker can tell what another try may cure.
 """
 
 from __future__ import annotations

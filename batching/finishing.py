@@ -22,8 +22,9 @@ from batching.telemetry import Tally
 
 log = logging.getLogger(__name__)
 MOST_OUTPUTS = 64
-MOST_WAIT_S = 0.1
-ODD_ERRORS = 3
+MOST_WAIT_S = 0.4
+"""Of a bulk result: with a tenth of a second, small machines spent nine statements on a micro-batch instead of four."""
+ODD_ERRORS = 8
 """Tries of a group before an error that is not the database's absence is blamed on one of its members."""
 
 
@@ -143,6 +144,7 @@ class Finisher:
                 failpoints.hit("before_finish")
                 with self._tally.stage("finish"):
                     finish = await self._ledger.finish([member.outcome for member in members])
+                failpoints.hit("finished")  # committed, and nobody knows: the same finish again says the same
             except Unavailable as error:
                 log.warning("cannot commit %d items: %s", len(members), error)
             except Exception:

@@ -82,9 +82,6 @@ class Heartbeat:
             try:
                 async with self._make_ledger() as ledger:
                     while not self._stopping:
-                        if reason := self._hung():
-                            self._leave(reason)
-                            return
                         await self._renew(ledger)
                         await self._pause(self._renew_s)
             except Exception as error:
@@ -105,13 +102,15 @@ class Heartbeat:
     async def _announcements(self, lanes: Lanes) -> None:
         forget = forgetter(self._redis_url)
         while not self._stopping:
+            if reason := self._hung():
+                self._leave(reason)
             try:
                 if self.registered:
                     await lanes.announce(self._worker, self._facts() | self._tally.facts(), REGISTERED_S)
                     await lanes.wake()
                 for worker in await lanes.forget_dead_workers(FORGET_S):
                     await asyncio.to_thread(forget, worker)
-            except LANES_DOWN as error:
+            except (*LANES_DOWN, TimeoutError) as error:
                 log.warning("the worker is not announced: %s", error)
             await self._pause(ANNOUNCE_S)
 

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from batching.items import PRIORITIES, Budget, Priority, Taken
+
+
+@dataclass(frozen=True)
+class Room:
+    """What to take next: these priorities, up to this budget."""
+
+    priorities: tuple[Priority, ...]
+    budget: Budget
 
 
 class InFlight:
     """Entries in flight, by priority. `freed` is set whenever some leave, `empty` while there are none."""
 
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
+    def __init__(self, budget: Budget, threads: int = 1) -> None:
+        """threads: engine threads, each of which wants an item however large the items are."""
+        self._budget, self._threads = budget, threads
         self._items: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
         self._cost: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
         self.freed = asyncio.Event()
@@ -38,21 +48,23 @@ class InFlight:
         if not self:
             self.empty.set()
 
-    def wanted(self) -> tuple[Priority, ...]:
-        """The priorities to take more of: those with at most one micro-batch in flight, so that the next is on its way
-        while one runs, and no micro-batch is taken item by item. `freed` is cleared: wait for it before asking again.
+    def room(self) -> Room:
+        """What to take more of: of a priority with at most one micro-batch in flight, another, so that the next is on its
+        way while one runs, and no micro-batch is taken item by item. `freed` is cleared: wait for it before asking again.
         """
         self.freed.clear()
-        return tuple(
-            priority
-            for priority in PRIORITIES
-            if self._items[priority] <= self._low_items(priority) and self._cost[priority] <= self._budget.cost_pixels
-        )
+        low = tuple(priority for priority in PRIORITIES if self._is_low(priority))
+        missing = self._threads + 1 - self._items["bulk"]
+        if "bulk" in low or missing <= 0:
+            return Room(low, self._budget)
+        # Items so large that few of them are a micro-batch's worth must not leave threads idle.
+        return Room((*low, "bulk"), replace(self._budget, items=missing))
 
     def counts(self) -> dict[Priority, int]:
         """Items in flight by priority."""
         return dict(self._items)
 
-    def _low_items(self, priority: Priority) -> int:
-        # An interactive item is taken at once, however many are in flight: it may be the only one of its tenant.
-        return self._budget.items if priority == "bulk" else 2 * self._budget.items
+    def _is_low(self, priority: Priority) -> bool:
+        # Interactive items are taken at once, however much is in flight: one may be the only one of its tenant.
+        most = self._budget.items if priority == "bulk" else 2 * self._budget.items
+        return self._items[priority] <= most and self._cost[priority] <= self._budget.cost_pixels

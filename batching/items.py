@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
 
-from kernels.recipe import Recipe
+if TYPE_CHECKING:
+    from kernels.recipe import Recipe  # imports torch, which a process that only moves ids does without
 
 Priority = Literal["interactive", "bulk"]
 PRIORITIES: tuple[Priority, ...] = ("interactive", "bulk")
@@ -90,6 +91,11 @@ class Item:
     """Labels of the source picture in the shape of the REST contract."""
     cost_pixels: int
     executions: int
+
+    @property
+    def attempt(self) -> tuple[UUID, int]:
+        """Tells this run of the item from every other: one worker may have two, where the first has lost its lease."""
+        return self.id, self.token
 
 
 @dataclass(frozen=True)

@@ -126,15 +126,18 @@ class Lanes:
             depths[lane.priority] += length
         return depths
 
-    async def heads(self, lanes: Sequence[LaneKey]) -> list[float | None]:
-        """When the oldest entry of each of `lanes` was put (Unix seconds on the Redis clock); None: it is empty.
+    async def ages(self, lanes: Sequence[LaneKey]) -> list[float]:
+        """For how many seconds the oldest entry of each of `lanes` has been in it, all by the Redis clock; 0: it is empty.
 
-        An item handed off clearly before that is in no lane any more.
+        An item handed off clearly longer ago is in no lane any more.
         """
         pipe = self._redis.pipeline(transaction=False)
+        pipe.time()
         for lane in lanes:
             pipe.xrange(_key(lane), count=1)
-        return [int(_text(found[0][0]).partition("-")[0]) / 1000 if found else None for found in await pipe.execute()]
+        (seconds, micros), *heads = await pipe.execute()
+        now_s = int(seconds) + int(micros) / 1e6
+        return [max(0.0, now_s - int(_text(head[0][0]).partition("-")[0]) / 1000) if head else 0.0 for head in heads]
 
     async def dead_entries(self, idle_ms: int, most: int = 1000) -> list[Taken]:
         """At most `most` entries that were taken that long ago and never settled; they count as taken anew.

@@ -50,10 +50,11 @@ class Leases:
             return lost
 
     def drop(self, items: Iterable[Item]) -> None:
-        """Forgets items that are final or handed back."""
+        """Forgets leases of items that are final or handed back; not the ones that were taken since."""
         with self._lock:
             for item in items:
-                self._held.pop(item.id, None)
+                if (held := self._held.get(item.id)) and held.item.token == item.token:
+                    del self._held[item.id]
 
     def ours(self, item: Item, now_s: float) -> bool:
         """Whether results of `item` may still be written."""

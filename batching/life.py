@@ -25,7 +25,7 @@ from batching.ledger import Store
 from batching.retries import back_off
 from batching.serving import LAST_WORDS_S, ServeConfig, Server, Tools
 from batching.telemetry import Tally
-from batching.wake import blocking_client
+from batching.wake import blocking_client, forget_queue
 from kernels.errors import DeviceLost
 from kernels.run import warm
 from kernels.version import engine_version
@@ -36,8 +36,8 @@ StoreFactory = Callable[[], AbstractAsyncContextManager[Store]]
 DEVICE_LOST, HUNG = 70, 75
 HUNG_GRACE_S = 15.0
 """Beyond the item's own time limit, which is looked at between variants."""
-STILL_BEATS = 25
-"""Beats of the heartbeat (a fifth of a lease each) without a turn of the loop thread, after which it hangs."""
+STILL_BEATS = 15
+"""Announcements of the heartbeat, one in two seconds, without a turn of the loop thread, after which it hangs."""
 
 
 class Life:
@@ -106,21 +106,25 @@ class Life:
         """Begins to leave. May be called from a signal's handler, and more than once."""
         if not self.draining:
             self.draining = True
-            self._loop.call_soon_threadsafe(self._start_drain)
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._start_drain)
 
     def end(self) -> bool:
         """Waits for the drain and ends the threads; False if one of them is still running."""
         self._drained.wait(self._config.drain_s + 2 * LAST_WORDS_S)
         self._heartbeat.stop()
-        self._loop.call_soon_threadsafe(self._ending.set)
+        with suppress(RuntimeError):  # the loop has ended by itself
+            self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(timeout=5)
+        with suppress(*LANES_DOWN):
+            forget_queue(self.blocking, self.name)
         self.blocking.close()
         return self._engine.close(timeout_s=1.0) and not self._thread.is_alive()
 
     def _run_loop(self) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._live())
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._live())
         finally:
             self._begun.set()
             self._drained.set()
@@ -163,6 +167,7 @@ class Life:
             device=described(self._device),
             engine_version=engine_version(str(self._device)),
             budget=config.budget,
+            threads=config.engine_threads,
             slice_s=config.slice_s,
             linger_s=config.linger_s,
         )

@@ -17,15 +17,15 @@ from uuid import UUID
 from batching import failpoints
 from batching.bells import Bells
 from batching.engine import Engine
-from batching.errors import Internal, SourceMissing, Unavailable
-from batching.execute import Ran, Result, Work
+from batching.errors import Internal, Unavailable
 from batching.farewell import Farewell
 from batching.finishing import Finished, Finisher, Returned
-from batching.inflight import InFlight
-from batching.items import PRIORITIES, Budget, Done, Encoded, Failed, Item, MicroBatch, Outcome, Priority, Stored, Taken
+from batching.inflight import InFlight, Room
+from batching.items import PRIORITIES, Budget, Failed, Item, MicroBatch, Taken
 from batching.lanes import LANES_DOWN, Lanes
 from batching.leases import Leases
 from batching.ledger import Ledger, Store
+from batching.passage import NotOurs, Passage
 from batching.retries import back_off
 from batching.telemetry import Tally
 
@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 FLAG_EVERY_S = 5.0
 LAST_WORDS_S = 3.0
 """Time to hand back what a drain did not finish."""
-ODD_ERRORS = 3
-"""Tries of one fetch or put before an error that is not the store's absence fails the item."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,10 @@ class ServeConfig:
     """What results say of the device."""
     engine_version: str = ""
     budget: Budget = field(default_factory=Budget)
+    threads: int = 1
+    """Engine threads."""
     slice_s: float = 60.0
     linger_s: float = 2.0
-    drain_s: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -66,21 +65,18 @@ class Tools:
     farewell: Farewell
 
 
-class _NotOurs(Exception):
-    """The item is to be handed back: it is not begun and the worker leaves, or its lease is lost."""
-
-
 class Server:
     """Serves all lanes. `serve` is called by RQ jobs, `drain` once, at the end."""
 
     def __init__(self, config: ServeConfig, tools: Tools) -> None:
         self._config, self._tools = config, tools
-        self._tally, self._leases, self._engine = tools.tally, tools.leases, tools.engine
-        self._in_flight = InFlight(config.budget)
+        self._tally, self._leases = tools.tally, tools.leases
+        self._in_flight = InFlight(config.budget, config.threads)
         self._bells = Bells(tools.bells)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._running: dict[UUID, asyncio.Future[Result]] = {}
-        self._entries: dict[UUID, Taken] = {}
+        self._passage = Passage(tools.store, tools.engine, tools.leases, tools.tally, config.device, config.engine_version)
+        self._entries: dict[tuple[UUID, int], Taken] = {}
+        """By attempt."""
         self._finisher = Finisher(
             tools.ledger, tools.farewell, tools.leases, tools.tally, lambda: bool(self._tasks), self._in_flight.free
         )
@@ -112,8 +108,8 @@ class Server:
             if now_s - flagged_s > FLAG_EVERY_S:
                 await lanes.serving(worker)
                 flagged_s = now_s
-            wanted = self._in_flight.wanted()
-            if wanted and await self._take(wanted):
+            room = self._in_flight.room()
+            if room.priorities and await self._take(room):
                 active_s = time.monotonic()
                 continue
             if self._in_flight:
@@ -121,12 +117,12 @@ class Server:
             idle_left_s = active_s + self._config.linger_s - time.monotonic()
             if idle_left_s <= 0 and await lanes.release(worker):
                 return False
-            await self._bells.wait(wanted, self._in_flight.freed, max(0.01, min(idle_left_s, FLAG_EVERY_S)))
+            await self._bells.wait(room.priorities, self._in_flight.freed, max(0.01, min(idle_left_s, FLAG_EVERY_S)))
         return not self.draining
 
-    async def _take(self, wanted: Sequence[Priority]) -> bool:
+    async def _take(self, room: Room) -> bool:
         start_s = time.perf_counter()
-        batch = await self._tools.lanes.take(self._config.worker, self._config.budget, wanted)
+        batch = await self._tools.lanes.take(self._config.worker, room.budget, room.priorities)
         if batch is None:
             return False
         self._tally.spent("take", time.perf_counter() - start_s)
@@ -150,7 +146,12 @@ class Server:
     async def _open(self, batch: MicroBatch) -> None:
         """Leases a micro-batch and begins its items; entries whose items are not ours are dropped: PostgreSQL decides."""
         entries = {entry.item_id: entry for entry in batch.entries}
-        items = await self._lease(list(entries))
+        try:
+            items = await self._lease(list(entries))
+        except BaseException:
+            # Cancelled, or a fault of this file: whatever was leased lapses, and the entries are found as dead.
+            self._in_flight.free(batch.entries)
+            raise
         if items is None:
             self._in_flight.free(batch.entries)
             await self._tools.farewell.give_back(batch.entries)
@@ -174,8 +175,8 @@ class Server:
             except Exception as error:
                 log.warning("cannot lease %d items: %s", len(item_ids), error, exc_info=not isinstance(error, Unavailable))
             else:
-                self._leases.add(items, since_s)
                 failpoints.hit("leased")
+                self._leases.add(items, since_s)
                 return items
             if self.draining:
                 return None
@@ -184,122 +185,25 @@ class Server:
 
     async def _run(self, entry: Taken, item: Item) -> None:
         """Moves one leased item to the finisher, as an outcome or as one to hand back."""
-        self._entries[item.id] = entry
+        self._entries[item.attempt] = entry
         try:
-            outcome = await self._outcome(item)
-        except (_NotOurs, asyncio.CancelledError):
+            outcome = await self._passage.outcome(item)
+        except (NotOurs, asyncio.CancelledError):
             self._finisher.give_back(Returned(entry, item))
             return
         except Exception:
             log.exception("item %s failed outside of the engine", item.id)
             outcome = Failed(item, Internal.code, Internal().message)
         finally:
-            del self._entries[item.id]
+            del self._entries[item.attempt]
         self.last_progress_s = time.monotonic()
         self._finisher.add(Finished(entry, outcome))
-
-    async def _outcome(self, item: Item) -> Outcome:
-        with self._tally.stage("fetch"):
-            content = await self._fetch(item)
-        if isinstance(content, Failed):
-            return content
-        failpoints.hit("fetched")
-        if self.draining:
-            raise _NotOurs
-        self._check_ours(item)
-        result = await self._compute(Work(item, content))
-        if isinstance(result, Failed):
-            return result
-        with self._tally.stage("store"):
-            return await self._store(result)
-
-    async def _fetch(self, item: Item) -> bytes | Failed:
-        odd = 0
-        for pause_s in back_off():
-            try:
-                return await self._tools.store.get(item.source_key)
-            except SourceMissing as error:
-                return Failed(item, error.code, error.message)
-            except Unavailable as error:
-                log.warning("cannot fetch: %s", error)
-            except Exception:
-                log.exception("fetching the picture of item %s failed", item.id)
-                odd += 1
-                if odd >= ODD_ERRORS:
-                    return Failed(item, Internal.code, Internal().message)
-            self._check_ours(item)
-            await asyncio.sleep(pause_s)
-        raise AssertionError("back_off never ends")
-
-    async def _compute(self, work: Work) -> Result:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
-        self._running[work.item.id] = future
-
-        def resolve(result: Result) -> None:
-            if not future.done():
-                future.set_result(result)
-
-        def done(result: Result) -> None:
-            loop.call_soon_threadsafe(resolve, result)
-
-        self._engine.submit(work, done)
-        try:
-            return await future
-        finally:
-            del self._running[work.item.id]
-
-    async def _store(self, ran: Ran) -> Outcome:
-        item = ran.item
-        try:
-            stored = await asyncio.gather(*(self._put(item, output) for output in ran.outputs))
-        except (_NotOurs, asyncio.CancelledError):
-            raise
-        except Exception:
-            log.exception("storing the results of item %s failed", item.id)
-            return Failed(item, Internal.code, Internal().message)
-        failpoints.hit("stored")
-        return Done(item, tuple(stored), self._config.device, self._config.engine_version)
-
-    async def _put(self, item: Item, output: Encoded) -> Stored:
-        key = f"{item.tenant}/outputs/{item.day}/{item.id}/{output.variant}/{item.token}"
-        odd = 0
-        for pause_s in back_off():
-            self._check_ours(item)
-            try:
-                await self._tools.store.put(key, output.content)
-                break
-            except Unavailable as error:
-                log.warning("cannot store: %s", error)
-            except Exception:
-                odd += 1
-                if odd >= ODD_ERRORS:
-                    raise
-                log.exception("storing a result of item %s failed", item.id)
-            await asyncio.sleep(pause_s)
-        return Stored(
-            variant=output.variant,
-            object_key=key,
-            bytes=len(output.content),
-            sha256=output.sha256,
-            width=output.width,
-            height=output.height,
-            format=output.format,
-            draws=output.draws,
-            labels=output.labels,
-        )
-
-    def _check_ours(self, item: Item) -> None:
-        if not self._leases.ours(item, time.monotonic()):
-            raise _NotOurs
 
     async def drain(self, drain_s: float) -> None:
         """Takes nothing more, hands back what is not begun, finishes what is within `drain_s`, hands back the rest."""
         self.draining = True
         self._in_flight.freed.set()
-        for work in self._engine.withdraw():
-            if (future := self._running.get(work.item.id)) and not future.done():
-                future.set_exception(_NotOurs())
+        self._passage.leave()
         await self._emptied(drain_s)
         for task in self._tasks:
             task.cancel()
@@ -310,8 +214,9 @@ class Server:
     async def abandon(self, items: Sequence[Item]) -> None:
         """Hands items back at once, whatever is being done with them: the process is about to end."""
         self.draining = True
+        entries = [self._entries[item.attempt] for item in items if item.attempt in self._entries]
         await self._tools.ledger.hand_back(items)
-        await self._tools.farewell.give_back([self._entries[item.id] for item in items if item.id in self._entries])
+        await self._tools.farewell.give_back(entries)
 
     async def _emptied(self, timeout_s: float) -> None:
         with suppress(TimeoutError):

@@ -22,9 +22,9 @@ from kernels.errors import AugmentationError
 from kernels.op import Op
 from kernels.ops import OPS
 from service import app as api
+from service.catalogue.facts import KINDS, fields, labels, step
+from service.catalogue.picture import before_and_after
 from service.errors import STATUS
-from service.op_facts import KINDS, fields, labels, step
-from service.op_picture import before_and_after
 from service.settings import Settings, environment_name
 
 DOCS = Path(__file__).resolve().parent

@@ -7,7 +7,6 @@ number means both ends, a single name means that name.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
@@ -105,7 +104,7 @@ def _pair(value: object, low: float, high: float, unit: str, kinds: tuple[type, 
     noun = "whole number" if kinds == (int,) else "number"
     if len(ends) != 2 or any(isinstance(end, bool) or not isinstance(end, kinds) for end in ends):
         raise ValueError(f"must be a {noun} or a pair [from, to] of them")
-    if not all(math.isfinite(end) and low <= end <= high for end in ends):
+    if not all(low <= end <= high for end in ends):  # NaN neither; no float is made, which long integers have none of
         raise ValueError(f"must lie within {low:g} to {high:g} ({unit})")
     if ends[0] > ends[1]:
         raise ValueError("the first end must not be above the second")
@@ -121,7 +120,7 @@ def _pair_schema(kind: str, low: float, high: float, unit: str) -> JsonSchemaVal
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE, strict=True)]
 SizeField = tuple[Side, Side]
 """A static [height, width] in pixels."""
-Channel = Annotated[float, Field(ge=0, le=1)]
+Channel = Annotated[float, Field(ge=0, le=1, strict=True)]
 Color = tuple[Channel, Channel, Channel]
 """A static [red, green, blue], each a fraction of full brightness."""
 Border = Literal["constant", "replicate", "reflect", "wrap"]
@@ -137,7 +136,7 @@ class Params(BaseModel):
     )
 
     op: str
-    chance: Annotated[float, Field(ge=0, le=1)] = 1.0
+    chance: Annotated[float, Field(ge=0, le=1, strict=True)] = 1.0
     """Share of the pictures that the step is applied to."""
 
     def children(self) -> tuple[Params, ...]:

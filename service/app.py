@@ -15,24 +15,26 @@ from starlette.exceptions import HTTPException
 
 from batching import failpoints
 from batching.events import subscribe
+from batching.items import PRIORITIES, Priority
 from batching.lanes import connect, open_lanes
 from kernels.errors import AugmentationError
-from service.database import AsyncEngine, make_engine
 from service.depth import Depth
-from service.errors import BadRequest, NotFound, ServiceError, ValidationError, problem_code, problem_response
+from service.errors import BadRequest, NotFound, ServiceError, ValidationError
 from service.groups import Grouped
 from service.handoff import HandOff
-from service.json_text import escaped
 from service.metrics import Metrics
 from service.parts import Parts
+from service.problems import problem_code, problem_response
 from service.recipes import RecipeBook
 from service.routes import augment, batch_actions, batches, health, images, ops, outputs, recipes, seed, seed_users
 from service.routes.documented import openapi_of
 from service.settings import Settings
 from service.store import open_store
-from service.submissions import NewBatch, Result, Written, write
-from service.submitted import hand_off_all
+from service.submitted import Fresh, hand_off_all
 from service.telemetry import Observed, log_problem, request_id
+from service.truth.database import AsyncEngine, make_engine
+from service.truth.submissions import NewBatch, Result, write
+from service.uploads.json_text import escaped
 from service.waiting import Waiting
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Batch image augmentation: reproducible, exactly once, labels included.",
         lifespan=_lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings, app.state.metrics = settings, metrics
     for module in (augment, batches, batch_actions, images, outputs, recipes, ops, health):
@@ -94,10 +97,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             depth=Depth(engine, settings),
             metrics=app.state.metrics,
             commits=Grouped(lambda group: _written(engine, app.state.metrics, group), _COMMITS_AT_ONCE),
-            hand_offs=Grouped(lambda group: hand_off_all(handing, waiting.channel, group), _COMMITS_AT_ONCE),
+            hand_offs={priority: _hand_offs(handing, priority, waiting.channel) for priority in PRIORITIES},
         )
         app.state.parts = parts
-        ends.push_async_callback(parts.hand_offs.drained)
+        for hand_offs in parts.hand_offs.values():
+            ends.push_async_callback(hand_offs.drained)
         ends.push_async_callback(parts.commits.drained)
         async with _beside(waiting.keep_polling, lambda: _listen(settings, waiting)):
             yield
@@ -127,19 +131,22 @@ async def _kept(run: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(_PAUSE_S)
 
 
+def _hand_offs(handing: HandOff, priority: Priority, channel: str) -> Grouped[Fresh, None]:
+    return Grouped(lambda group: hand_off_all(handing, priority, channel, group), _COMMITS_AT_ONCE)
+
+
 async def _listen(settings: Settings, waiting: Waiting) -> None:
     async with connect(settings.redis_url, _LISTEN_S) as client:
         async for notice in subscribe(client, waiting.channel):
-            waiting.announced(notice.batches)
+            if notice.batches:
+                waiting.announced(notice.batches)
+            elif not notice.items:
+                await waiting.poll()  # the subscription has begun: what was announced before is lost
 
 
 async def _written(engine: AsyncEngine, metrics: Metrics, group: Sequence[NewBatch]) -> Sequence[Result | Exception]:
     metrics.commits.observe(len(group))
-    answers = await write(engine, group)
-    for batch, answer in zip(group, answers, strict=True):
-        if isinstance(answer, Written):
-            metrics.submitted.labels(batch.priority).inc(len(batch.items))
-    return answers
+    return await write(engine, group)
 
 
 def _on_problem(request: Request, error: Exception) -> Response:

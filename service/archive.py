@@ -12,10 +12,10 @@ from typing import Literal
 from uuid import UUID
 
 from batching.errors import SourceMissing
-from service import queries
-from service.database import AsyncEngine
 from service.names import MANIFEST, output_path
 from service.store import ObjectStore
+from service.truth import queries
+from service.truth.database import AsyncEngine
 from service.views import output_view
 from service.zip_stream import ZipStream
 

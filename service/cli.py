@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from service.cannot_start import CannotStart
-from service.cli_expand import expand_command
-from service.cli_ops import ops_app, recipe_app
+from service.catalogue.command import ops_app, recipe_app
+from service.expansion.command import expand_command
 from service.settings import Settings, SettingsInvalid, load
+from service.system.cannot_start import CannotStart
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +39,7 @@ Device = Annotated[str | None, typer.Option(help="What pixels run on: auto, cpu 
 @app.command()
 def up(host: Host = None, port: Port = None, data: Data = None, workers: Workers = None, device: Device = None) -> None:
     """Run the whole system here until Ctrl-C, on embedded PostgreSQL and Valkey unless DATABASE_URL or REDIS_URL is set."""
-    from service.up import up as run
+    from service.system.up import up as run
 
     run(load(host=host, port=port, data=data, workers=workers, device=device))
 
@@ -48,7 +48,7 @@ def up(host: Host = None, port: Port = None, data: Data = None, workers: Workers
 def api(host: Host = None, port: Port = None, fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
     """Run one API process against the configured servers."""
     settings = _with_servers(load(host=host, port=port))
-    from service.api_main import serve
+    from service.system.api_main import serve
 
     serve(settings, fd)
 
@@ -57,7 +57,7 @@ def api(host: Host = None, port: Port = None, fd: Annotated[int | None, typer.Op
 def worker(workers: Workers = None, device: Device = None) -> None:
     """Run worker processes against the configured servers, and keep them running."""
     settings = _with_servers(load(workers=workers, device=device))
-    from service.up import keep_workers
+    from service.system.up import keep_workers
 
     keep_workers(settings)
 
@@ -66,7 +66,7 @@ def worker(workers: Workers = None, device: Device = None) -> None:
 def reconciler() -> None:
     """Run the process that repairs what crashes leave; a second one stands by."""
     settings = _with_servers(load())
-    from service.reconciler import main as run
+    from service.repair.reconciler import main as run
 
     run(settings)
 
@@ -77,7 +77,7 @@ def migrate() -> None:
     settings = load()
     if not settings.database_url:
         raise SettingsInvalid(["DATABASE_URL is required"])
-    from service.migrations import migrate as run
+    from service.truth.migrations import migrate as run
 
     typer.echo(f"the database is at revision {run(settings.database_url)}")
 
@@ -89,7 +89,7 @@ def doctor(
 ) -> None:
     """Say what this machine has of what the system needs; the exit status is 1 where something is missing."""
     settings = load()
-    from service.doctor import Finding, findings, sections
+    from service.system.doctor import Finding, findings, sections
 
     known = sections(settings.database_url, settings.redis_url, settings.data)
     if unknown := [name for name in only or () if name not in known]:

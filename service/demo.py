@@ -8,13 +8,9 @@ FOLDER is expanded where one is given; otherwise photographs that come with scik
 from __future__ import annotations
 
 import importlib.util
-import re
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -22,11 +18,11 @@ from rich.console import Console
 
 from kernels.recipe import Recipe, preorder
 from service.client import Client
-from service.contact_sheet import draw_sheet
-from service.expand import Order, Summary
-from service.expand_terminal import print_summary, run_with_progress
-from service.processes import Child, Program, tail, wait_until
-from service.recipe_file import load_recipe
+from service.expansion.contact_sheet import draw_sheet
+from service.expansion.expand import Order, Summary
+from service.expansion.recipe_file import load_recipe
+from service.expansion.terminal import print_summary, run_with_progress
+from service.system.own_system import own_system
 
 VARIANTS = 8
 SEED = 7
@@ -49,8 +45,6 @@ PHOTOGRAPHS = (
     "rocket.jpg",
 )
 """Those of scikit-image's pictures that are photographs and lie in its wheel; seven of them are grey."""
-_READY_S = 180.0
-_ADDRESS = re.compile(r"API\s+(http://\S+)")
 
 
 def main(arguments: list[str]) -> int:
@@ -62,15 +56,14 @@ def main(arguments: list[str]) -> int:
     if not photos.is_dir():
         console.print(f"{photos} is not a folder", style="red")
         return 2
-    with as_file(files("service").joinpath("sample/strong.yaml")) as path:
+    with as_file(files("service.catalogue").joinpath("sample/strong.yaml")) as path:
         recipe = load_recipe(path)
     results = home / "results"
     for old in (results, home / "system"):
         shutil.rmtree(old, ignore_errors=True)
-    home.mkdir(exist_ok=True)
     console.print("starting PostgreSQL, Valkey, the API, a worker and the reconciler ...")
-    with _system(home) as url, Client(url) as client:
-        console.print(f"ready at {url} after {time.monotonic() - begun_s:.1f} s")
+    with own_system(home) as system, Client(system.url) as client:
+        console.print(f"ready at {system.url} after {time.monotonic() - begun_s:.1f} s")
         console.print(
             f"expanding {photos} by {', '.join(step.op for step in preorder(recipe.steps))}; {VARIANTS} variants each"
         )
@@ -102,24 +95,6 @@ def _photographs(folder: Path) -> Path:
     for name in PHOTOGRAPHS:
         shutil.copyfile(Path(found.origin).parent / "data" / name, folder / name)
     return folder
-
-
-@contextmanager
-def _system(home: Path) -> Iterator[str]:
-    """The address of a whole system of its own, stopped at the end, whatever happens."""
-    log = home / "system.log"
-    log.unlink(missing_ok=True)
-    own_servers = {"DATABASE_URL": "", "REDIS_URL": "", "AUGMENT_STORE_URL": ""}
-    command = (sys.executable, "-m", "service", "up", "--port", "0", "--data", str(home / "system"))
-    up = Child(Program("up", command, log, own_servers, signal.SIGINT, signal.SIGTERM, grace_s=60.0))
-    try:
-        if not wait_until(lambda: _ADDRESS.search(log.read_text()) is not None, up, _READY_S, pause_s=0.1):
-            raise SystemExit(f"the system did not come up; {log} ends with:\n{tail(log)}")
-        address = _ADDRESS.search(log.read_text())
-        assert address is not None, "just found"
-        yield address[1]
-    finally:
-        up.stop()
 
 
 if __name__ == "__main__":

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from batching.items import PRIORITIES, Priority
-from service.database import AsyncEngine, statement
-from service.errors import RateLimited
+from service.errors import QuotaExceeded, RateLimited
 from service.settings import Settings
+from service.truth.database import AsyncEngine, statement
 
 FRESH_S = 0.5
 """How long a reading is trusted while it says that there is room."""
+EXACT_S = 0.05
+"""How long one is trusted that says that there is none."""
 _UNFINISHED = """
 SELECT priority, sum(total - succeeded - failed - cancelled) AS items FROM batches
 WHERE tenant = :tenant AND state IN ('queued', 'running') GROUP BY priority
@@ -29,20 +32,35 @@ class _Reading:
 
 
 class Depth:
-    """Watches the limits on unfinished items. Read at most twice a second, but never refused on an old reading."""
+    """Watches the limits on unfinished items. Read at most twice a second, but nobody is refused on an old reading."""
 
     def __init__(self, engine: AsyncEngine, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine, self._settings, self._clock = engine, settings, clock
         self._readings: dict[str, _Reading] = {}
+        self._reading = asyncio.Lock()
 
     async def admit(self, tenant: str, priority: Priority, count: int) -> None:
-        """Counts `count` new items in. RateLimited where the tenant would have too many, with the time until it has not."""
+        """Counts `count` new items in.
+
+        RateLimited where the tenant would have too many, with the time until it has not; QuotaExceeded where that would
+        never be.
+        """
+        most = self._settings.max_interactive_items if priority == "interactive" else self._settings.max_waiting_items
+        if count > most:
+            raise QuotaExceeded(count, most)
         reading = self._readings.get(tenant)
-        if reading is None or self._clock() - reading.read_at_s > FRESH_S or self._excess(reading, priority, count):
-            reading = self._readings[tenant] = await self._read(tenant, reading)
+        if reading is None or self._doubtful(reading, priority, count):
+            async with self._reading:  # one look for all who come at the same moment
+                reading = self._readings.get(tenant)
+                if reading is None or self._doubtful(reading, priority, count):
+                    reading = self._readings[tenant] = await self._read(tenant, reading)
         if refusal := self._excess(reading, priority, count):
             raise refusal
         reading.items[priority] += count
+
+    def _doubtful(self, reading: _Reading, priority: Priority, count: int) -> bool:
+        age_s = self._clock() - reading.read_at_s
+        return age_s > FRESH_S or (age_s > EXACT_S and self._excess(reading, priority, count) is not None)
 
     def _excess(self, reading: _Reading, priority: Priority, count: int) -> RateLimited | None:
         total = sum(reading.items.values()) + count

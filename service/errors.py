@@ -1,13 +1,10 @@
-"""The service's own errors, the one table from code to HTTP status, and the form a problem has on the wire."""
+"""The service's own errors, and the one table from code to HTTP status."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from fastapi.responses import JSONResponse
-
-from kernels.errors import AugmentationError, InputError
+from kernels.errors import AugmentationError
 
 STATUS: Mapping[str, int] = {
     "bad_request": 400,
@@ -60,10 +57,6 @@ STATUS: Mapping[str, int] = {
     "storage_full": 507,
 }
 """HTTP status of every code, the codes of items included: for one picture the item's code is the answer's."""
-
-PROBLEM_TYPE = "application/problem+json"
-RETRY_AFTER_S = 2.0
-"""What a client is told to wait where nothing better is known."""
 
 
 class ServiceError(AugmentationError):
@@ -235,84 +228,14 @@ class RateLimited(ServiceError):
         self.limit, self.retry_after_s = limit, retry_after_s
 
 
+class QuotaExceeded(ServiceError):
+    """One request asks for more than the tenant may ever have unfinished at a time; send less at once."""
+
+    def __init__(self, asked: int, limit: int) -> None:
+        super().__init__(f"{asked} pictures are asked for at once; at most {limit} of this priority may be unfinished")
+        self.limit = limit
+
+
 def shown(name: str) -> str:
     """A caller's name as it may stand in a message: short, on one line, every odd character escaped."""
     return ascii(name[:100])
-
-
-def problem_code(error: AugmentationError) -> str:
-    """The code that a problem has on the wire; those that are not in the contract become `unavailable` or `internal`."""
-    code = error.item_code if isinstance(error, ItemFailed) else error.code
-    if code in STATUS:
-        return code
-    return "unavailable" if error.retryable else "internal"
-
-
-def problem_document(error: AugmentationError, request_id: str) -> tuple[int, dict[str, Any]]:
-    """Status and body of the problem that answers `error`."""
-    code = problem_code(error)
-    detail = _OURS.get(code, error.message)
-    status = getattr(error, "status", None) or STATUS[code]
-    return status, problem_body(
-        code,
-        status,
-        detail,
-        request_id,
-        item=getattr(error, "item", None),
-        limit=getattr(error, "limit", None),
-        pointer=getattr(error, "pointer", None),
-    )
-
-
-_OURS = {
-    "internal": "something went wrong on our side; the request id finds it in the logs",
-    "unavailable": "a part that the service needs does not answer; nothing was accepted, so the request can be repeated",
-    "storage_full": "there is no room for more pictures now; nothing was accepted, so the request can be repeated",
-}
-"""What is said where the reason is ours: never the reason itself, which may hold paths or a library's words."""
-
-
-def problem_body(
-    code: str,
-    status: int,
-    detail: str,
-    request_id: str,
-    *,
-    item: str | None = None,
-    limit: int | float | None = None,
-    pointer: str | None = None,
-) -> dict[str, Any]:
-    """The body of a problem (RFC 9457) with our members; absent ones are left out."""
-    body = {
-        "type": f"urn:augment:problem:{code}",
-        "title": code.replace("_", " ").capitalize(),
-        "status": status,
-        "code": code,
-        "detail": detail,
-        "item": item,
-        "limit": limit,
-        "pointer": pointer,
-        "request_id": request_id,
-    }
-    return {name: value for name, value in body.items() if value is not None}
-
-
-def problem_response(error: AugmentationError, request_id: str) -> JSONResponse:
-    """The answer to a request that ended with `error`."""
-    status, body = problem_document(error, request_id)
-    headers: dict[str, str] = {}
-    wait_s = getattr(error, "retry_after_s", None)
-    if wait_s is None and status in (429, 503, 507):
-        wait_s = RETRY_AFTER_S
-    if wait_s is not None:
-        headers["Retry-After"] = str(max(1, round(wait_s)))
-    if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="augment"'
-    if isinstance(error, RangeNotSatisfiable):
-        headers["Content-Range"] = f"bytes */{error.limit}"
-    return JSONResponse(body, status, headers, media_type=PROBLEM_TYPE)
-
-
-def is_callers(error: AugmentationError) -> bool:
-    """Whether the caller can mend it (4xx): not worth an error in the logs."""
-    return isinstance(error, InputError) or STATUS.get(error.code, 500) < 500

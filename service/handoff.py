@@ -15,7 +15,7 @@ from uuid import UUID
 from batching import failpoints
 from batching.items import LaneKey, Waiting
 from batching.lanes import LANES_DOWN, Lanes
-from service.database import AsyncEngine, DatabaseUnavailable, statement
+from service.truth.database import AsyncEngine, DatabaseUnavailable, statement
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ _MAX_SEGMENT_BYTES = 200
 _MAX_PATH_BYTES = 1024
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-_ENTRY = re.compile(r"(?i)\d+\.(jpg|png|webp)")
+_ENTRY = re.compile(r"(?i)/\d+\.(jpg|png|webp)(?=/|$)")
 
 
 def output_names(custom_ids: Sequence[str]) -> list[str]:
@@ -29,14 +29,14 @@ def output_names(custom_ids: Sequence[str]) -> list[str]:
     """
     stems = [_safe(posixpath.splitext(custom_id.replace("\\", "/"))[0]) for custom_id in custom_ids]
     shared = Counter(_folded(stem) for stem in stems)
-    if len(shared) == len(stems) and not any(_ENTRY.fullmatch(posixpath.basename(stem)) for stem in stems):
+    if len(shared) == len(stems) and not any(map(_ENTRY.search, stems)):
         return stems
     names = [stem if shared[_folded(stem)] == 1 else _safe(whole) for stem, whole in zip(stems, custom_ids, strict=True)]
     shared = Counter(_folded(name) for name in names)
-    entries = {_folded(name).rpartition("/")[0] for name in names if _ENTRY.fullmatch(posixpath.basename(name))}
+    # a name that another one needs as a folder, where its own file would lie: a.png beside a/0.jpg.png, or a/0.jpg/b.png
+    blocked = {_folded(name[: found.start()]) for name in names for found in _ENTRY.finditer(name)}
     keyed = [
-        # a name that another name's folder would need as a file gets the key too: a.png beside a/0.jpg.png
-        name if shared[_folded(name)] == 1 and _folded(name) not in entries else f"{_safe(whole)}-{_digits(whole)[:8]}"
+        name if shared[_folded(name)] == 1 and _folded(name) not in blocked else f"{_safe(whole)}-{_digits(whole)[:8]}"
         for name, whole in zip(names, custom_ids, strict=True)
     ]
     shared = Counter(_folded(name) for name in keyed)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from batching.items import Priority
 from batching.lanes import Lanes
-from service.database import AsyncEngine
 from service.depth import Depth
 from service.errors import IdempotencyInProgress
 from service.groups import Grouped
@@ -15,9 +15,13 @@ from service.metrics import Metrics
 from service.recipes import RecipeBook
 from service.settings import Settings
 from service.store import ObjectStore
-from service.submissions import NewBatch, Result
 from service.submitted import Fresh
+from service.truth.database import AsyncEngine
+from service.truth.submissions import NewBatch, Result, write
 from service.waiting import Waiting
+
+SMALL_ITEMS = 64
+"""Batches of more pictures have a transaction of their own."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,18 @@ class Parts:
     depth: Depth
     metrics: Metrics
     commits: Grouped[NewBatch, Result]
-    hand_offs: Grouped[Fresh, None]
+    hand_offs: Mapping[Priority, Grouped[Fresh, None]]
+    """By priority, so that ten thousand bulk items never stand before an interactive one."""
     keys_in_progress: set[tuple[str, str]] = field(default_factory=set)
+
+    async def commit(self, new: NewBatch) -> Result:
+        """Writes a batch: small ones together with those of the same moment, so that they share a transaction."""
+        if len(new.items) <= SMALL_ITEMS:
+            return await self.commits.ask(new)
+        [result] = await write(self.engine, [new])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     @contextmanager
     def key_claimed(self, tenant: str, key: str | None) -> Iterator[None]:

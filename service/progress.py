@@ -10,9 +10,9 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from service import queries
 from service.errors import NotFound
 from service.parts import Parts
+from service.truth import queries
 from service.usecases import find_batch
 from service.views import batch_view, item_view
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import OrderedDict
 from typing import Any, Generic, TypeVar
 
@@ -25,17 +26,20 @@ class _Remembered(Generic[Value]):
     def __init__(self, most: int) -> None:
         self._most = most
         self._values: OrderedDict[object, Value] = OrderedDict()
+        self._lock = threading.Lock()  # large batches are prepared in threads
 
     def get(self, key: object) -> Value | None:
-        if (value := self._values.get(key)) is not None:
-            self._values.move_to_end(key)
-        return value
+        with self._lock:
+            if (value := self._values.get(key)) is not None:
+                self._values.move_to_end(key)
+            return value
 
     def put(self, key: object, value: Value) -> Value:
-        self._values[key] = value
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
-        return value
+        with self._lock:
+            self._values[key] = value
+            if len(self._values) > self._most:
+                self._values.popitem(last=False)
+            return value
 
 
 class RecipeBook:

@@ -1,9 +1,8 @@
-"""Requests and answers of the REST contract, as they are on the wire."""
+"""Requests of the REST contract, as they are on the wire."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -12,11 +11,12 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from batching.items import Priority
+from kernels.params import SizeField
 from kernels.recipe import Output as OutputForm
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED
 from service.errors import ValidationError
-from service.json_text import escaped
+from service.uploads.json_text import escaped
 
 MAX_CUSTOM_ID_BYTES = 4096
 
@@ -33,12 +33,14 @@ class _Documented:
         return core_schema.any_schema()
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        forms = [handler(model.__pydantic_core_schema__) for model in self.models]
+        forms = [
+            handler(core_schema.none_schema() if model is None else model.__pydantic_core_schema__) for model in self.models
+        ]
         return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
 RecipeField = Annotated[Any, _Documented(Recipe)]
-OutputField = Annotated[Any, _Documented(OutputForm)]
+OutputField = Annotated[Any, _Documented(OutputForm, None)]
 CustomId = Annotated[str, Field(min_length=1, max_length=MAX_CUSTOM_ID_BYTES)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED, strict=True)]
 Variants = Annotated[int, Field(ge=1, strict=True)]
@@ -121,200 +123,12 @@ class ValidateRequest(Request):
 
     recipe: RecipeField
     """Steps and the form of the output."""
-    size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (512, 512)
+    size: SizeField = (512, 512)
     """[height, width] of the picture that the plan is made for."""
     variants: Variants = 1
     """How many results the estimate of cost is for."""
     seed: Seed = 0
     """Seed of the numbers drawn for the plan that is shown."""
-
-
-class Counts(BaseModel):
-    """Pictures of a batch by final state."""
-
-    total: int
-    succeeded: int
-    failed: int
-    cancelled: int
-
-
-class OutputCounts(BaseModel):
-    """Results of a batch: asked for, and made."""
-
-    total: int
-    done: int
-
-
-class BatchLinks(BaseModel):
-    """Where to go from a batch."""
-
-    self: str
-    items: str
-    outputs: str
-    events: str
-    archive: str
-
-
-BatchState = Literal["queued", "running", "completed", "cancelled", "expired"]
-ItemState = Literal["queued", "leased", "succeeded", "failed", "cancelled"]
-
-
-class BatchView(BaseModel):
-    """One batch."""
-
-    id: UUID
-    state: BatchState
-    counts: Counts
-    outputs: OutputCounts
-    recipe_digest: str
-    seed: int
-    variants: int
-    priority: Priority
-    output: OutputForm
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    links: BatchLinks
-
-
-class BatchPage(BaseModel):
-    """Batches, newest first."""
-
-    batches: list[BatchView]
-    next: str | None
-
-
-class OutputView(BaseModel):
-    """One result, and everything it came from."""
-
-    id: UUID
-    item_id: UUID
-    custom_id: str
-    variant: int
-    width: int
-    height: int
-    bytes: int
-    sha256: str
-    format: str
-    seed: int
-    recipe_digest: str
-    draws: list[dict[str, Any]]
-    labels: dict[str, Any] | None
-    device: str
-    engine_version: str
-    created_at: datetime
-    url: str
-
-
-class ItemError(BaseModel):
-    """Why a picture has no results."""
-
-    code: str
-    detail: str
-
-
-class ItemView(BaseModel):
-    """One picture of a batch."""
-
-    id: UUID
-    custom_id: str
-    state: ItemState
-    executions: int
-    width: int | None
-    height: int | None
-    error: ItemError | None
-    outputs: list[OutputView]
-
-
-class ItemPage(BaseModel):
-    """Pictures of a batch, in the order they were sent."""
-
-    items: list[ItemView]
-    next: str | None
-
-
-class ImageView(BaseModel):
-    """One uploaded picture. Width and height are those it is seen with (EXIF orientation applied)."""
-
-    id: UUID
-    sha256: str
-    bytes: int
-    format: str
-    width: int
-    height: int
-    filename: str
-    created_at: datetime
-    url: str
-
-
-class ImagePage(BaseModel):
-    """Uploaded pictures, newest first."""
-
-    images: list[ImageView]
-    next: str | None
-
-
-class OpView(BaseModel):
-    """One operation of the catalogue."""
-
-    model_config = ConfigDict(protected_namespaces=())
-
-    name: str
-    summary: str
-    kind: str
-    moves_labels: bool
-    fields_schema: dict[str, Any] = Field(serialization_alias="schema", validation_alias="schema")
-    examples: list[dict[str, Any]]
-
-
-class OpPage(BaseModel):
-    """The catalogue."""
-
-    ops: list[OpView]
-
-
-class Stage(BaseModel):
-    """Steps that are worked off together: one resampling of a geometric chain, or pixels in place."""
-
-    stage: Literal["resample", "pixels"]
-    steps: list[int]
-    ops: list[str]
-
-
-class Cost(BaseModel):
-    """Estimated work in pixels: of the source and the results together, and of the results alone."""
-
-    pixels: int
-    output_pixels: int
-    variants: int
-
-
-class RecipeReport(BaseModel):
-    """A recipe that is right, with every default written out, and how it is run."""
-
-    valid: Literal[True]
-    recipe: Recipe
-    recipe_digest: str
-    stages: list[Stage]
-    moves_labels: bool
-    size_in: tuple[int, int]
-    size_out: tuple[int, int]
-    draws: list[dict[str, Any]]
-    cost: Cost
-
-
-class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    item: str | None = None
-    limit: float | None = None
-    pointer: str | None = None
-    request_id: str
 
 
 def checked(model: type[Asked], document: object) -> Asked:

@@ -13,7 +13,7 @@ from typing import Any
 from kernels.recipe import Recipe
 from kernels.tensors import Size
 from service.errors import ValidationError
-from service.json_text import escaped
+from service.uploads.json_text import escaped
 
 Step = Mapping[str, Any]
 OUTPUT: Mapping[str, Any] = {"format": "png"}

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from batching import failpoints
-from service.cannot_start import CannotStart
+from service.system.cannot_start import CannotStart
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -86,8 +86,6 @@ class Settings(BaseSettings):
     """Runs of one item before it is given up."""
     max_crashes: Count = 3
     """Worker deaths charged to one item before it is given up."""
-    decode_timeout_s: Seconds = 10.0
-    """Longest time to decode one picture."""
     item_timeout_s: Seconds = 60.0
     """Longest time to run one item, all variants."""
 

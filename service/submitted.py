@@ -16,15 +16,14 @@ class Fresh:
     """Items of one tenant that have just begun to wait: id and cost in pixels."""
 
     tenant: str
-    priority: Priority
     items: tuple[tuple[UUID, int], ...]
 
 
-async def hand_off_all(handing: HandOff, channel: str, group: Sequence[Fresh]) -> Sequence[None]:
+async def hand_off_all(handing: HandOff, priority: Priority, channel: str, group: Sequence[Fresh]) -> Sequence[None]:
     """Hands off items that were committed, each telling `channel` when it is final. Never raises."""
     lanes: dict[LaneKey, list[Entry]] = {}
     for fresh in group:
-        entries = lanes.setdefault(LaneKey(fresh.priority, fresh.tenant), [])
+        entries = lanes.setdefault(LaneKey(priority, fresh.tenant), [])
         entries += [Entry(item_id, cost_pixels, channel) for item_id, cost_pixels in fresh.items]
     await handing.hand_off(lanes)
     return [None] * len(group)

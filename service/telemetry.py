@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import sys
@@ -16,13 +17,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernels.errors import AugmentationError
-from service.errors import is_callers, problem_document, problem_response
 from service.ids import new_id
 from service.metrics import Metrics
+from service.problems import is_callers, problem_document, problem_response
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the request that is being answered."""
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 log = structlog.stdlib.get_logger("service.http")
 
@@ -85,13 +87,14 @@ class Observed:
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
+        self._prefix, self._numbers = new_id().hex, itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        identity = given if _ACCEPTED_ID.fullmatch(given) else new_id().hex
+        identity = given if _ACCEPTED_ID.fullmatch(given) else f"{self._prefix}{next(self._numbers):08x}"
         token = request_id.set(identity)
         start_s = time.perf_counter()
         status = 0
@@ -110,7 +113,7 @@ class Observed:
             status = status or 499  # nobody is there to be answered
         except Exception as error:
             refused = error if isinstance(error, AugmentationError) else _Unexpected()
-            log.exception("request failed", method=scope["method"], path=scope["path"])
+            log.exception("request failed", method=scope["method"], path=_path(scope))
             if status:
                 raise  # the answer has begun: only cutting it off tells the client
             await problem_response(refused, identity)(scope, receive, observed)
@@ -121,9 +124,16 @@ class Observed:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.requests.labels(scope["method"], route, status).inc()
-        self._metrics.request_seconds.labels(scope["method"], route).observe(seconds)
-        log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 2))
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(method, route, status).inc()
+        self._metrics.request_seconds.labels(method, route).observe(seconds)
+        log.info("request", method=scope["method"], path=_path(scope), status=status, ms=round(seconds * 1000, 2))
+
+
+def _path(scope: Scope) -> str:
+    """The path as it was sent, so that nothing in it moves the cursor of whoever reads the log."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.decode("ascii", "backslashreplace")
 
 
 class _Unexpected(AugmentationError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -16,18 +17,19 @@ from kernels.labels import Labels
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED, item_key
 from kernels.tensors import Size
-from service import batch_moves, queries, submissions
 from service.errors import BadRequest, Conflict, Gone, IdempotencyKeyReused, NotFound, ValidationError
 from service.ids import new_id
-from service.intake import Intake, Sent
-from service.json_text import check_text, escaped
 from service.names import output_names
 from service.parts import Parts
 from service.schemas import MAX_CUSTOM_ID_BYTES, AugmentRequest, BatchRequest
-from service.submissions import Key, NewBatch, NewItem, SameKey
 from service.submitted import Fresh
+from service.truth import batch_moves, queries, submissions
+from service.truth.submissions import Key, NewBatch, NewItem, SameKey
+from service.uploads.intake import Intake, Sent
+from service.uploads.json_text import check_text, escaped
 
 MAX_KEY_CHARACTERS = 255
+_LARGE = 64
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,19 @@ async def submit(
     """
     if key and (owner := await submissions.key_owner(parts.engine, tenant, key.key)):
         return Submitted(await _same(parts, tenant, key, owner), new=False)
-    new = _new_batch(parts, tenant, batch_id, ask, recipe, sent, key)
+    if len(sent) > _LARGE or ask.labels is not None:  # names and masks of thousands must not hold up the loop
+        new = await asyncio.to_thread(_new_batch, parts, tenant, batch_id, ask, recipe, sent, key)
+    else:
+        new = _new_batch(parts, tenant, batch_id, ask, recipe, sent, key)
     await parts.depth.admit(tenant, new.priority, len(new.items) - new.failed)
     failpoints.hit("before_commit")
-    result = await parts.commits.ask(new)
+    result = await parts.commit(new)
     if isinstance(result, SameKey):
         return Submitted(await _same(parts, tenant, key, result), new=False)
     failpoints.hit("committed")
+    parts.metrics.submitted.labels(new.priority).inc(len(new.items))
     if fresh := tuple((item.id, item.cost_pixels) for item in new.items if item.error_code is None):
-        parts.hand_offs.add(Fresh(tenant, new.priority, fresh))
+        parts.hand_offs[new.priority].add(Fresh(tenant, fresh))
     return Submitted(_row(new, result), new=True)
 
 
@@ -221,7 +227,7 @@ async def retry(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
         if batch.failed and batch.state in ("queued", "running", "completed"):
             raise Conflict("the pictures that failed were refused when they were sent; send them again, mended")
         raise Conflict(f"the batch is {batch.state} and has {batch.failed} failed pictures: there is nothing to retry")
-    await parts.hand_offs.ask(Fresh(tenant, batch.priority, tuple((item.id, item.cost_pixels) for item in retried)))
+    await parts.hand_offs[batch.priority].ask(Fresh(tenant, tuple((item.id, item.cost_pixels) for item in retried)))
     return await find_batch(parts, tenant, batch_id)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from service import queries, schemas
+from service.truth import queries
+from service.view_schemas import BatchView, ImageView, ItemError, ItemView, OutputView
 
 
-def batch_view(batch: queries.Batch) -> schemas.BatchView:
+def batch_view(batch: queries.Batch) -> BatchView:
     """A batch on the wire."""
     path = f"/v1/batches/{batch.id}"
-    return schemas.BatchView.model_validate(
+    return BatchView.model_validate(
         {
             "id": batch.id,
             "state": batch.state,
@@ -46,9 +47,9 @@ def content_path(output_id: UUID) -> str:
     return f"/v1/outputs/{output_id}/content"
 
 
-def output_view(output: queries.Output) -> schemas.OutputView:
+def output_view(output: queries.Output) -> OutputView:
     """An output on the wire."""
-    return schemas.OutputView(
+    return OutputView(
         id=output.id,
         item_id=output.item_id,
         custom_id=output.custom_id,
@@ -69,12 +70,12 @@ def output_view(output: queries.Output) -> schemas.OutputView:
     )
 
 
-def item_view(item: queries.ItemRow, outputs: Sequence[queries.Output] = ()) -> schemas.ItemView:
+def item_view(item: queries.ItemRow, outputs: Sequence[queries.Output] = ()) -> ItemView:
     """An item on the wire."""
     error = None
     if item.error_code is not None:
-        error = schemas.ItemError(code=item.error_code, detail=item.error_detail or "")
-    return schemas.ItemView.model_validate(
+        error = ItemError(code=item.error_code, detail=item.error_detail or "")
+    return ItemView.model_validate(
         {
             "id": item.id,
             "custom_id": item.custom_id,
@@ -88,9 +89,9 @@ def item_view(item: queries.ItemRow, outputs: Sequence[queries.Output] = ()) -> 
     )
 
 
-def image_view(image: queries.Image) -> schemas.ImageView:
+def image_view(image: queries.Image) -> ImageView:
     """An uploaded picture on the wire."""
-    return schemas.ImageView(
+    return ImageView(
         id=image.id,
         sha256=image.sha256,
         bytes=image.bytes,

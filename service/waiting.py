@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from kernels.errors import AugmentationError
-from service import queries
-from service.database import AsyncEngine
 from service.ids import new_id
+from service.truth import queries
+from service.truth.database import AsyncEngine
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from redis.asyncio import Redis
 
-from service.embedded import create_database, postgres_server, remove_socket_folder, valkey_server
-from service.migrations import migrate
 from service.settings import Settings
+from service.system.embedded import create_database, postgres_server, remove_socket_folder, valkey_server
+from service.truth.migrations import migrate
 from tests.helpers.stack import Stack, running
 
 _numbers = itertools.count(1)

@@ -7,6 +7,7 @@ Pillow never guesses among its forty formats, and its global limits and warnings
 from __future__ import annotations
 
 import ctypes
+import logging
 import struct
 import warnings
 from collections.abc import Callable
@@ -71,6 +72,7 @@ def _silence() -> None:
         library.TIFFSetErrorHandler(None)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
+    logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
 
 
 _silence()

@@ -14,8 +14,8 @@ from service.errors import BatchNotFinal
 from service.progress import events, parse_mark
 from service.routes.documented import BINARY, problems
 from service.routes.shared import PartsOf, Tenant, answer
-from service.schemas import BatchView
 from service.usecases import cancel, delete_batch, find_batch, retry
+from service.view_schemas import BatchView
 from service.views import batch_view
 
 router = APIRouter(prefix="/v1/batches/{batch_id}", tags=["batches"])

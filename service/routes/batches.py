@@ -10,33 +10,27 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from batching import failpoints
-from service import queries
-from service.database import AsyncEngine
 from service.ids import new_id
-from service.json_text import check_text
-from service.receive import receive
 from service.routes.documented import (
     BINARY,
     IDEMPOTENCY_KEY,
     PREFER,
     SUBMIT_STATUSES,
     body_of,
+    headers_of,
     multipart_schema,
     problems,
     schema_of,
 )
 from service.routes.shared import Cursor, Limit, PartsOf, Tenant, answer, cursor_of, id_of, position_of, wait_s
-from service.schemas import (
-    BatchImagesRequest,
-    BatchPage,
-    BatchRequest,
-    BatchState,
-    BatchView,
-    ItemPage,
-    ItemState,
-)
-from service.submissions import Key
+from service.schemas import BatchImagesRequest, BatchRequest
+from service.truth import queries
+from service.truth.database import AsyncEngine
+from service.truth.submissions import Key
+from service.uploads.json_text import check_text
+from service.uploads.receive import receive
 from service.usecases import await_batch, find_batch, fingerprint, idempotency_key, submit
+from service.view_schemas import BatchPage, BatchState, BatchView, ItemPage, ItemState
 from service.views import batch_view, item_view, output_view
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
@@ -48,7 +42,7 @@ _PAGE = 500
     "",
     status_code=202,
     responses={
-        202: {"description": "Accepted: every picture is kept.", "model": BatchView},
+        202: {"description": "Accepted: every picture is kept.", "model": BatchView, "headers": headers_of("Location")},
         **problems(404, *SUBMIT_STATUSES),
     },
     openapi_extra={

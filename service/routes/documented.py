@@ -10,9 +10,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service import schemas
-from service.errors import PROBLEM_TYPE
+from service import schemas, view_schemas
 from service.names import EXTENSIONS
+from service.problems import PROBLEM_TYPE
 
 BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 RESULT_TYPES = tuple(f"image/{form}" for form in EXTENSIONS)
@@ -23,8 +23,8 @@ _ADDED = (
     schemas.BatchRequest,
     schemas.BatchImagesRequest,
     schemas.ValidateRequest,
-    schemas.OutputView,
-    schemas.Problem,
+    view_schemas.OutputView,
+    view_schemas.Problem,
 )
 """Models that routes refer to by name, but never return or take as FastAPI knows it."""
 
@@ -48,7 +48,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Documentation of the problems a route may answer with; those that any route may are always among them."""
     content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
-        status: {"description": _REASONS[status], "content": content} for status in sorted({401, 422, 500, 503, *statuses})
+        status: {"description": _REASONS[status], "content": content}
+        for status in sorted({401, 403, 422, 500, 503, *statuses})
     }
 
 
@@ -72,15 +73,21 @@ _REASONS = {
 SUBMIT_STATUSES = (400, 408, 409, 410, 413, 415, 429, 507)
 
 
+def headers_of(*names: str) -> dict[str, Any]:
+    """Documentation of an answer's headers."""
+    return {name: {"schema": {"type": "string"}} for name in names}
+
+
 def described(statuses: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
     """Documentation of JSON answers that have no model."""
     content = {"application/json": {"schema": {"type": "object"}}}
     return {status: {"description": text, "content": content} for status, text in statuses.items()}
 
 
+_BYTES = {"image/*": {"schema": BINARY}}
 CONTENT_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The bytes.", "content": {"image/*": {"schema": BINARY}}},
-    206: {"description": "The asked range of them.", "content": {"image/*": {"schema": BINARY}}},
+    200: {"description": "The bytes.", "content": _BYTES, "headers": headers_of("ETag", "Accept-Ranges")},
+    206: {"description": "The asked range of them.", "content": _BYTES, "headers": headers_of("ETag", "Content-Range")},
     304: {"description": "They are the ones that the caller has."},
 }
 CONTENT_PARAMETERS = [
@@ -115,6 +122,9 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     models.update(added.get("$defs", {}))
     for unused in ("HTTPValidationError", "ValidationError"):
         models.pop(unused, None)
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+            operation["responses"] |= {"422": problems()[422]}  # FastAPI's own form, which is never sent
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

@@ -12,12 +12,12 @@ from pydantic_core import to_json
 
 from batching.lanes import LANES_DOWN
 from kernels.errors import AugmentationError
-from service import queries
 from service.auth import tenant_of
 from service.metrics import CONTENT_TYPE, queue_metrics, repair_metrics, worker_metrics
 from service.parts import Parts
 from service.routes.documented import described
 from service.routes.shared import PartsOf
+from service.truth import queries
 
 router = APIRouter(tags=["health"])
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from service import queries
 from service.errors import BadRequest, NotFound, PayloadTooLarge
 from service.parts import Parts
 from service.routes.content import media_type_of, stored_content
@@ -19,10 +18,11 @@ from service.routes.documented import (
     problems,
 )
 from service.routes.shared import Cursor, Limit, PartsOf, Tenant, answer, cursor_of, id_of
-from service.schemas import ImagePage, ImageView
-from service.uploads import PartHead, whole_body
-from service.uploads import parts as body_parts
+from service.truth import queries
+from service.uploads.bodies import PartHead, whole_body
+from service.uploads.bodies import parts as body_parts
 from service.usecases import delete_image, keep_image
+from service.view_schemas import ImagePage, ImageView
 from service.views import image_view
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -101,9 +101,10 @@ async def view_image(image_id: UUID, parts: PartsOf, tenant: Tenant) -> Response
     return answer(image_view(await _find(parts, tenant, image_id)))
 
 
-@router.api_route(
+@router.head("/{image_id}/content", include_in_schema=False)
+@router.get(
     "/{image_id}/content",
-    methods=["GET", "HEAD"],
+    response_class=Response,
     responses={**CONTENT_RESPONSES, **problems(404, 410, 416)},
     openapi_extra={"parameters": CONTENT_PARAMETERS},
 )

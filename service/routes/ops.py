@@ -13,7 +13,7 @@ from kernels.ops import OPS
 from service.auth import tenant_of
 from service.errors import NotFound
 from service.routes.documented import problems
-from service.schemas import OpPage, OpView
+from service.view_schemas import OpPage, OpView
 
 router = APIRouter(prefix="/v1/ops", tags=["recipes"], dependencies=[Depends(tenant_of)])
 

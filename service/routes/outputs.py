@@ -6,14 +6,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from service import queries
 from service.errors import NotFound
 from service.names import EXTENSIONS
 from service.routes.content import media_type_of, stored_content
 from service.routes.documented import CONTENT_PARAMETERS, CONTENT_RESPONSES, problems
 from service.routes.shared import PartsOf, Tenant, answer
-from service.schemas import OutputView
+from service.truth import queries
 from service.usecases import delete_output
+from service.view_schemas import OutputView
 from service.views import output_view
 
 router = APIRouter(prefix="/v1/outputs", tags=["outputs"])
@@ -28,9 +28,10 @@ async def view_output(output_id: UUID, parts: PartsOf, tenant: Tenant) -> Respon
     return answer(output_view(found))
 
 
-@router.api_route(
+@router.head("/{output_id}/content", include_in_schema=False)
+@router.get(
     "/{output_id}/content",
-    methods=["GET", "HEAD"],
+    response_class=Response,
     responses={**CONTENT_RESPONSES, **problems(404, 410, 416)},
     openapi_extra={"parameters": CONTENT_PARAMETERS},
 )

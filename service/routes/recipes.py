@@ -15,18 +15,19 @@ from kernels.recipe import Recipe, preorder
 from kernels.tensors import Size
 from service.auth import tenant_of
 from service.errors import EmptyBody
-from service.json_text import parse_json
 from service.routes.documented import body_of, problems, schema_of
 from service.routes.shared import PartsOf
-from service.schemas import RecipeReport, ValidateRequest, checked
-from service.uploads import whole_body
+from service.schemas import ValidateRequest, checked
+from service.uploads.bodies import whole_body
+from service.uploads.json_text import parse_long_json
+from service.view_schemas import RecipeReport
 
 router = APIRouter(prefix="/v1/recipes", tags=["recipes"], dependencies=[Depends(tenant_of)])
 
 
 @router.post(
     "/validate",
-    responses={200: {"model": RecipeReport}, **problems(400, 413)},
+    responses={200: {"model": RecipeReport}, **problems(400, 408, 413)},
     openapi_extra={"requestBody": body_of({"application/json": schema_of(ValidateRequest)})},
 )
 async def validate(request: Request, parts: PartsOf) -> Response:
@@ -34,7 +35,7 @@ async def validate(request: Request, parts: PartsOf) -> Response:
     body = await whole_body(request, parts.settings.max_json_bytes, parts.settings)
     if not body:
         raise EmptyBody
-    ask = checked(ValidateRequest, parse_json(body))
+    ask = checked(ValidateRequest, await parse_long_json(body))
     recipe = parts.recipes.effective(ask.recipe, None)
     parts.recipes.check_variants(ask.variants)
     size = Size(*ask.size)

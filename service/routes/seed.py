@@ -14,20 +14,21 @@ from batching.errors import Overloaded, SourceMissing
 from kernels.codec import Limits, decode, encode
 from kernels.recipe import Output
 from kernels.tensors import Size
-from service import batch_moves, queries, seed_ops, seed_queries, usecases
+from service import seed_ops, usecases
 from service.errors import Gone, ItemFailed, NotFound, PayloadTooLarge, ValidationError
 from service.ids import new_id
-from service.intake import Intake, limits
-from service.json_text import parse_json
 from service.parts import Parts
 from service.routes.content import safe_headers
 from service.routes.documented import BINARY, body_of, problems
 from service.routes.seed_users import Caller, from_gateway
 from service.routes.shared import PartsOf, answer
 from service.schemas import AugmentRequest
-from service.seed_queries import Upload, User
-from service.uploads import PartHead, whole_body
-from service.uploads import parts as body_parts
+from service.truth import batch_moves, queries, seed_queries
+from service.truth.seed_queries import Upload, User
+from service.uploads.bodies import PartHead, whole_body
+from service.uploads.bodies import parts as body_parts
+from service.uploads.intake import Intake, limits
+from service.uploads.json_text import parse_json
 
 _SLACK_BYTES = 64 * 1024
 _MAX_PARTS = 32
@@ -81,7 +82,7 @@ async def upload(request: Request, parts: PartsOf, caller: Caller) -> Response:
     responses={201: {"model": ProcessedView}, **problems(400, 403, 404, 408, 410, 413, 429)},
     openapi_extra={"requestBody": body_of({"application/json": seed_ops.schema()})},
 )
-async def augment(request: Request, unprocessed_image_id: UUID, parts: PartsOf, caller: Caller) -> Response:
+async def augment_upload(request: Request, unprocessed_image_id: UUID, parts: PartsOf, caller: Caller) -> Response:
     """Makes one result of a picture, with numbers drawn anew, and answers when it is stored."""
     document = parse_json(await whole_body(request, parts.settings.max_json_bytes, parts.settings))
     found = await _upload(parts, caller, unprocessed_image_id)

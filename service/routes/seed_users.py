@@ -12,13 +12,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from service import batch_moves, seed_queries
 from service.errors import Conflict, Forbidden, NotFound, Unauthorized, ValidationError
 from service.ids import new_id
 from service.routes.documented import problems
 from service.routes.shared import PartsOf, answer
-from service.seed_queries import User
 from service.settings import Settings
+from service.truth import batch_moves, seed_queries
+from service.truth.seed_queries import User
 
 _MAX_EXTERNAL_ID = 255
 

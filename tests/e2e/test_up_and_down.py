@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from service.system.embedded import exclusive
 from tests.e2e.conftest import Up
 from tests.helpers.http import jpeg, outputs, submit
 from tests.helpers.processes import descendants, gone
@@ -114,18 +115,10 @@ def test_ctrl_c_while_it_starts(system: Up) -> None:
     assert all_gone(pids, 1)
 
 
-def test_the_folder_is_in_use(system: Up) -> None:
-    system.ready()
-    other = subprocess.run(
-        (sys.executable, "-m", "service", "up", "--port", "0", "--data", str(system.data)),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert other.returncode == 2
-    assert f"in use by another `augment up` (pid {system.process.pid})" in other.stderr
-    assert "Traceback" not in other.stderr
+def test_the_folder_is_in_use(tmp_path: Path) -> None:
+    with exclusive(tmp_path / "data"):
+        told = refused(tmp_path, "up", "--port", "0", "--data", str(tmp_path / "data"))
+    assert f"in use by another `augment up` (pid {os.getpid()})" in told
 
 
 def test_the_port_is_in_use(tmp_path: Path) -> None:
@@ -150,6 +143,14 @@ def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
     assert "the database does not answer" in told
 
 
+@pytest.mark.skipif(Path("/proc/driver/nvidia").exists(), reason="there is a GPU here")
+def test_a_worker_that_cannot_run(tmp_path: Path) -> None:
+    told = refused(tmp_path, "up", "--port", "0", "--data", str(tmp_path / "data"), "--device", "cuda")
+    assert "augment: worker-1 does not start" in told
+    assert "this process sees no CUDA device" in told
+    assert not (tmp_path / "data" / "run").exists()
+
+
 def refused(folder: Path, *arguments: str, **environment: str) -> str:
     """What a command says that cannot start."""
     done = subprocess.run(
@@ -162,6 +163,6 @@ def refused(folder: Path, *arguments: str, **environment: str) -> str:
         env={**os.environ, "PYTHONPATH": os.getcwd(), **environment},
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("augment: ")
+    assert "augment: " in done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr

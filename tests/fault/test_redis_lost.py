@@ -58,7 +58,7 @@ def test_flushed_while_a_worker_serves(settings: Settings, redis: Redis) -> None
 
 def test_submits_go_on_without_redis(settings: Settings, tmp_path: Any) -> None:
     """Nobody answers at all: pictures are still accepted, and run when Redis is back."""
-    from service.embedded import valkey_server
+    from service.system.embedded import valkey_server
 
     server = valkey_server(tmp_path / "other")
     child = server.start()
@@ -68,7 +68,9 @@ def test_submits_go_on_without_redis(settings: Settings, tmp_path: Any) -> None:
             child.wait(10)
             view = submit(stack.client, PICTURES, STEPS, variants=2, seed=5)
             assert item_states(stack, view["id"]) == {"queued": len(PICTURES)}
-            stack.wait_for(lambda: stack.client.get("/readyz").json()["status"] == "degraded", what="a report without Redis")
+            stack.wait_for(
+                lambda: stack.client.get("/readyz").json()["status"] == "degraded", what="a report without Redis"
+            )
             child = server.start()
             check_complete(stack, stack.batch(view["id"]), PICTURES, 2)
     finally:

@@ -16,7 +16,7 @@ from tests.helpers.truth import check_complete, contents, item_states, rows
 STEPS = [{"op": "hflip", "chance": 0.5}, {"op": "rotate", "degrees": [-20, 20]}, {"op": "gaussian_noise"}]
 PICTURES = {f"{number:02}.jpg": jpeg(seed=number) for number in range(40)}
 VARIANTS = 3
-QUICK = ("leased", "stored", "before_finish", "before_settle")
+QUICK = ("stored", "before_settle")
 
 
 def restarted_leases(stack: Stack, batch_id: str) -> int:
@@ -50,11 +50,10 @@ def test_killed_at(settings: Settings, point: str) -> None:
         view = submit(stack.client, PICTURES, STEPS, variants=VARIANTS, seed=5)
         assert first.wait(60) == -signal.SIGKILL, f"the fault at {point} did not hit"
         states = item_states(stack, view["id"])
-        assert (
-            states.get("leased" if point not in ("taken", "finished", "before_settle") else "queued", 0) > 0
-            or point != "taken"
-        )
-        assert states.get("succeeded", 0) < len(PICTURES) or point in ("finished", "before_settle")
+        if point not in ("finished", "before_settle"):  # these strike when a group is already written
+            assert states.get("succeeded", 0) < len(PICTURES)
+        if RUN.index("leased") <= RUN.index(point) <= RUN.index("before_finish"):
+            assert states.get("leased", 0) > 0
         stack.add_worker()
         check_complete(stack, stack.batch(view["id"]), PICTURES, VARIANTS)
 

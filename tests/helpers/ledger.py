@@ -79,10 +79,12 @@ class MemoryLedger:
         """Raised by every call while it is set."""
         self._lock = threading.Lock()
         self._tokens = 0
+        self._unfinished: Counter[UUID] = Counter()
 
     def add(self, items: Sequence[Item]) -> None:
         """Items that were submitted."""
         self.rows |= {item.id: Row(item) for item in items}
+        self._unfinished.update(item.batch_id for item in items)
 
     def states(self) -> Counter[str]:
         """Items by state."""
@@ -127,10 +129,12 @@ class MemoryLedger:
                 row = self.rows[outcome.item.id]
                 row.state, row.outcome = "failed" if isinstance(outcome, Failed) else "succeeded", outcome
             self.fenced += len(outcomes) - len(written)
-            open_batches = {row.item.batch_id for row in self.rows.values() if row.state in ("queued", "leased")}
+            self._unfinished.subtract(outcome.item.batch_id for outcome in written)
             return Finish(
-                fenced=frozenset(outcome.item.id for outcome in outcomes if outcome not in written),
-                completed_batches=frozenset(outcome.item.batch_id for outcome in written) - open_batches,
+                fenced=frozenset(outcome.item.id for outcome in outcomes) - {outcome.item.id for outcome in written},
+                completed_batches=frozenset(
+                    outcome.item.batch_id for outcome in written if not self._unfinished[outcome.item.batch_id]
+                ),
             )
 
     async def hand_back(self, items: Sequence[Item]) -> None:

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from batching.items import Done, Failed, Item, Stored
 from kernels.recipe import Recipe
-from service.database import AsyncEngine, statement
 from service.ids import new_id
+from service.truth.database import AsyncEngine, statement
 
 DAY = "2026-01-02"
 

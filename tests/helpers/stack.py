@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx2
 
-from service.processes import Child, Program, tail, wait_until
-from service.programs import api_program, listen, reconciler_program, worker_program
 from service.settings import Settings
+from service.system.processes import Child, Program, tail, wait_until
+from service.system.programs import api_program, listen, reconciler_program, worker_program
 
 START_S = 60.0
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from service.tables import ITEM_MOVES
+from service.truth.tables import ITEM_MOVES
 from tests.helpers.http import Json, outputs
 from tests.helpers.stack import Stack
 

@@ -13,8 +13,8 @@ import typer
 import yaml
 
 from service.cli import app
-from service.programs import STOP_MARGIN_S
 from service.settings import Settings, environment_name, load
+from service.system.programs import STOP_MARGIN_S
 
 ROOT = Path(__file__).parents[2]
 OURS = ("api", "worker", "reconciler", "migrate")

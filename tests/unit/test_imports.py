@@ -19,24 +19,24 @@ MAY_IMPORT = {
     "benchmarks": {"benchmarks", "service", "batching", "kernels"},
 }
 SQLALCHEMY = {
-    "service/tables.py": "the tables",
-    "service/database.py": "the engine, transactions, what its errors mean",
-    "service/queries.py": "the statements",
-    "service/migrations": "the schema's history",
+    "service/truth/tables.py": "the tables",
+    "service/truth/database.py": "the engine, transactions, what its errors mean",
+    "service/truth/queries.py": "the statements",
+    "service/truth/migrations": "the schema's history",
 }
 PSYCOPG = {
-    "service/embedded/postgres.py": "asks a server that was just started whether it answers, before there is any schema",
+    "service/system/embedded/postgres.py": "asks a server just started whether it answers, before there is any schema",
 }
 REDIS = {
     "batching/lanes.py": "the lanes",
     "batching/wake.py": "the RQ jobs that wake workers",
     "batching/events.py": "publish and subscribe",
     "batching/worker.py": "the RQ worker",
-    "service/doctor.py": "asks a server for its version",
+    "service/system/doctor.py": "asks a server for its version",
 }
 ONLY_IN = {
     "sqlalchemy": SQLALCHEMY,
-    "alembic": {"service/migrations": "the schema's history"},
+    "alembic": {"service/truth/migrations": "the schema's history"},
     "psycopg": PSYCOPG,
     "redis": REDIS,
     "rq": REDIS,

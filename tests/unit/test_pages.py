@@ -44,4 +44,4 @@ def test_committed_pictures_are_small_and_licensed() -> None:
     assert sum(path.stat().st_size for path in (DOCS / "gallery").glob("*.jpg")) < 3 * 2**20
     assert sum(path.stat().st_size for path in (DOCS / "images").glob("*")) < 2**20
     assert (DOCS / "images" / "LICENSES.txt").exists()
-    assert (ROOT / "service" / "sample" / "LICENSE.txt").exists()
+    assert (ROOT / "service" / "catalogue" / "sample" / "LICENSE.txt").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import pytest_asyncio
 
 from service.app import create_app
 from service.settings import Settings
@@ -17,9 +19,12 @@ from tests.helpers.api import jpeg, picture, running_api
 RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
 
 
-@pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
-    small = settings.model_copy(update={"max_json_bytes": 20_000, "max_image_bytes": 50_000, "max_batch_items": 5})
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(shared_settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    small = shared_settings.model_copy(update={"max_json_bytes": 20_000, "max_image_bytes": 50_000, "max_batch_items": 5})
     async with running_api(create_app(small)) as client:
         yield client
 
@@ -75,6 +80,8 @@ async def nothing_was_kept(api: httpx2.AsyncClient) -> None:
             "/recipe/steps/1/degrees",
         ),
         ({"recipe": {"steps": [{"op": "rotate", "angle": 5}]}}, "recipe_invalid", "/recipe/steps/0/angle"),
+        ({"recipe": {"steps": [{"op": "hflip", "chance": "0.5"}]}}, "recipe_invalid", "/recipe/steps/0/chance"),
+        ({"recipe": {"steps": [{"op": "rotate", "fill": [True, 0, 0]}]}}, "recipe_invalid", "/recipe/steps/0/fill/0"),
         ({"recipe": RECIPE, "output": {"format": "gif"}}, "recipe_invalid", "/output/format"),
         ({"recipe": RECIPE, "output": {"quality": 0}}, "recipe_invalid", "/output/quality"),
         ({"recipe": {"steps": [{"op": "resize", "size": [16384, 3000]}]}, "variants": 64}, "work_too_large", None),
@@ -89,25 +96,48 @@ async def test_a_wrong_field_is_named(api: httpx2.AsyncClient, request_object: A
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "code"),
+    ("text", "status", "code", "pointer"),
     [
-        (b"{", 400, "bad_request"),
-        (b"\xff\xfe", 400, "bad_request"),
-        (b"[" * 10_000, 400, "bad_request"),
-        (b'{"recipe": {"steps": []}, "seed": ' + b"9" * 5000 + b"}", 400, "bad_request"),
-        (b"", 400, "empty_body"),
-        (b'{"recipe": {"steps": []}, "recipe": {"steps": []}}', 422, "validation_error"),
-        (b'{"recipe": {"steps": [{"op": "rotate", "degrees": NaN}]}}', 422, "validation_error"),
-        (b'{"recipe": {"steps": [{"op": "rotate", "degrees": 1e999}]}}', 422, "validation_error"),
-        (b'{"recipe": {"steps": []}, "custom_id": "\\ud800"}', 422, "validation_error"),
-        (b" " * 20_001, 413, "payload_too_large"),
+        (b"{", 400, "bad_request", None),
+        (b"\xff\xfe", 400, "bad_request", None),
+        (b"[" * 10_000, 400, "bad_request", None),
+        (b'{"recipe": {"steps": []}, "seed": ' + b"9" * 5000 + b"}", 400, "bad_request", None),
+        (b"", 400, "empty_body", None),
+        (b'{"recipe": {"steps": []}, "recipe": {"steps": []}}', 422, "validation_error", "/recipe"),
+        (b'{"recipe": {"steps": [{"op": "hflip", "op": "vflip"}]}}', 422, "validation_error", "/recipe/steps/0/op"),
+        (b'{"recipe": {"steps": [{"op": "rotate", "degrees": NaN}]}}', 422, "recipe_invalid", "/recipe/steps/0/degrees"),
+        (
+            b'{"recipe": {"steps": [{"op": "rotate", "degrees": [0, 1e999]}]}}',
+            422,
+            "recipe_invalid",
+            "/recipe/steps/0/degrees/1",
+        ),
+        (
+            b'{"recipe": {"steps": [{"op": "rotate", "degrees": 1' + b"0" * 400 + b"}]}}",
+            422,
+            "recipe_invalid",
+            "/recipe/steps/0/degrees",
+        ),
+        (b'{"recipe": {"steps": []}, "seed": -Infinity}', 422, "validation_error", "/seed"),
+        (b'{"recipe": {"steps": []}, "custom_id": "\\ud800"}', 422, "validation_error", "/custom_id"),
+        (b'{"recipe": {"steps": []}, "seed": ' + b"[" * 64 + b"]" * 64 + b"}", 400, "bad_request", None),
+        (b" " * 20_001, 413, "payload_too_large", None),
     ],
 )
-async def test_odd_json(api: httpx2.AsyncClient, text: bytes, status: int, code: str) -> None:
-    check_problem(await api.post("/v1/augment", files=form(text, ("a.jpg", jpeg()), field="image")), status, code)
-    check_problem(await api.post("/v1/batches", files=form(text, ("a.jpg", jpeg()))), status, code)
-    check_problem(await api.post("/v1/batches", content=text, headers={"content-type": "application/json"}), status, code)
+async def test_odd_json(api: httpx2.AsyncClient, text: bytes, status: int, code: str, pointer: str | None) -> None:
+    for answer in (
+        await api.post("/v1/augment", files=form(text, ("a.jpg", jpeg()), field="image")),
+        await api.post("/v1/batches", files=form(text, ("a.jpg", jpeg()))),
+        await api.post("/v1/batches", content=text, headers={"content-type": "application/json"}),
+    ):
+        assert check_problem(answer, status, code).get("pointer") == pointer
     await nothing_was_kept(api)
+
+
+@pytest.mark.parametrize("brackets", range(930, 960, 3))
+async def test_json_as_deep_as_python_reads_it(api: httpx2.AsyncClient, brackets: int) -> None:
+    text = b'{"recipe": {}, "seed": ' + b"[" * brackets + b'"\\ud83d\\ude00"' + b"]" * brackets + b"}"
+    check_problem(await api.post("/v1/augment", files=form(text, ("a.jpg", jpeg()), field="image")), 400, "bad_request")
 
 
 @pytest.mark.parametrize(
@@ -134,6 +164,12 @@ async def test_what_is_no_picture(api: httpx2.AsyncClient, content: bytes, statu
     assert (await api.get("/v1/images")).json()["images"] == []
 
 
+@pytest.mark.parametrize("side", [0, "5", 5.0, 16_385, 10**4000])
+async def test_a_size_to_plan_for_is_a_pictures(api: httpx2.AsyncClient, side: Any) -> None:
+    answer = await api.post("/v1/recipes/validate", json={"recipe": RECIPE, "size": [5, side]})
+    assert check_problem(answer, 422, "validation_error")["pointer"] == "/size/1"
+
+
 async def test_bodies_that_are_not_what_they_say(api: httpx2.AsyncClient) -> None:
     async def post(content: bytes, content_type: str, path: str = "/v1/batches") -> httpx2.Response:
         return await api.post(path, content=content, headers={"content-type": content_type})
@@ -146,6 +182,8 @@ async def test_bodies_that_are_not_what_they_say(api: httpx2.AsyncClient) -> Non
     check_problem(await post(b"", "application/json"), 400, "empty_body")
     check_problem(await post(b"x", "text/plain"), 400, "bad_request")
     check_problem(await post(b"x", "image/jpeg", "/v1/augment"), 422, "validation_error")
+    check_problem(await post(b"", "image/jpeg", "/v1/augment"), 400, "empty_body")
+    check_problem(await api.post("/v1/augment"), 400, "empty_body")
     check_problem(await post(b"x", "image/jpeg", "/v1/augment?recipe=strong"), 422, "recipe_invalid")
     check_problem(await post(b"x", "image/jpeg", "/v1/augment?recipie=strong"), 422, "validation_error")
     await nothing_was_kept(api)
@@ -195,6 +233,7 @@ async def test_a_packed_body_is_measured_unpacked(api: httpx2.AsyncClient) -> No
 
     check_problem(bomb, 413, "payload_too_large")
     assert fine.status_code == 201
+    assert (await api.delete(fine.headers["location"])).status_code == 204
     for answer in (broken, cut, unknown):
         check_problem(answer, 400, "bad_request")
 
@@ -248,23 +287,21 @@ async def test_paths_and_parameters(api: httpx2.AsyncClient, method: str, path: 
     check_problem(await api.request(method, path), status, code)
 
 
-async def test_slow_bodies_are_given_up(settings: Settings) -> None:
+async def test_slow_bodies_are_given_up(shared_settings: Settings) -> None:
     async def slow() -> AsyncIterator[bytes]:
         yield b"\xff\xd8\xff"
-        import asyncio
-
         await asyncio.sleep(5)
         yield b"\xff"
 
-    impatient = settings.model_copy(update={"body_timeout_s": 0.2})
+    impatient = shared_settings.model_copy(update={"body_timeout_s": 0.2})
     async with running_api(create_app(impatient)) as api:
         answer = await api.post("/v1/images", content=slow(), headers={"content-type": "image/jpeg"})
 
     check_problem(answer, 408, "request_timeout")
 
 
-async def test_a_key_is_asked_for_where_one_is_set(settings: Settings) -> None:
-    guarded = Settings(**{**settings.model_dump(), "host": "0.0.0.0", "api_key": "s3cret"})
+async def test_a_key_is_asked_for_where_one_is_set(shared_settings: Settings) -> None:
+    guarded = Settings(**{**shared_settings.model_dump(), "host": "0.0.0.0", "api_key": "s3cret"})
     async with running_api(create_app(guarded)) as api:
         for headers in ({}, {"x-api-key": "wrong"}, {"authorization": "Bearer"}, {"authorization": "Basic s3cret"}):
             answer = await api.get("/v1/batches", headers=headers)
@@ -274,3 +311,16 @@ async def test_a_key_is_asked_for_where_one_is_set(settings: Settings) -> None:
         for headers in ({"x-api-key": "s3cret"}, {"authorization": "Bearer s3cret"}, {"authorization": "bearer s3cret"}):
             assert (await api.get("/v1/batches", headers=headers)).status_code == 200
         assert (await api.get("/livez")).status_code == 200
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 201), ("none", 201)])
+async def test_pages_of_other_sites_cannot_use_a_service_without_a_key(
+    api: httpx2.AsyncClient, site: str, status: int
+) -> None:
+    answer = await api.post("/v1/images", content=jpeg(seed=abs(hash(site)) % 1000), headers={"sec-fetch-site": site})
+
+    if status == 403:
+        check_problem(answer, 403, "forbidden")
+    else:
+        assert answer.status_code == 201
+        assert (await api.delete(answer.headers["location"])).status_code == 204

@@ -1,38 +1,386 @@
-"""Submitting through the API: what is accepted, what is refused and how, and that it is kept."""
+"""Submitting through the API: what is accepted is kept, once, under the names it came with."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import tarfile
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
+import pytest_asyncio
+from fastapi import FastAPI
 
 from service.app import create_app
+from service.parts import Parts
 from service.settings import Settings
-from tests.helpers.api import jpeg, running_api
+from service.truth.database import statement
+from tests.helpers.api import jpeg, picture, running_api
+from tests.helpers.archives import encrypted_zip, overlapping_zip, tar_link, tar_of, tar_with, zip_link, zip_of
 
-RECIPE = {"steps": [{"op": "solarize"}]}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
 
 
-@pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running_api(create_app(settings)) as client:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def app(shared_settings: Settings) -> FastAPI:
+    return create_app(shared_settings)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with running_api(app) as client:
         yield client
 
 
-async def test_one_picture_as_multipart_is_accepted(api: httpx2.AsyncClient) -> None:
+def form(request: Any, *pictures: tuple[str, bytes], field: str = "images") -> list[tuple[str, Any]]:
+    return [("request", (None, json.dumps(request))), *((field, one) for one in pictures)]
+
+
+async def custom_ids(api: httpx2.AsyncClient, answer: httpx2.Response) -> list[str]:
+    assert answer.status_code == 202, answer.text
+    return [item["custom_id"] for item in (await api.get(answer.json()["links"]["items"])).json()["items"]]
+
+
+async def rows(app: FastAPI, sql: str, **values: object) -> list[dict[str, Any]]:
+    parts: Parts = app.state.parts
+    return [dict(row) for row in await statement(parts.engine, sql, values)]
+
+
+async def test_defaults(api: httpx2.AsyncClient) -> None:
+    answer = await api.post("/v1/augment", files=form({"recipe": RECIPE}, ("cat.jpg", jpeg()), field="image"))
+
+    view = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["location"] == view["links"]["self"] == f"/v1/batches/{view['id']}"
+    assert 0 <= view["seed"] < 2**53
+    assert (view["variants"], view["priority"], view["output"]["format"]) == (1, "interactive", "jpeg")
+    assert view["counts"] == {"total": 1, "succeeded": 0, "failed": 0, "cancelled": 0}
+    assert (await api.get(answer.headers["location"])).json() == view
+    batch = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("cat.jpg", jpeg())))
+    assert batch.json()["priority"] == "bulk"
+
+
+async def test_the_request_is_what_counts(api: httpx2.AsyncClient) -> None:
+    asked = {
+        "recipe": {**RECIPE, "output": {"format": "png"}},
+        "output": {"format": "webp", "quality": 80},
+        "seed": 5,
+        "variants": 3,
+        "priority": "interactive",
+        "group": "mine",
+    }
+    answer = await api.post("/v1/batches", files=form(asked, ("cat.jpg", jpeg())))
+
+    view = answer.json()
+    assert (view["seed"], view["variants"], view["priority"]) == (5, 3, "interactive")
+    assert view["output"] == {"format": "webp", "quality": 80, "alpha": "drop"}
+    assert view["outputs"] == {"total": 3, "done": 0}
+    listed = (await api.get("/v1/batches", params={"group": "mine"})).json()["batches"]
+    assert listed == [view]
+    assert (await api.get("/v1/batches", params={"group": "yours"})).json()["batches"] == []
+    plain = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("cat.jpg", jpeg())))
+    assert plain.json()["recipe_digest"] != view["recipe_digest"]
+
+
+async def test_names_come_from_files_or_content(api: httpx2.AsyncClient) -> None:
+    uploaded = (await api.post("/v1/images", params={"filename": "up.jpg"}, content=jpeg(seed=50))).json()
+    nameless = (await api.post("/v1/images", content=jpeg(seed=51))).json()
+    raw = await api.post("/v1/augment", params={"request": json.dumps({"recipe": RECIPE})}, content=jpeg(seed=51))
+    entries = [
+        {"image_id": uploaded["id"]},
+        {"image_id": nameless["id"]},
+        {"image_id": uploaded["id"], "custom_id": "again"},
+    ]
+    listed = await api.post("/v1/batches", json={"recipe": RECIPE, "images": entries})
+
+    assert await custom_ids(api, raw) == [nameless["sha256"]]
+    assert await custom_ids(api, listed) == ["up.jpg", nameless["sha256"], "again"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "a\r\nSet-Cookie: b.jpg",
+        'quo"te.jpg',
+        "x" * 4000 + ".jpg",
+        "\u202egpj.exe",
+        "naïve 猫.jpg",
+        " ",
+    ],
+)
+async def test_hostile_names_are_only_data(api: httpx2.AsyncClient, app: FastAPI, name: str) -> None:
+    answer = await api.post("/v1/batches", files=form({"recipe": RECIPE}, (name, jpeg())))
+
+    assert await custom_ids(api, answer) == [name]
+    [item] = await rows(app, "SELECT name FROM items WHERE batch_id = :id", id=answer.json()["id"])
+    assert not item["name"].startswith(("/", ".."))
+    assert not set('\\\r\n"\u202e') & set(item["name"])
+    assert all(len(part.encode()) <= 255 for part in item["name"].split("/"))
+
+
+async def test_names_that_are_no_text_are_written_as_escapes(api: httpx2.AsyncClient) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+    body = part % (b"request", b"", json.dumps({"recipe": RECIPE}).encode())
+    body += part % (b"images", b'; filename="a\0b.jpg"', jpeg())
+    body += part % (b"images", b'; filename="\xff\xfe.jpg"', jpeg())
     answer = await api.post(
-        "/v1/augment",
-        files={
-            "request": (None, json.dumps({"recipe": RECIPE}), "application/json"),
-            "image": ("cat.jpg", jpeg(), "image/jpeg"),
-        },
+        "/v1/batches", content=body + b"--b--\r\n", headers={"content-type": "multipart/form-data; boundary=b"}
     )
 
-    assert answer.status_code == 202, answer.text
+    assert await custom_ids(api, answer) == ["a\\x00b.jpg", "\\xff\\xfe.jpg"]
+
+
+async def test_a_batch_whose_pictures_all_fail_is_completed_at_once(api: httpx2.AsyncClient, app: FastAPI) -> None:
+    answer = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("a.jpg", b"text"), ("b.jpg", b"more")))
+
     view = answer.json()
-    assert answer.headers["location"] == f"/v1/batches/{view['id']}"
-    assert (await api.get(answer.headers["location"])).json() == view
-    [item] = (await api.get(view["links"]["items"])).json()["items"]
-    assert item["custom_id"] == "cat.jpg"
+    assert (answer.status_code, view["state"], view["counts"]["failed"]) == (202, "completed", 2)
+    assert view["finished_at"] is not None
+    assert (await api.get(view["links"]["self"], headers={"Prefer": "wait=5"})).json() == view
+    moves = await rows(app, "SELECT from_state, to_state FROM state_log WHERE batch_id = :id ORDER BY id", id=view["id"])
+    assert [(move["from_state"], move["to_state"]) for move in moves] == [
+        (None, "queued"),
+        ("queued", "failed"),
+        ("queued", "failed"),
+        ("queued", "completed"),
+    ]
+
+
+async def test_bytes_are_stored_before_the_answer(api: httpx2.AsyncClient, app: FastAPI) -> None:
+    answer = await api.post("/v1/batches", files=form({"recipe": RECIPE}, *((f"{n}.jpg", jpeg(seed=n)) for n in range(30))))
+
+    parts: Parts = app.state.parts
+    items = await rows(
+        app, "SELECT source_key, cost_pixels, width, height FROM items WHERE batch_id = :id", id=answer.json()["id"]
+    )
+    assert [await parts.store.get(item["source_key"]) for item in items] == [jpeg(seed=n) for n in range(30)]
+    assert {(item["width"], item["height"], item["cost_pixels"]) for item in items} == {(32, 24, 2 * 32 * 24)}
+
+
+async def test_the_same_key_gives_the_first_batch_again(api: httpx2.AsyncClient) -> None:
+    async def post(seed: int, key: str, name: str = "a.jpg") -> httpx2.Response:
+        files = form({"recipe": RECIPE, "seed": 1}, (name, jpeg(seed=seed)))
+        return await api.post("/v1/batches", files=files, headers={"Idempotency-Key": key})
+
+    first, again = await post(1, "k1"), await post(1, "k1")
+    other_picture, other_name, other_key = await post(2, "k1"), await post(1, "k1", "b.jpg"), await post(1, "k2")
+
+    assert first.status_code == again.status_code == 202
+    assert first.json() == again.json()
+    assert other_picture.status_code == other_name.status_code == 422
+    assert other_picture.json()["code"] == "idempotency_key_reused"
+    assert other_key.json()["id"] != first.json()["id"]
+    for odd in ("", "x" * 256):
+        assert (await post(1, odd)).status_code == 400
+
+
+async def test_a_deleted_batch_does_not_come_back_by_its_key(api: httpx2.AsyncClient) -> None:
+    async def post() -> httpx2.Response:
+        files = form({"recipe": RECIPE}, ("a.jpg", jpeg()))
+        return await api.post("/v1/augment", files=[files[0], ("image", files[1][1])], headers={"Idempotency-Key": "gone"})
+
+    first = await post()
+    await api.delete(first.headers["location"])
+
+    assert ((await post()).status_code, (await post()).json()["code"]) == (410, "gone")
+
+
+async def test_many_at_once_with_one_key_make_one_batch(api: httpx2.AsyncClient, shared_settings: Settings) -> None:
+    async def post(client: httpx2.AsyncClient) -> httpx2.Response:
+        files = form({"recipe": RECIPE}, ("a.jpg", jpeg()))
+        return await client.post("/v1/batches", files=files, headers={"Idempotency-Key": "raced"})
+
+    async with running_api(create_app(shared_settings)) as other:
+        answers = await asyncio.gather(*(post(client) for _ in range(10) for client in (api, other)))
+
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert len({answer.json()["id"] for answer in answers if answer.status_code == 202}) == 1
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"idempotency_in_progress"}
+
+
+async def test_many_small_submits_share_transactions(api: httpx2.AsyncClient, app: FastAPI) -> None:
+    def count(name: str) -> float:
+        return float(app.state.metrics.registry.get_sample_value(f"augment_commit_group_batches_{name}"))
+
+    batches, groups = count("sum"), count("count")
+    answers = await asyncio.gather(
+        *(
+            api.post(
+                "/v1/augment", params={"request": json.dumps({"recipe": RECIPE, "custom_id": str(n)})}, content=jpeg(seed=n)
+            )
+            for n in range(40)
+        )
+    )
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert count("sum") - batches == 40
+    assert count("count") - groups < 40
+    assert [await custom_ids(api, answer) for answer in answers] == [[str(n)] for n in range(40)]
+
+
+async def test_a_tenant_has_only_so_much_unfinished(shared_settings: Settings) -> None:
+    # no worker runs here, so what the tests before submitted is unfinished still
+    limited = shared_settings.model_copy(update={"max_waiting_items": 1})
+    async with running_api(create_app(limited)) as api:
+        one = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("a.jpg", jpeg())))
+        two = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("a.jpg", jpeg()), ("b.jpg", jpeg(seed=1))))
+
+    assert (one.status_code, one.json()["code"], one.json()["limit"]) == (429, "rate_limited", 1)
+    assert (two.status_code, two.json()["code"], two.json()["limit"]) == (429, "quota_exceeded", 1)
+    assert int(one.headers["retry-after"]) >= 1
+
+
+async def test_uploads_are_kept_once(api: httpx2.AsyncClient) -> None:
+    content = picture(40, 30, seed=77, form="PNG")
+    first = await api.post("/v1/images", content=content, headers={"content-type": "image/jpeg"})
+    again = await api.post("/v1/images", files={"image": ("dog.png", content, "image/png")})
+
+    view = first.json()
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == view == (await api.get(first.headers["location"])).json()
+    assert (view["format"], view["width"], view["height"], view["bytes"]) == ("png", 40, 30, len(content))
+    bytes_again = await api.get(view["url"])
+    assert bytes_again.content == content
+    assert bytes_again.headers["content-type"] == "image/png"
+    assert bytes_again.headers["content-disposition"].startswith("attachment")
+    listed = (await api.get("/v1/images", params={"limit": 1})).json()
+    assert listed["images"] == [view]
+    older = (await api.get("/v1/images", params={"limit": 1, "cursor": listed["next"]})).json()
+    assert older["images"] != [view]
+
+    assert (await api.delete(first.headers["location"])).status_code == 204
+    assert (await api.get(first.headers["location"])).status_code == 404
+    third = await api.post("/v1/images", content=content, headers={"content-type": "image/png"})
+    assert (third.status_code, third.json()["id"] != view["id"]) == (201, True)
+
+
+ARCHIVED = {"one/a.jpg": jpeg(seed=1), "one/b.png": picture(seed=2, form="PNG"), "two/a.jpg": jpeg(seed=3)}
+
+
+@pytest.mark.parametrize(
+    "content", [zip_of(ARCHIVED), tar_of(ARCHIVED), tar_of(ARCHIVED, "w:gz")], ids=["zip", "tar", "tar.gz"]
+)
+async def test_archives_are_batches(api: httpx2.AsyncClient, content: bytes) -> None:
+    answer = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("photos", content), field="archive"))
+
+    assert await custom_ids(api, answer) == list(ARCHIVED)
+    assert answer.json()["counts"]["failed"] == 0
+
+
+async def test_folders_and_litter_in_archives_are_no_pictures(api: httpx2.AsyncClient) -> None:
+    members = {"d/": b"", "d/a.jpg": jpeg(), "__MACOSX/d/._a.jpg": b"x", ".DS_Store": b"x", "d/notes.txt": b"hello"}
+    answer = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("a.zip", zip_of(members)), field="archive"))
+
+    assert await custom_ids(api, answer) == ["d/a.jpg", "d/notes.txt"]
+    assert answer.json()["counts"]["failed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"", 400, "empty_body"),
+        (b"no archive", 422, "archive_corrupt"),
+        (zip_of(ARCHIVED)[:-30], 422, "archive_corrupt"),
+        (tar_of(ARCHIVED)[:1200], 422, "archive_corrupt"),
+        (tar_of(ARCHIVED)[:1024], 422, "archive_corrupt"),
+        (tar_of({"a.jpg": jpeg()})[: 512 + -(-len(jpeg()) // 512) * 512], 422, "archive_corrupt"),
+        (tar_of(ARCHIVED, "w:gz")[:-20], 422, "archive_corrupt"),
+        (tar_of(ARCHIVED, "w:gz")[:-8] + b"\0" * 8, 422, "archive_corrupt"),
+        (zip_of({"a.jpg": jpeg()})[:40] + b"\xff" * 20 + zip_of({"a.jpg": jpeg()})[60:], 422, "archive_corrupt"),
+        (zip_of({"../../a.jpg": jpeg()}), 422, "archive_unsafe_path"),
+        (zip_of({"/etc/a.jpg": jpeg()}), 422, "archive_unsafe_path"),
+        (zip_of({"C:\\a.jpg": jpeg()}), 422, "archive_unsafe_path"),
+        (zip_of({"..\\a.jpg": jpeg()}), 422, "archive_unsafe_path"),
+        (zip_link("a.jpg", "/etc/passwd"), 422, "archive_unsafe_path"),
+        (tar_of({"x/../../a.jpg": jpeg()}), 422, "archive_unsafe_path"),
+        (tar_of({"/a.jpg": jpeg()}), 422, "archive_unsafe_path"),
+        (tar_link("a.jpg", "/etc/passwd", tarfile.SYMTYPE), 422, "archive_unsafe_path"),
+        (tar_link("a.jpg", "b.jpg", tarfile.LNKTYPE), 422, "archive_unsafe_path"),
+        (tar_link("a.jpg", "", tarfile.CHRTYPE), 422, "archive_unsafe_path"),
+        (tar_link("a.jpg", "", tarfile.FIFOTYPE), 422, "archive_unsafe_path"),
+        (encrypted_zip("a.jpg"), 422, "archive_encrypted"),
+        (zip_of({"inner.zip": zip_of(ARCHIVED)}), 422, "archive_ratio"),
+        (zip_of({"a.bmp": bytes(20_000_000)}), 422, "archive_ratio"),
+        (tar_of({"a.bmp": bytes(20_000_000)}, "w:gz"), 422, "archive_ratio"),
+        (tar_of({"skipped/.DS_Store": bytes(60_000_000)}, "w:gz"), 422, "archive_ratio"),
+        (overlapping_zip(jpeg(), 50), 422, "archive_ratio"),
+        (zip_of({"a.jpg": jpeg(), "A/../a.jpg": jpeg()}), 422, "archive_unsafe_path"),
+        (tar_with([(tarfile.TarInfo("a.jpg"), jpeg()), (tarfile.TarInfo("a.jpg"), jpeg())]), 422, "duplicate_custom_id"),
+        (zip_of({f"{n}.jpg": b"x" for n in range(10_001)}), 413, "too_many_items"),
+    ],
+)
+async def test_archives_that_are_refused(api: httpx2.AsyncClient, content: bytes, status: int, code: str) -> None:
+    before = (await api.get("/v1/batches", params={"limit": 1})).json()
+    answer = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("a", content), field="archive"))
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (await api.get("/v1/batches", params={"limit": 1})).json() == before
+
+
+async def test_labels_of_a_batch_go_to_their_pictures(api: httpx2.AsyncClient) -> None:
+    box = {"boxes": {"format": "xyxy", "values": [[1, 2, 10, 20]], "classes": ["cat"]}}
+    pictures = [("a.jpg", jpeg()), ("b.jpg", jpeg(seed=1))]
+
+    fine = await api.post("/v1/batches", files=form({"recipe": RECIPE, "labels": {"b.jpg": box}}, *pictures))
+    unknown = await api.post("/v1/batches", files=form({"recipe": RECIPE, "labels": {"c/d.jpg": box}}, *pictures))
+    wrong = await api.post(
+        "/v1/batches", files=form({"recipe": RECIPE, "labels": {"a.jpg": {"boxes": {"values": [[1]]}}}}, *pictures)
+    )
+
+    assert fine.status_code == 202
+    assert (unknown.json()["code"], unknown.json()["pointer"]) == ("label_invalid", "/labels/c~1d.jpg")
+    assert wrong.json()["code"] == "label_invalid"
+    assert wrong.json()["pointer"].startswith("/labels/a.jpg/boxes")
+
+
+async def test_the_catalogue(api: httpx2.AsyncClient) -> None:
+    ops = (await api.get("/v1/ops")).json()["ops"]
+    rotate = (await api.get("/v1/ops/rotate")).json()
+
+    assert rotate in ops
+    assert rotate["moves_labels"] is True
+    assert rotate["schema"]["properties"]["degrees"]["unit"] == "degrees"
+    assert rotate["examples"]
+
+
+async def test_a_recipe_is_explained(api: httpx2.AsyncClient) -> None:
+    steps = [{"op": "hflip"}, {"op": "rotate", "degrees": 10}, {"op": "solarize"}, {"op": "resize", "size": [100, 200]}]
+    report = (
+        await api.post("/v1/recipes/validate", json={"recipe": {"steps": steps}, "size": [300, 400], "variants": 4})
+    ).json()
+    wrong = await api.post("/v1/recipes/validate", json={"recipe": {"steps": [{"op": "rotate", "degrees": "far"}]}})
+
+    assert [stage["steps"] for stage in report["stages"]] == [[0, 1], [2], [3]]
+    assert (report["size_in"], report["size_out"]) == ([300, 400], [100, 200])
+    assert report["cost"] == {"pixels": 300 * 400 + 4 * 100 * 200, "output_pixels": 4 * 100 * 200, "variants": 4}
+    assert (wrong.status_code, wrong.json()["pointer"]) == (422, "/recipe/steps/0/degrees")
+
+
+async def test_the_openapi_document_names_what_is_served(api: httpx2.AsyncClient) -> None:
+    document = (await api.get("/openapi.json")).json()
+
+    paths = {path for path in document["paths"] if path.startswith("/v1")}
+    assert "/v1/batches/{batch_id}/archive" in paths
+    assert set(document["paths"]["/v1/augment"]["post"]["requestBody"]["content"]) >= {
+        "multipart/form-data",
+        "application/json",
+    }
+    text = json.dumps(document)
+    for reference in set(text.split('"#/components/schemas/')[1:]):
+        assert reference.partition('"')[0] in document["components"]["schemas"]
+    assert "HTTPValidationError" not in text
+    for model in document["components"]["schemas"].values():
+        for field in model.get("properties", {}).values():
+            if "default" in field and field["default"] is None:  # a default that its own schema refuses is no OpenAPI
+                assert {"type": "null"} in field["anyOf"]
+    answers = document["paths"]["/v1/augment"]["post"]["responses"]
+    assert set(answers["200"]["headers"]) == {"X-Batch-Id", "X-Seed", "X-Output-Id", "ETag", "Content-Location"}
+    assert set(answers["202"]["headers"]) == {"Location", "Retry-After"}
+    for kind in ("images/{image_id}", "outputs/{output_id}"):
+        assert set(document["paths"][f"/v1/{kind}/content"]["get"]["responses"]["200"]["content"]) == {"image/*"}

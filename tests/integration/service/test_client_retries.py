@@ -9,8 +9,18 @@ import uuid
 import pytest
 
 from service.client import Client
-from service.client_errors import ApiProblem, Busy, Conflict, Invalid, NotFound, ServiceFault, Unauthorized, Unreachable
-from service.retries import Clock
+from service.client.errors import (
+    ApiProblem,
+    Busy,
+    Conflict,
+    CutOff,
+    Invalid,
+    NotFound,
+    ServiceFault,
+    Unauthorized,
+    Unreachable,
+)
+from service.client.retries import Clock
 from tests.helpers.scripted_server import Answer, problem, scripted_server
 
 BATCH = {
@@ -111,6 +121,17 @@ def test_a_cut_connection_is_tried_again() -> None:
     with scripted_server(cut, OK) as server, patient.client(server.url) as client:
         assert client.submit_batch({"a.jpg": b"picture"}, RECIPE).final
     assert len(server.seen) == 2
+
+
+def test_an_archive_that_is_cut_off_says_so() -> None:
+    cut = Answer(200, b"half of it", cut=True)
+    with (
+        scripted_server(cut) as server,
+        Client(server.url) as client,
+        pytest.raises(CutOff),
+        client.archive(uuid.uuid4()) as pieces,
+    ):
+        b"".join(pieces)
 
 
 def test_nobody_there() -> None:

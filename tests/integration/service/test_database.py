@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.database import (
+from service.truth.database import (
     AsyncEngine,
     DatabaseUnavailable,
     DataRefused,

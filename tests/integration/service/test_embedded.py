@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from service.embedded import (
+from service.system.embedded import (
     EmbeddedError,
     create_database,
     exclusive,
@@ -24,8 +24,8 @@ from service.embedded import (
     usable_identity,
     valkey_server,
 )
-from service.embedded.folder import socket_folder
-from service.embedded.postgres import AS_NOBODY
+from service.system.embedded.folder import socket_folder
+from service.system.embedded.postgres import AS_NOBODY
 from tests.helpers.processes import gone, modes
 
 
@@ -109,7 +109,8 @@ def test_another_version_is_refused(folder: Path) -> None:
 def test_one_process_holds_the_folder(folder: Path) -> None:
     with exclusive(folder):
         code = (
-            "import pathlib, sys; from service.embedded import exclusive; exclusive(pathlib.Path(sys.argv[1])).__enter__()"
+            "import pathlib, sys; from service.system.embedded import exclusive\n"
+            "exclusive(pathlib.Path(sys.argv[1])).__enter__()"
         )
         other = subprocess.run(
             [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False, timeout=60
@@ -158,7 +159,7 @@ def test_root_can_drop_to_nobody_and_come_back(folder: Path) -> None:
 PARENT = """
 import os, signal, sys
 from pathlib import Path
-from service.embedded import postgres_server, valkey_server
+from service.system.embedded import postgres_server, valkey_server
 folder = Path(sys.argv[1])
 children = [postgres_server(folder, durable=False).start(), valkey_server(folder).start()]
 print(*(child.pid for child in children), flush=True)

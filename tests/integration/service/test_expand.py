@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
@@ -26,10 +27,10 @@ from kernels.codec import decode
 from kernels.recipe import Recipe
 from service.cli import app
 from service.client import Client
-from service.expand import Order, Summary, expand
-from service.expand_run import ExpandError
-from service.expand_state import State
-from service.expand_tally import Tally
+from service.expansion.expand import Order, Summary, expand
+from service.expansion.run import ExpandError
+from service.expansion.state import State
+from service.expansion.tally import Tally
 from service.settings import Settings
 from tests.helpers.stack import Stack, running
 
@@ -168,6 +169,15 @@ def test_folders_of_others_are_left_alone(client: Client, tmp_path: Path) -> Non
     with pytest.raises(ExpandError, match="not empty"):
         run(client, order(photos, tmp_path / "out"))
     assert os.listdir(tmp_path / "out") == ["thesis.txt"]
+
+
+def test_two_at_once_are_refused(client: Client, tmp_path: Path) -> None:
+    photos, out = photos_in(tmp_path / "photos", 1), tmp_path / "out"
+    run(client, order(photos, out))
+    with (out / ".augment" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ExpandError, match="another `augment expand`"):
+            run(client, order(photos, out))
 
 
 @pytest.mark.parametrize("step", ["submitted", "finish"])

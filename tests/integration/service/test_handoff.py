@@ -13,9 +13,9 @@ from redis.asyncio import Redis
 
 from batching.items import Budget, LaneKey, Waiting
 from batching.lanes import Lanes
-from service.database import AsyncEngine, make_engine
 from service.handoff import Breaker, HandOff
-from service.ledger import SqlLedger
+from service.truth.database import AsyncEngine, make_engine
+from service.truth.ledger import SqlLedger
 from tests.helpers.rows import item_row, make_batch
 
 BULK, QUICK = LaneKey("bulk", "acme"), LaneKey("interactive", "acme")

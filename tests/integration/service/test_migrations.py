@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine
 
-from service.database import make_engine, normalised, statement
-from service.migrations import migrate, newest, scripts
-from service.tables import metadata
+from service.truth.database import make_engine, normalised, statement
+from service.truth.migrations import migrate, newest, scripts
+from service.truth.tables import metadata
 
 CATALOGUE = """
 SELECT 'column', table_name, column_name || ' ' || data_type || ' ' || coalesce(character_maximum_length::text, '')
@@ -68,7 +68,7 @@ def test_the_history_is_one_line() -> None:
 
 
 async def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
-    program = "import sys; from service.migrations import migrate; print(migrate(sys.argv[1]))"
+    program = "import sys; from service.truth.migrations import migrate; print(migrate(sys.argv[1]))"
     started = [
         await asyncio.create_subprocess_exec(
             sys.executable, "-c", program, empty_url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE

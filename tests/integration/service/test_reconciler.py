@@ -13,14 +13,14 @@ from redis.asyncio import Redis
 
 from batching.items import Budget, LaneKey, Taken, Waiting
 from batching.lanes import Lanes
-from service.database import AsyncEngine, DatabaseUnavailable, make_engine, statement
 from service.handoff import put_and_stamp
 from service.ids import new_id
-from service.ledger import SqlLedger
-from service.reconciler import LOCK, Reconciler, budgets, run
+from service.repair.reconciler import LOCK, Reconciler, budgets, run
+from service.repair.sole import Sole
 from service.settings import Settings, as_environment
-from service.sole import Sole
 from service.store import ObjectStore, local_store
+from service.truth.database import AsyncEngine, DatabaseUnavailable, make_engine, statement
+from service.truth.ledger import SqlLedger
 from tests.helpers.rows import batch_row, check_books, item_row, make_batch, make_done, one, states
 
 WIDE = Budget(cost_pixels=10**12, items=100_000)
@@ -308,7 +308,7 @@ async def test_bytes_of_deleted_images_go_when_nobody_needs_them(
 ) -> None:
     from os import utime
 
-    from service.removals import remove_images
+    from service.repair.removals import remove_images
 
     batch = await make_batch(engine, items=1)
     await statement(engine, "UPDATE items SET source_key = 'acme/images/needed'", {})

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from service.processes import Child, Program, tail, wait_until
-from service.supervisor import StopRequested, Supervisor, signals_held
+from service.system.processes import Child, Program, tail, wait_until
+from service.system.supervisor import StopRequested, Supervisor, signals_held
 from tests.helpers.processes import gone
 
 SLEEP = ("sleep", "60")
@@ -79,8 +79,8 @@ def test_only_the_main_thread_starts_children() -> None:
 
 def test_what_ends_is_started_again_with_growing_pauses(tmp_path: Path) -> None:
     said: list[str] = []
-    with signals_held():
-        supervisor = Supervisor(said.append)
+    with signals_held() as signals:
+        supervisor = Supervisor(signals, said.append)
         supervisor.keep([Program("brief", ("sh", "-c", "echo once >> $0; exit 3", str(tmp_path / "runs")))])
         supervisor.watch(until=lambda: supervisor.failures.get("brief", 0) >= 3)
         supervisor.stop()
@@ -97,8 +97,8 @@ def test_groups_stop_the_other_way_round(tmp_path: Path) -> None:
     def program(name: str) -> Program:
         return Program(name, ("sh", "-c", code.format(order), name), tmp_path / f"{name}.log")
 
-    with signals_held():
-        supervisor = Supervisor(lambda _: None)
+    with signals_held() as signals:
+        supervisor = Supervisor(signals, lambda _: None)
         for name in ("first", "second", "third"):
             supervisor.keep([program(name)])
         supervisor.watch(
@@ -110,18 +110,24 @@ def test_groups_stop_the_other_way_round(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_watch(number: signal.Signals) -> None:
-    with signals_held():
-        supervisor = Supervisor(lambda _: None)
+    idle = threading.Event()
+    # the kernel may give a signal to any thread: one that does not hold it must not end the process
+    thread = threading.Thread(target=idle.wait)
+    thread.start()
+    with signals_held() as signals:
+        supervisor = Supervisor(signals, lambda _: None)
         supervisor.keep([Program("sleep", SLEEP)])
-        os.kill(os.getpid(), number)
+        signal.pthread_kill(thread.ident or 0, number)
         with pytest.raises(StopRequested):
             supervisor.watch()
         supervisor.stop()
+    idle.set()
+    thread.join()
 
 
 def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
-    with signals_held():
-        supervisor = Supervisor(lambda _: None)
+    with signals_held() as signals:
+        supervisor = Supervisor(signals, lambda _: None)
         log = tmp_path / "log"
         supervisor.keep([stubborn(log, grace_s=60)])
         supervisor.watch(until=lambda: "ready" in tail(log))
@@ -133,7 +139,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
 
 PARENT = """
 import sys, time
-from service.processes import Child, Program
+from service.system.processes import Child, Program
 children = [Child(Program("sleep", ("sleep", "60"))), Child(Program("stubborn", (sys.executable, "-c", sys.argv[1])))]
 print(*(child.pid for child in children), flush=True)
 time.sleep(60)

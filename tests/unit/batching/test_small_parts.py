@@ -12,7 +12,7 @@ import pytest
 
 from batching import failpoints
 from batching.events import Notice, parse_notice
-from batching.inflight import InFlight
+from batching.inflight import InFlight, Room
 from batching.items import Budget, LaneKey, Priority, Taken
 from batching.leases import SURE_PART, Leases
 from batching.retries import LONGEST_S, back_off
@@ -95,25 +95,28 @@ def entries(priority: Priority, number: int, cost: int = 1) -> list[Taken]:
 
 async def test_a_worker_takes_ahead_by_one_micro_batch() -> None:
     in_flight = InFlight(Budget(cost_pixels=1000, items=10))
-    assert in_flight.wanted() == ("interactive", "bulk")
+    assert in_flight.room().priorities == ("interactive", "bulk")
     first, second = entries("bulk", 10), entries("bulk", 10)
     in_flight.add(first)
-    assert in_flight.wanted() == ("interactive", "bulk")
+    assert in_flight.room().priorities == ("interactive", "bulk")
     in_flight.add(second)
-    assert in_flight.wanted() == ("interactive",)
+    assert in_flight.room().priorities == ("interactive",)
     assert not in_flight.freed.is_set()
     in_flight.free(first)
     assert in_flight.freed.is_set()
-    assert in_flight.wanted() == ("interactive", "bulk")
+    assert in_flight.room().priorities == ("interactive", "bulk")
     in_flight.free(second)
     assert not in_flight
     assert in_flight.empty.is_set()
 
 
-async def test_one_huge_item_is_enough_in_flight() -> None:
-    in_flight = InFlight(Budget(cost_pixels=1000, items=10))
+async def test_huge_items_are_taken_until_every_thread_has_one_and_one_waits() -> None:
+    budget = Budget(cost_pixels=1000, items=10)
+    in_flight = InFlight(budget, threads=3)
     in_flight.add(entries("bulk", 1, cost=5000))
-    assert in_flight.wanted() == ("interactive",)
+    assert in_flight.room() == Room(("interactive", "bulk"), replace(budget, items=3))
+    in_flight.add(entries("bulk", 3, cost=5000))
+    assert in_flight.room().priorities == ("interactive",)
 
 
 def test_a_tally_says_counts_and_times() -> None:

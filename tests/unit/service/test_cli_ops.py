@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from kernels.ops import OPS
 from kernels.recipe import Recipe
+from service.catalogue.facts import fields, step
 from service.cli import app
-from service.op_facts import fields, step
-from service.recipe_file import load_recipe
+from service.expansion.recipe_file import load_recipe
 
 
 def augment(*words: str) -> Result:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.contact_sheet import draw_sheet
+from service.expansion.contact_sheet import draw_sheet
 
 RED, GREEN = (200, 30, 30), (30, 200, 30)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service import expand_state
-from service.expand_state import State
-from service.expand_walk import Found, Unreadable
+from service.expansion import state as expand_state
+from service.expansion.state import State
+from service.expansion.walk import Found, Unreadable
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.expand_tally import Tally
+from service.expansion.tally import Tally
 
 
 class FakeTime:

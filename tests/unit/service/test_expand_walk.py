@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.expand_walk import Found, Other, Unreadable, custom_id, walk
+from service.expansion.walk import Found, Other, Unreadable, custom_id, walk
 
 
 def put(folder: Path, *names: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import multipart
 import pytest
 
-from service.client_errors import PictureChanged
-from service.multipart_body import MultipartBody
+from service.client.errors import PictureChanged
+from service.client.multipart_body import MultipartBody
 
 
 def parsed(body: MultipartBody) -> list[tuple[str, str | None, bytes]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.recipe_file import RecipeFileInvalid, load_recipe
+from service.expansion.recipe_file import RecipeFileInvalid, load_recipe
 
 YAML = "steps:\n  - {op: rotate, degrees: [-15, 15]}\n  - op: hflip\n    chance: 0.5\noutput: {format: png}\n"
 JSON = '{"steps": [{"op": "rotate", "degrees": [-15, 15]}, {"op": "hflip", "chance": 0.5}], "output": {"format": "png"}}'

@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from service.retries import Clock, Patience, retry_after_s
+from service.client.retries import Clock, Patience, retry_after_s
 
 
 class FakeClock:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+import service
 from service.settings import Settings, SettingsInvalid, as_environment, load
 
 
@@ -90,3 +92,10 @@ def test_failpoints_are_checked() -> None:
     with pytest.raises(SettingsInvalid, match="AUGMENT_FAILPOINTS"):
         load({"AUGMENT_FAILPOINTS": "nowhere=kill"})
     assert load({"AUGMENT_FAILPOINTS": "leased=kill,ran=sleep:2"}).failpoints
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_every_setting_is_read_somewhere(field: str) -> None:
+    read = re.compile(rf"settings\.{field}\b")
+    root = Path(service.__file__).parent
+    assert any(read.search(file.read_text()) for file in root.rglob("*.py")), field

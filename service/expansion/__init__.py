@@ -1,0 +1,1 @@
+"""`augment expand`: a folder of pictures becomes a folder of variants, through the client, whatever is killed."""

@@ -1,0 +1,1 @@
+"""The reconciler: repairs what a crash left, and removes what was deleted."""

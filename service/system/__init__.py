@@ -1,0 +1,1 @@
+"""The processes: what runs, who starts it, who starts it again, and how it all stops."""

@@ -1,0 +1,101 @@
+"""The system's own processes as programs: what `augment up` and `augment worker` start."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from service.settings import Settings, as_environment
+from service.system.cannot_start import CannotStart
+from service.system.processes import Program
+
+STOP_MARGIN_S = 5.0
+
+ALLOCATOR = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "THP_MEM_ALLOC_ENABLE": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "99999999999",
+    "MALLOC_TOP_PAD_": "67108864",
+}
+"""Freed memory is kept and huge pages are used: page faults of fresh large buffers cost more than the arithmetic."""
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+"""Each engine thread takes one picture through all stages; libraries that split one picture would only get in its way."""
+
+
+class AddressInUse(CannotStart):
+    """Something else listens on the address."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket that children inherit, so that connections wait while the API restarts. Errors: AddressInUse."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise AddressInUse(f"cannot listen on {host}: {error.strerror}") from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise AddressInUse(f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port") from None
+    return listener
+
+
+def api_program(settings: Settings, listener: int, log: Path | None = None) -> Program:
+    """One API process on an inherited listening socket."""
+    return Program(
+        name="api",
+        command=(sys.executable, "-m", "service", "api", "--fd", str(listener)),
+        log=log,
+        environment=as_environment(settings),
+        keep_fds=(listener,),
+    )
+
+
+def reconciler_program(settings: Settings, log: Path | None = None) -> Program:
+    return Program("reconciler", (sys.executable, "-m", "service", "reconciler"), log, as_environment(settings))
+
+
+def worker_program(settings: Settings, name: str, log: Path | None = None, number: int = 0) -> Program:
+    """One worker process; `number` chooses its GPU where there are several."""
+    tuning = {key: value for key, value in (ALLOCATOR | ONE_THREAD).items() if key not in os.environ}
+    return Program(
+        name=name,
+        command=(sys.executable, "-m", "service.system.worker_main"),
+        log=log,
+        environment=as_environment(settings) | tuning | gpu_of(number, settings, os.environ),
+        grace_s=settings.drain_s + STOP_MARGIN_S,
+    )
+
+
+def worker_programs(settings: Settings, logs: Path | None = None) -> list[Program]:
+    """As many as the settings say, the cores divided among them where the settings leave that open."""
+    share = settings.threads or max(1, len(os.sched_getaffinity(0)) // max(1, settings.workers))
+    divided = settings.model_copy(update={"threads": share})
+    names = [f"worker-{number + 1}" for number in range(settings.workers)]
+    return [
+        worker_program(divided, name, None if logs is None else logs / f"{name}.log", number)
+        for number, name in enumerate(names)
+    ]
+
+
+def gpu_of(number: int, settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """Where there are several GPUs, the variable that shows one of them to the worker: in turn, by its number."""
+    if settings.device == "cpu":
+        return {}
+    named = environment.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        found = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+        devices = [str(index) for index in range(found)]
+    else:
+        devices = [name for name in named.split(",") if name]
+    return {"CUDA_VISIBLE_DEVICES": devices[number % len(devices)]} if len(devices) > 1 else {}

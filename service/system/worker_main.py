@@ -1,0 +1,84 @@
+"""One worker process: `batching.worker` with the ledger in PostgreSQL and the object store. The supervisor starts it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from batching.items import Budget
+from batching.ledger import Ledger, Store
+from batching.worker import WorkerConfig, run_worker
+from kernels.codec import Limits
+from kernels.errors import DeviceLost
+from service.settings import Settings, load
+from service.store import open_store
+from service.system.cannot_start import CannotStart
+from service.telemetry import configure_logging
+from service.truth.database import make_engine
+from service.truth.ledger import SqlLedger
+
+_CONNECTIONS = 4
+"""Of one loop: leases, finishes and what runs beside them; the heartbeat's loop has its own."""
+
+
+def config_of(settings: Settings) -> WorkerConfig:
+    """What the worker is told of the settings."""
+    return WorkerConfig(
+        redis_url=settings.redis_url,
+        device=settings.device,
+        threads=settings.threads,
+        budget=Budget(cost_pixels=settings.micro_batch_pixels, items=settings.micro_batch_items),
+        limits=Limits(settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side),
+        max_output_pixels=settings.max_output_pixels,
+        lease_s=settings.lease_s,
+        slice_s=settings.slice_s,
+        linger_s=settings.linger_s,
+        drain_s=settings.drain_s,
+        item_timeout_s=settings.item_timeout_s,
+        failpoints=settings.failpoints,
+    )
+
+
+def run(settings: Settings) -> int:
+    """Works until SIGTERM or SIGINT; the exit code."""
+
+    def make_ledger() -> AbstractAsyncContextManager[Ledger]:
+        return _ledger(settings)
+
+    def make_store() -> AbstractAsyncContextManager[Store]:
+        return _store(settings)
+
+    return run_worker(config_of(settings), make_ledger, make_store)
+
+
+@asynccontextmanager
+async def _ledger(settings: Settings) -> AsyncIterator[Ledger]:
+    engine = make_engine(settings.database_url, application_name="augment-worker", pool_size=_CONNECTIONS, overflow=0)
+    try:
+        yield SqlLedger(engine, settings.lease_s)
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[Store]:
+    yield open_store(settings)
+
+
+def main() -> None:
+    """`python -m service.system.worker_main`: settings from the environment."""
+    try:
+        settings = load()
+    except CannotStart as error:
+        sys.exit(f"augment worker: {error}")
+    configure_logging(settings.log_format, settings.log_level)
+    try:
+        status = run(settings)
+    except DeviceLost as error:
+        sys.exit(f"augment worker: {error.message}")
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

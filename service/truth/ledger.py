@@ -1,0 +1,279 @@
+"""The ledger in SQL: lease, renew, finish and hand back, each one statement, so each happens whole or not at all.
+
+A lease's token is chosen before the statement that takes the lease. So a statement whose answer was lost is simply run
+again: it finds the rows that it had moved by their token, and reports them as it would have.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from batching.errors import Internal
+from batching.items import Done, Failed, Item, Outcome
+from batching.ledger import Finish
+from kernels.errors import AugmentationError
+from kernels.recipe import Recipe
+from service.ids import new_id
+from service.truth.database import AsyncEngine, DataRefused, Row, statement
+from service.truth.moves import COUNTED
+
+log = logging.getLogger(__name__)
+
+LEASES_A_BLOCK = 2**20
+"""Tokens counted here for each number of the database's sequence."""
+RECIPES_KEPT = 256
+MAX_DETAIL = 2000
+
+LEASE = """
+WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
+), found AS MATERIALIZED (
+  SELECT i.id, i.state AS from_state FROM items i JOIN batches b ON b.id = i.batch_id
+  WHERE i.id = ANY(CAST(:ids AS uuid[]))
+    AND ((i.state = 'queued' AND b.state IN ('queued', 'running') AND b.cancel_requested_at IS NULL
+          AND b.deleted_at IS NULL AND (b.expires_at IS NULL OR b.expires_at > now()))
+         OR (i.state = 'leased' AND i.token = :token))
+  ORDER BY i.id FOR NO KEY UPDATE OF i
+), moved AS (
+  UPDATE items i
+  SET state = 'leased', token = :token, worker = :worker, lease_until = now() + make_interval(secs => :lease_s),
+      executions = i.executions + CASE f.from_state WHEN 'queued' THEN 1 ELSE 0 END,
+      started_at = coalesce(i.started_at, now())
+  FROM found f, quick WHERE i.id = f.id
+  RETURNING i.*, f.from_state
+), logged AS (
+  INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
+  SELECT tenant, batch_id, id, 'queued', 'leased', 'lease', worker, token FROM moved WHERE from_state = 'queued'
+), opening AS MATERIALIZED (
+  SELECT id FROM batches WHERE id IN (SELECT batch_id FROM moved) AND state = 'queued' ORDER BY id FOR NO KEY UPDATE
+), opened AS (
+  UPDATE batches b SET state = 'running', started_at = coalesce(b.started_at, now())
+  FROM opening o WHERE b.id = o.id RETURNING b.id, b.tenant
+), logged_batches AS (
+  INSERT INTO state_log (tenant, batch_id, from_state, to_state, reason)
+  SELECT tenant, id, 'queued', 'running', 'first_lease' FROM opened
+)
+SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.item_key, m.labels,
+       m.cost_pixels, m.executions, b.seed, b.variants, b.recipe_digest,
+       CASE row_number() OVER (PARTITION BY b.recipe_digest ORDER BY m.id) WHEN 1 THEN CAST(b.recipe AS text) END AS recipe
+FROM moved m JOIN batches b ON b.id = m.batch_id
+ORDER BY b.recipe_digest, m.id
+"""
+"""One row for each item that is ours; the recipe only in the first row of those that share it.
+
+It does not wait for the disk: a lease that a crash of the database takes back is a stale token, which writes nothing.
+"""
+
+RENEW = """
+WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
+), ours AS MATERIALIZED (
+  SELECT i.id FROM items i JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS g (id, token) USING (id, token)
+  WHERE i.state = 'leased' ORDER BY i.id FOR NO KEY UPDATE OF i
+)
+UPDATE items i SET lease_until = now() + make_interval(secs => :lease_s) FROM ours o, quick WHERE i.id = o.id RETURNING i.id
+"""
+
+HAND_BACK = """
+WITH ours AS MATERIALIZED (
+  SELECT i.id, i.token, i.worker FROM items i
+  JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS g (id, token) USING (id, token)
+  WHERE i.state = 'leased' ORDER BY i.id FOR NO KEY UPDATE OF i
+), moved AS (
+  UPDATE items i
+  SET state = 'queued', token = NULL, worker = NULL, lease_until = NULL, executions = greatest(i.executions - 1, 0),
+      queued_at = now(), handed_off_at = now()
+  FROM ours o WHERE i.id = o.id
+  RETURNING i.id, i.tenant, i.batch_id, o.worker, o.token
+)
+INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
+SELECT tenant, batch_id, id, 'leased', 'queued', 'hand_back', worker, token FROM moved
+"""
+"""`handed_off_at` is set anew, for the worker puts the ids back on their lanes; where it does not, the reconciler does."""
+
+FINISH = f"""
+WITH given AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS g
+    (id uuid, token bigint, state text, code text, detail text, device text, engine_version text)
+), held AS MATERIALIZED (
+  SELECT i.id, i.batch_id, i.tenant, i.state AS from_state, i.worker, i.token,
+         g.state AS to_state, g.code, g.detail, g.device, g.engine_version
+  FROM items i JOIN given g USING (id, token)
+  WHERE i.state IN ('leased', 'succeeded', 'failed')
+  ORDER BY i.id FOR NO KEY UPDATE OF i
+), written AS (
+  INSERT INTO outputs (id, tenant, batch_id, item_id, variant, object_key, width, height, bytes, sha256, format,
+                       draws, labels, device, engine_version, token)
+  SELECT o.id, h.tenant, h.batch_id, h.id, o.variant, o.object_key, o.width, o.height, o.bytes, o.sha256, o.format,
+         o.draws, CASE jsonb_typeof(o.labels) WHEN 'object' THEN o.labels END, h.device, h.engine_version, h.token
+  FROM jsonb_to_recordset(CAST(:outputs AS jsonb)) AS o
+    (id uuid, item_id uuid, variant int, object_key text, width int, height int, bytes bigint, sha256 text, format text,
+     draws jsonb, labels jsonb)
+  JOIN held h ON h.id = o.item_id
+  WHERE h.from_state = 'leased'
+  ON CONFLICT (item_id, variant) DO NOTHING
+  RETURNING item_id
+), moved AS (
+  UPDATE items i
+  SET state = h.to_state, lease_until = NULL, finished_at = now(), error_code = h.code, error_detail = h.detail
+  FROM held h WHERE i.id = h.id AND h.from_state = 'leased'
+  RETURNING i.id, i.batch_id, i.tenant, h.from_state, i.state AS to_state, coalesce(h.code, 'finish') AS reason, h.worker,
+            h.token, (SELECT count(*) FROM written w WHERE w.item_id = i.id) AS outputs
+), {COUNTED}
+SELECT 'ours' AS kind, id FROM held
+UNION ALL
+SELECT 'closed', id FROM batch WHERE from_state <> to_state
+UNION ALL
+SELECT 'closed', b.id FROM batches b
+WHERE b.finished_at IS NOT NULL AND b.id IN (SELECT batch_id FROM held WHERE from_state <> 'leased')
+"""  # noqa: S608 - made of constants
+"""The last part answers a statement that is run again after its answer was lost."""
+
+
+class SqlLedger:
+    """`batching.ledger.Ledger` over PostgreSQL, for one event loop. Errors of every method: DatabaseUnavailable."""
+
+    def __init__(self, engine: AsyncEngine, lease_s: float) -> None:
+        self._engine, self._lease_s = engine, lease_s
+        self._recipes: dict[str, Recipe] = {}
+        self._tokens: itertools.chain[int] | None = None
+
+    async def lease(self, item_ids: Sequence[UUID], worker: str) -> list[Item]:
+        """What of `item_ids` was queued and is now ours for `lease_s`; an item whose recipe no longer parses is failed."""
+        if not item_ids:
+            return []
+        values = {"ids": list(item_ids), "worker": worker, "token": await self._token(), "lease_s": self._lease_s}
+        items: list[Item] = []
+        unreadable: list[Outcome] = []
+        recipe: Recipe | AugmentationError = Recipe()
+        for row in await statement(self._engine, LEASE, values):
+            if row["recipe"] is not None:
+                recipe = self._recipe(row["recipe_digest"], row["recipe"])
+            if isinstance(recipe, AugmentationError):
+                unreadable.append(Failed(_item(row, Recipe()), recipe.code, recipe.message))
+            else:
+                items.append(_item(row, recipe))
+        if unreadable:
+            await self.finish(unreadable)
+        return items
+
+    async def renew(self, items: Sequence[Item]) -> frozenset[UUID]:
+        """Extends what is still ours to `lease_s` from now on the database clock."""
+        if not items:
+            return frozenset()
+        rows = await statement(self._engine, RENEW, {**_held(items), "lease_s": self._lease_s})
+        return frozenset(row["id"] for row in rows)
+
+    async def hand_back(self, items: Sequence[Item]) -> None:
+        """Returns what is still ours to the queue, uncharged."""
+        if items:
+            await statement(self._engine, HAND_BACK, _held(items))
+
+    async def finish(self, outcomes: Sequence[Outcome]) -> Finish:
+        """Writes outcomes. What PostgreSQL refuses of one (a number that is none, say) fails that one as `internal`."""
+        if not outcomes:
+            return Finish(frozenset(), frozenset())
+        try:
+            return await self._finish(outcomes)
+        except DataRefused as error:
+            if len(outcomes) > 1:
+                return _joined([await self.finish([outcome]) for outcome in outcomes])
+            log.error("the outcome of item %s cannot be recorded: %s", outcomes[0].item.id, error)
+            return await self._finish([Failed(outcomes[0].item, Internal.code, Internal().message)])
+
+    async def _finish(self, outcomes: Sequence[Outcome]) -> Finish:
+        values = {
+            "items": json.dumps([_final(outcome) for outcome in outcomes]),
+            "outputs": json.dumps([row for outcome in outcomes if isinstance(outcome, Done) for row in _outputs(outcome)]),
+        }
+        rows = await statement(self._engine, FINISH, values)
+        ours = {row["id"] for row in rows if row["kind"] == "ours"}
+        return Finish(
+            fenced=frozenset(outcome.item.id for outcome in outcomes) - ours,
+            completed_batches=frozenset(row["id"] for row in rows if row["kind"] == "closed"),
+        )
+
+    async def _token(self) -> int:
+        """A token that no lease has had: a number of the sequence, and a count within it."""
+        token = next(self._tokens, None) if self._tokens else None
+        if token is None:
+            [row] = await statement(self._engine, "SELECT nextval('lease_token') AS block", {})
+            block = itertools.islice(itertools.count(row["block"] * LEASES_A_BLOCK), LEASES_A_BLOCK)
+            self._tokens = itertools.chain(block)
+            token = next(self._tokens)
+        return token
+
+    def _recipe(self, digest: str, document: str) -> Recipe | AugmentationError:
+        known = self._recipes.get(digest)
+        if known is None:
+            try:
+                known = Recipe.parse(json.loads(document))
+            except AugmentationError as error:
+                return error
+            if len(self._recipes) >= RECIPES_KEPT:
+                del self._recipes[next(iter(self._recipes))]
+            self._recipes[digest] = known
+        return known
+
+
+def _item(row: Row, recipe: Recipe) -> Item:
+    return Item(
+        id=row["id"],
+        batch_id=row["batch_id"],
+        tenant=row["tenant"],
+        priority=row["priority"],
+        day=row["day"],
+        token=row["token"],
+        source_key=row["source_key"],
+        source_sha256=row["source_sha256"],
+        key=int(row["item_key"], 16),
+        seed=row["seed"],
+        variants=row["variants"],
+        recipe=recipe,
+        labels=row["labels"],
+        cost_pixels=row["cost_pixels"],
+        executions=row["executions"],
+    )
+
+
+def _held(items: Sequence[Item]) -> dict[str, object]:
+    return {"ids": [item.id for item in items], "tokens": [item.token for item in items]}
+
+
+def _final(outcome: Outcome) -> dict[str, Any]:
+    final: dict[str, Any] = {"id": str(outcome.item.id), "token": outcome.item.token}
+    if isinstance(outcome, Done):
+        return final | {"state": "succeeded", "device": outcome.device, "engine_version": outcome.engine_version}
+    return final | {"state": "failed", "code": outcome.code, "detail": _storable(outcome.detail)}
+
+
+def _outputs(done: Done) -> Iterable[dict[str, Any]]:
+    for output in done.outputs:
+        yield {
+            "id": str(new_id()),
+            "item_id": str(done.item.id),
+            "variant": output.variant,
+            "object_key": output.object_key,
+            "width": output.width,
+            "height": output.height,
+            "bytes": output.bytes,
+            "sha256": output.sha256,
+            "format": output.format,
+            "draws": output.draws,
+            "labels": output.labels,
+        }
+
+
+def _storable(text: str) -> str:
+    """Text that PostgreSQL takes: no NUL, no lone surrogate, and not too long."""
+    return text[:MAX_DETAIL].replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+def _joined(parts: Sequence[Finish]) -> Finish:
+    return Finish(
+        fenced=frozenset().union(*(part.fenced for part in parts)),
+        completed_batches=frozenset().union(*(part.completed_batches for part in parts)),
+    )

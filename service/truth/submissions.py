@@ -1,0 +1,212 @@
+"""New batches: one statement writes a whole group of them, and the UNIQUE key decides between equal ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from batching.items import Priority
+from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, statement
+
+_WRITE = """
+WITH sent AS (
+    SELECT * FROM jsonb_to_recordset(CAST(:batches AS jsonb)) AS s(
+        id uuid, tenant text, "group" text, state text, priority text, recipe jsonb, recipe_digest text, seed bigint,
+        variants int, total int, failed int, idempotency_key text, fingerprint text)
+), keys AS (
+    INSERT INTO idempotency (tenant, key, fingerprint, batch_id)
+    SELECT tenant, idempotency_key, fingerprint, id FROM sent WHERE idempotency_key IS NOT NULL
+    ORDER BY tenant, idempotency_key
+    ON CONFLICT DO NOTHING RETURNING batch_id
+), made AS (
+    INSERT INTO batches (id, tenant, "group", state, priority, recipe, recipe_digest, seed, variants, total, failed,
+                         finished_at)
+    SELECT id, tenant, "group", state, priority, recipe, recipe_digest, seed, variants, total, failed,
+           CASE WHEN state = 'completed' THEN now() END
+    FROM sent WHERE idempotency_key IS NULL OR id IN (SELECT batch_id FROM keys)
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, tenant, state, priority, created_at, finished_at
+), added AS (
+    INSERT INTO items (id, tenant, batch_id, day, position, custom_id, name, item_key, image_id, source_key, source_sha256,
+                       width, height, labels, priority, cost_pixels, state, error_code, error_detail, finished_at)
+    SELECT i.id, made.tenant, made.id, to_char(made.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), i.position, i.custom_id,
+           i.name, i.item_key, i.image_id, i.source_key, i.source_sha256, i.width, i.height, i.labels, made.priority,
+           i.cost_pixels, CASE WHEN i.error_code IS NULL THEN 'queued' ELSE 'failed' END, i.error_code, i.error_detail,
+           CASE WHEN i.error_code IS NULL THEN NULL ELSE now() END
+    FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS i(
+        batch_id uuid, id uuid, position int, custom_id text, name text, item_key text, image_id uuid, source_key text,
+        source_sha256 text, width int, height int, labels jsonb, cost_pixels bigint, error_code text, error_detail text)
+    JOIN made ON made.id = i.batch_id
+    RETURNING id, tenant, batch_id, state, error_code
+), logged AS (
+    INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason)
+    SELECT tenant, id, NULL::uuid, NULL, 'queued', 'submitted' FROM made
+    UNION ALL SELECT tenant, batch_id, id, 'queued', 'failed', error_code FROM added WHERE state = 'failed'
+    UNION ALL SELECT tenant, id, NULL, 'queued', 'completed', 'submitted' FROM made WHERE state = 'completed'
+)
+SELECT id, created_at, finished_at FROM made
+"""
+
+_READ_BACK = "SELECT id, created_at, finished_at FROM batches WHERE id = ANY(:ids)"
+
+_KEYS = """
+SELECT k.tenant, k.key, k.fingerprint, k.batch_id FROM idempotency k
+JOIN unnest(CAST(:tenants AS text[]), CAST(:keys AS text[])) AS asked(tenant, key)
+  ON k.tenant = asked.tenant AND k.key = asked.key
+"""
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """One picture of a new batch. With `error_code` it is written as failed."""
+
+    id: UUID
+    custom_id: str
+    name: str
+    item_key: str
+    image_id: UUID | None
+    source_key: str
+    source_sha256: str
+    width: int | None
+    height: int | None
+    labels: Mapping[str, Any] | None
+    cost_pixels: int
+    error_code: str | None = None
+    error_detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Key:
+    """An idempotency key, and the fingerprint of the request it came with."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class NewBatch:
+    """One batch to be written, with its pictures in order."""
+
+    id: UUID
+    tenant: str
+    group: str | None
+    priority: Priority
+    recipe: Mapping[str, Any]
+    recipe_digest: str
+    seed: int
+    variants: int
+    items: tuple[NewItem, ...]
+    key: Key | None = None
+
+    @property
+    def failed(self) -> int:
+        return sum(item.error_code is not None for item in self.items)
+
+    @property
+    def state(self) -> str:
+        return "completed" if self.failed == len(self.items) else "queued"
+
+
+@dataclass(frozen=True)
+class Written:
+    """The batch is in the database, durably."""
+
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SameKey:
+    """Nothing was written: the idempotency key belongs to another batch."""
+
+    batch_id: UUID
+    fingerprint: str
+
+
+Result = Written | SameKey
+
+
+async def write(engine: AsyncEngine, batches: Sequence[NewBatch]) -> Sequence[Result | Exception]:
+    """Writes the batches in one transaction, or each on its own where PostgreSQL refuses a value of one of them.
+
+    Returns, in order, what became of each. Errors: DatabaseUnavailable, for all of them.
+    """
+    try:
+        return await _write(engine, batches)
+    except DataRefused as refused:
+        if len(batches) == 1:
+            return [refused]
+        return [answer for batch in batches for answer in await write(engine, [batch])]
+
+
+async def key_owner(engine: AsyncEngine, tenant: str, key: str) -> SameKey | None:
+    """The batch that an idempotency key belongs to."""
+    rows = await statement(engine, _KEYS, {"tenants": [tenant], "keys": [key]})
+    return SameKey(rows[0]["batch_id"], rows[0]["fingerprint"]) if rows else None
+
+
+async def _write(engine: AsyncEngine, batches: Sequence[NewBatch]) -> list[Result | Exception]:
+    values = {"batches": _text(_batch_rows(batches)), "items": _text(_item_rows(batches))}
+    rows = {row["id"]: row for row in await statement(engine, _WRITE, values)}
+    # a statement that was run again after its connection broke finds its own rows, and writes nothing
+    if unknown := [batch.id for batch in batches if batch.id not in rows]:
+        rows |= {row["id"]: row for row in await statement(engine, _READ_BACK, {"ids": unknown})}
+    owners = await _owners(engine, [batch for batch in batches if batch.id not in rows])
+    results: list[Result | Exception] = []
+    for batch in batches:
+        if row := rows.get(batch.id):
+            results.append(Written(row["created_at"], row["finished_at"]))
+        else:
+            results.append(owners.get(batch.id, DatabaseUnavailable("a batch was not written")))
+    return results
+
+
+async def _owners(engine: AsyncEngine, batches: Sequence[NewBatch]) -> dict[UUID, SameKey]:
+    keyed = [(batch, batch.key) for batch in batches if batch.key]
+    if not keyed:
+        return {}
+    values = {"tenants": [batch.tenant for batch, _ in keyed], "keys": [key.key for _, key in keyed]}
+    rows = await statement(engine, _KEYS, values)
+    found = {(row["tenant"], row["key"]): SameKey(row["batch_id"], row["fingerprint"]) for row in rows}
+    return {batch.id: found[batch.tenant, key.key] for batch, key in keyed if (batch.tenant, key.key) in found}
+
+
+def _batch_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": batch.id,
+            "tenant": batch.tenant,
+            "group": batch.group,
+            "state": batch.state,
+            "priority": batch.priority,
+            "recipe": batch.recipe,
+            "recipe_digest": batch.recipe_digest,
+            "seed": batch.seed,
+            "variants": batch.variants,
+            "total": len(batch.items),
+            "failed": batch.failed,
+            "idempotency_key": batch.key.key if batch.key else None,
+            "fingerprint": batch.key.fingerprint if batch.key else None,
+        }
+        for batch in batches
+    ]
+
+
+def _item_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
+    return [
+        {"batch_id": batch.id, "position": position, **vars(item)}
+        for batch in batches
+        for position, item in enumerate(batch.items)
+    ]
+
+
+def _text(rows: list[dict[str, Any]]) -> str:
+    return to_json(rows).decode()
+
+
+__all__ = ["Key", "NewBatch", "NewItem", "Result", "SameKey", "Written", "key_owner", "write"]

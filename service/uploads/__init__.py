@@ -1,0 +1,1 @@
+"""Request bodies on their way in: streamed, bounded, checked, hashed and stored."""

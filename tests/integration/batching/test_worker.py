@@ -1,0 +1,442 @@
+"""run_worker over a real Valkey: from a lane to stored results, and everything that may happen on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+from unittest import mock
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from redis import Redis as Blocking
+from redis.asyncio import Redis
+
+from batching import failpoints
+from batching.errors import LedgerUnavailable, StoreUnavailable
+from batching.events import Notice, subscribe
+from batching.execute import decoder
+from batching.items import Done, Failed, Outcome
+from batching.lanes import LANES_DOWN, Lanes
+from batching.ledger import Finish
+from batching.wake import enqueue_serve, forget_queue
+from kernels import augment, codec
+from kernels.codec import Limits
+from service.system.embedded.valkey import valkey_program
+from tests.helpers.worker import FLIP, Rig, empty, eventually, make_rig
+
+
+@pytest.fixture
+def rig(redis_url: str) -> Iterator[Rig]:
+    with Blocking.from_url(redis_url) as client:
+        client.flushall()
+    yield make_rig(redis_url)
+    failpoints.arm({})
+
+
+def test_a_thousand_pictures_take_tens_of_micro_batches_and_a_handful_of_jobs(rig: Rig) -> None:
+    items = rig.submit(1000)
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until_final(items)
+        await asyncio.sleep(2.1)
+        [facts] = (await lanes.workers()).values()
+        assert int(facts["jobs"]) <= 3
+        assert facts["outcome:succeeded"] == "1000"
+        assert facts["state"] == "idle"
+        assert await lanes.lanes() == []
+
+    assert rig.run(scenario) == 0
+    assert rig.ledger.states() == {"succeeded": 1000}
+    assert rig.ledger.calls["lease"] <= 40
+    assert rig.ledger.calls["finish"] <= 60
+    for item in items[::200]:
+        [expected] = augment([rig.store.objects[item.source_key]], FLIP, seed=item.seed, keys=[item.key])
+        assert expected.image is not None
+        [content] = rig.store.contents(rig.ledger.outcome(item))
+        np.testing.assert_array_equal(codec.decode(content), expected.image.numpy())
+
+
+def test_a_bad_picture_fails_alone_and_a_missing_one_too(rig: Rig) -> None:
+    good = rig.submit(30)
+    bad = rig.submit(1, content=b"not a picture")
+    gone = rig.submit(1)
+    del rig.store.objects[gone[0].source_key]
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, [*good[:15], *bad, *gone, *good[15:]])
+        await rig.until_final([*good, *bad, *gone])
+
+    assert rig.run(scenario) == 0
+    codes = [outcome.code for item in (*bad, *gone) if isinstance(outcome := rig.ledger.outcome(item), Failed)]
+    assert codes == ["unsupported_format", "source_missing"]
+    assert all(isinstance(rig.ledger.outcome(item), Done) for item in good)
+
+
+def test_those_who_wait_are_told_of_items_and_of_the_batch(rig: Rig) -> None:
+    batch = rig.submit(1)[0].batch_id
+    items = rig.submit(20, batch_id=batch, variants=2)
+    told: list[Notice] = []
+
+    async def scenario(lanes: Lanes) -> None:
+        async with Redis.from_url(rig.config.redis_url, socket_timeout=30) as client:
+            notices = subscribe(client, "api:test")
+            assert await anext(notices) == Notice()
+            await rig.hand_off(lanes, items, channel="api:test")
+            async with asyncio.timeout(10):
+                while len({item for notice in told for item in notice.items}) < 20:
+                    told.append(await anext(notices))
+            await notices.aclose()
+
+    assert rig.run(scenario) == 0
+    assert {item for notice in told for item in notice.items} == {item.id for item in items}
+    # One item of the batch was never handed off, so the batch is not complete.
+    assert not any(notice.batches for notice in told)
+
+
+def test_a_flush_in_the_middle_loses_nothing(rig: Rig) -> None:
+    items = rig.submit(600)
+
+    async def scenario(lanes: Lanes) -> None:
+        async with Redis.from_url(rig.config.redis_url) as client:
+            await rig.hand_off(lanes, items)
+            await rig.until(lambda: rig.ledger.states()["succeeded"] > 50)
+            await client.flushall()
+            lost = [item for item in items if rig.ledger.rows[item.id].state == "queued"]
+            assert lost
+            await rig.hand_off(lanes, lost)  # what the reconciler does once it sees that the epoch is gone
+            await rig.until_final(items)
+            await rig.until_registered(lanes)
+            await asyncio.sleep(0.5)
+            again = rig.submit(5)
+            await rig.hand_off(lanes, again)
+            await rig.until_final(again)
+
+    assert rig.run(scenario) == 0
+    assert rig.ledger.states() == {"succeeded": 605}
+
+
+def test_a_flush_while_idle_is_forgotten_in_seconds(rig: Rig) -> None:
+    items = rig.submit(1)
+
+    async def scenario(lanes: Lanes) -> None:
+        async with Redis.from_url(rig.config.redis_url) as client:
+            await client.flushall()
+        await rig.hand_off(lanes, items)  # no worker is registered: nobody is woken now
+        await rig.until_final(items, timeout_s=6)
+
+    assert rig.run(scenario) == 0
+
+
+def test_at_most_one_job_is_outstanding(rig: Rig) -> None:
+    items = rig.submit(300)
+    most = 0
+
+    async def scenario(lanes: Lanes) -> None:
+        nonlocal most
+        [worker] = await lanes.workers()
+        async with Redis.from_url(rig.config.redis_url) as client:
+            for start in range(0, 300, 10):
+                await rig.hand_off(lanes, items[start : start + 10])
+                waiting = await client.llen(f"rq:queue:serve:{worker}")
+                running = await client.zcard(f"rq:wip:serve:{worker}")
+                most = max(most, waiting + running)
+                await asyncio.sleep(0.02)
+        await rig.until_final(items)
+
+    assert rig.run(scenario, slice_s=0.2, linger_s=0.02) == 0
+    assert most <= 2  # a job that has just enqueued its successor
+
+
+def test_a_time_slice_that_is_over_goes_on_in_the_next_job(rig: Rig) -> None:
+    items = rig.submit(400)
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until_final(items)
+        await asyncio.sleep(2.1)
+        [facts] = (await lanes.workers()).values()
+        assert int(facts["jobs"]) >= 2
+
+    assert rig.run(scenario, slice_s=0.05) == 0
+
+
+def test_interactive_items_do_not_wait_for_the_bulk(rig: Rig) -> None:
+    bulk = rig.submit(3000, tenant="crowd")
+    waits: list[float] = []
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, bulk)
+        await rig.until(lambda: rig.ledger.states()["succeeded"] > 100)
+        for _ in range(5):
+            urgent = rig.submit(1, priority="interactive")
+            start = time.perf_counter()
+            await rig.hand_off(lanes, urgent)
+            await rig.until_final(urgent)
+            waits.append(time.perf_counter() - start)
+        assert rig.ledger.states()["queued"] > 500
+
+    assert rig.run(scenario) == 0
+    assert sorted(waits)[2] < 0.1
+
+
+def test_a_drain_finishes_what_is_begun_and_hands_the_rest_back(rig: Rig) -> None:
+    items = rig.submit(500)
+    failpoints.arm({})
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until(lambda: rig.ledger.states()["succeeded"] > 20)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    start = time.monotonic()
+    assert rig.run(scenario, failpoints="ran=sleep:0.01") == 0
+    assert time.monotonic() - start < 10
+    states = rig.ledger.states()
+    assert states["leased"] == 0
+    assert states["queued"] > 0
+    assert states["succeeded"] + states["queued"] == 500
+    assert all(row.item.executions == 0 for row in rig.ledger.rows.values() if row.state == "queued")
+
+    async def after(lanes: Lanes) -> None:
+        """What was handed back is in its lane, where the next worker finds it without the reconciler."""
+        await rig.until_final(items)
+
+    assert rig.run(after) == 0
+    assert rig.ledger.states() == {"succeeded": 500}
+    assert rig.ledger.fenced == 0
+
+
+def test_what_does_not_finish_in_the_drain_is_handed_back_too(rig: Rig) -> None:
+    gate, real = threading.Event(), decoder(Limits())
+
+    def stuck(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        gate.wait(20)
+        return real(content, alpha)
+
+    rig.decode = stuck
+    items = rig.submit(10)
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until(lambda: rig.ledger.states()["leased"] == 10)
+        await asyncio.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await rig.until(lambda: rig.ledger.states()["queued"] == 10)
+        gate.set()
+
+    start = time.monotonic()
+    assert rig.run(scenario, drain_s=0.5) == 0
+    assert time.monotonic() - start < 8
+    assert rig.ledger.states() == {"queued": 10}
+
+
+def test_a_database_that_is_away_is_waited_for(rig: Rig) -> None:
+    items = rig.submit(200)
+
+    async def scenario(lanes: Lanes) -> None:
+        rig.ledger.failing = LedgerUnavailable("refused")
+        await rig.hand_off(lanes, items[:100])
+        await asyncio.sleep(0.5)
+        rig.ledger.failing = None
+        await rig.until_final(items[:100])
+        await rig.hand_off(lanes, items[100:])
+        await rig.until(lambda: rig.ledger.states()["succeeded"] > 110)
+        rig.ledger.failing = RuntimeError("a bug in the driver")
+        await asyncio.sleep(0.5)
+        rig.ledger.failing = None
+        await rig.until_final(items)
+
+    assert rig.run(scenario) == 0
+    assert rig.ledger.states() == {"succeeded": 200}
+    assert rig.ledger.calls["lease"] < 100
+
+
+def test_a_store_that_is_away_is_waited_for(rig: Rig) -> None:
+    items = rig.submit(100)
+
+    async def scenario(lanes: Lanes) -> None:
+        rig.store.failing = StoreUnavailable("refused")
+        await rig.hand_off(lanes, items)
+        await asyncio.sleep(0.5)
+        assert rig.ledger.states()["succeeded"] == 0
+        rig.store.failing = None
+        await rig.until_final(items)
+
+    assert rig.run(scenario) == 0
+    assert rig.ledger.states() == {"succeeded": 100}
+
+
+def test_a_store_that_refuses_for_no_known_reason_fails_the_item(rig: Rig) -> None:
+    [item] = rig.submit(1)
+
+    async def scenario(lanes: Lanes) -> None:
+        rig.store.failing = ValueError("a key that it cannot take")
+        await rig.hand_off(lanes, [item])
+        await rig.until_final([item])
+
+    assert rig.run(scenario) == 0
+    outcome = rig.ledger.outcome(item)
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "internal"
+
+
+async def registered(lanes: Lanes) -> bool:
+    try:
+        return bool(await lanes.workers())
+    except LANES_DOWN:
+        return False
+
+
+def test_redis_may_go_and_come_back_empty(tmp_path: Path) -> None:
+    socket = tmp_path / "s"
+    command = [valkey_program(), "--port", "0", "--unixsocket", socket, "--dir", tmp_path, "--save", ""]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    rig = make_rig(f"unix://{socket}")
+    first, second = rig.submit(300), rig.submit(50)
+
+    async def scenario(lanes: Lanes) -> None:
+        nonlocal server
+        await rig.hand_off(lanes, first)
+        await rig.until(lambda: rig.ledger.states()["succeeded"] > 20)
+        server.kill()
+        server.wait()
+        await asyncio.sleep(1.0)
+        assert rig.ledger.states()["leased"] == 0  # what was taken is finished without Redis
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220 - it returns at once
+        await eventually(lambda: registered(lanes), 15)
+        lost = [item for item in first if rig.ledger.rows[item.id].state == "queued"]
+        await rig.hand_off(lanes, [*lost, *second])
+        await rig.until_final([*first, *second])
+
+    try:
+        assert rig.run(scenario) == 0
+    finally:
+        server.kill()
+        server.wait()
+    assert rig.ledger.states() == {"succeeded": 350}
+
+
+def test_leases_are_renewed_for_as_long_as_an_item_runs(redis_url: str) -> None:
+    rig = make_rig(redis_url, lease_s=0.5)
+    items = rig.submit(4)
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        for _ in range(40):
+            await asyncio.sleep(0.05)
+            assert rig.ledger.expire() == []
+        await rig.until_final(items)
+
+    assert rig.run(scenario, failpoints="encoded=sleep:1.0") == 0
+    failpoints.arm({})
+    assert rig.ledger.states() == {"succeeded": 4}
+    assert {row.item.executions for row in rig.ledger.rows.values()} == {1}
+
+
+def test_an_item_whose_lease_went_to_another_is_not_written(rig: Rig) -> None:
+    items = rig.submit(5)
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until(lambda: rig.ledger.states()["leased"] == 5)
+        for row in rig.ledger.rows.values():
+            row.lease_until_s = 0.0
+        assert len(rig.ledger.expire()) == 5
+        taken = await rig.ledger.lease([item.id for item in items], "another")
+        assert len(taken) == 5
+        await asyncio.sleep(1.5)
+        await asyncio.sleep(2.0)
+        [facts] = (await lanes.workers()).values()
+        assert int(facts["fenced"]) == 5
+
+    assert rig.run(scenario, failpoints="ran=sleep:0.3") == 0
+    failpoints.arm({})
+    assert {row.worker for row in rig.ledger.rows.values()} == {"another"}
+    assert rig.ledger.states() == {"leased": 5}
+
+
+def test_an_item_that_is_in_a_lane_twice_runs_once(rig: Rig) -> None:
+    items = rig.submit(50)
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.hand_off(lanes, items)
+        await rig.until_final(items)
+        await empty(lanes)
+
+    assert rig.run(scenario) == 0
+    assert {row.item.executions for row in rig.ledger.rows.values()} == {1}
+
+
+@pytest.mark.parametrize("place", ["taken", "leased", "fetched", "stored", "before_finish", "before_settle"])
+def test_an_error_anywhere_leaves_no_item_hanging(rig: Rig, place: str) -> None:
+    items = rig.submit(20)
+
+    async def scenario(lanes: Lanes) -> None:
+        failpoints.arm({place: "error"})
+        await rig.hand_off(lanes, items)
+        await asyncio.sleep(0.5)
+        failpoints.arm({})
+        for row in rig.ledger.rows.values():
+            row.lease_until_s = 0.0 if row.state == "leased" and place == "leased" else row.lease_until_s
+        await rig.hand_off(lanes, rig.ledger.expire())
+        await rig.until_final(items)
+
+    assert rig.run(scenario) == 0
+    assert rig.ledger.states()["succeeded"] + rig.ledger.states()["failed"] == 20
+
+
+def test_an_outcome_that_the_database_refuses_does_not_hold_up_its_group(rig: Rig) -> None:
+    items = rig.submit(10)
+    finish = rig.ledger.finish
+
+    async def picky(outcomes: Sequence[Outcome]) -> Finish:
+        if any(outcome.item.id == items[4].id and isinstance(outcome, Done) for outcome in outcomes):
+            raise RuntimeError("a value that it cannot take")
+        return await finish(outcomes)
+
+    rig.ledger.finish = picky  # type: ignore[method-assign]  # the fault that this test is about
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until_final(items)
+
+    with mock.patch("batching.finishing.ODD_ERRORS", 2):
+        assert rig.run(scenario) == 0
+    assert rig.ledger.states() == {"succeeded": 9, "failed": 1}
+
+
+def test_a_worker_that_ends_leaves_nothing_of_itself_in_redis(rig: Rig) -> None:
+    items = rig.submit(3)
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until_final(items)
+
+    assert rig.run(scenario) == 0
+    with Blocking.from_url(rig.config.redis_url) as client:
+        left = {key.decode() for key in client.keys("*")}
+    assert left <= {"epoch", "rq:clean_groups", "rq:queues", "wake:bulk"}
+
+
+def test_a_killed_workers_queue_is_forgotten(rig: Rig) -> None:
+    with Blocking.from_url(rig.config.redis_url) as client:
+        enqueue_serve(client, "killed")
+        client.sadd("rq:workers", "rq:worker:killed")
+        client.sadd("rq:workers:serve:killed", "rq:worker:killed")
+        forget_queue(client, "killed")
+        assert not client.keys("*killed*")
+        assert not client.smembers("rq:workers")
+        assert not client.keys("rq:job:*")

@@ -92,15 +92,17 @@ def route(links: Sequence[Link]) -> Route:
 
 def shrinking(links: Sequence[Link]) -> tuple[int, int]:
     """Columns and rows of the source that fit into one output pixel wherever the chain shrinks least; at least 1."""
-    forward = back = IDENTITY
+    forward = IDENTITY
     for link in links:
         forward = multiply(link.forward, forward)
-        back = multiply(back, link.back)
     height, width = links[-1].size_out
     most_x = most_y = 1e-9
     if is_affine(forward):
         most_x, most_y = max(most_x, math.hypot(forward[0], forward[3])), max(most_y, math.hypot(forward[1], forward[4]))
     else:
+        back = IDENTITY
+        for link in links:
+            back = multiply(back, link.back)
         shown = moved_few(back, [(x * width, y * height) for x in (0.02, 0.5, 0.98) for y in (0.02, 0.5, 0.98)])
         for x, y in shown:
             if not math.isnan(x):

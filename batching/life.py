@@ -27,6 +27,7 @@ from batching.serving import LAST_WORDS_S, ServeConfig, Server, Tools
 from batching.telemetry import Tally
 from batching.wake import blocking_client, forget_queue
 from kernels.errors import DeviceLost
+from kernels.run import warm
 from kernels.version import engine_version
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ class Life:
 
     def start(self) -> None:
         """Begins the threads. Returns when the loop thread is ready to serve, or when draining began before that."""
+        # before anything is taken: no item may wait for a compiler
+        warm(self._device)
         self._thread.start()
         self._begun.wait()
         self._heartbeat.start()

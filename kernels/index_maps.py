@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kernels.chain import Fill, Link
+from kernels.chain import Link
 from kernels.op import Matrix
 from kernels.params import Border
+from kernels.route import Fill
 
 Places = NDArray[np.int64]
 _CLOSE = 1e-9
@@ -36,16 +37,22 @@ class IndexMap:
     turned: bool
     cuts: tuple[Cut, ...]
 
+    @property
+    def is_of_bytes(self) -> bool:
+        """Whether every fill is one of the 256 levels, so that bytes may be moved as they are."""
+        return all(round(level * 255.0) / 255.0 == level for cut in self.cuts for level in cut.fill)
+
 
 def index_map(links: Sequence[Link]) -> IndexMap | None:
     """The chain as an index map, or None if some step needs interpolation."""
-    if any(link.displacement is not None or not _exact(link.back) for link in links):
-        return None
+    for link in links:
+        if link.displacement is not None or not _exact(link.back):
+            return None
     height, width = links[-1].size_out
     across, down, turned = np.arange(width), np.arange(height), False
     cuts: list[Cut] = []
     for link in reversed(links):
-        (a, b, c), (d, e, f), _ = link.back.tolist()
+        a, b, c, d, e, f = link.back[:6]
         # (x, y) of this canvas are carried by (down, across) once a quarter turn has swapped them
         along_x, along_y = (down, across) if turned else (across, down)
         if b == 0.0:
@@ -107,7 +114,7 @@ def _runs(places: Places) -> list[tuple[int, int, int]]:
 
 def _exact(back: Matrix) -> bool:
     """Whether pixel centres go to pixel centres: axes kept or swapped, unit steps, whole shifts."""
-    (a, b, c), (d, e, f), (g, h, i) = back.tolist()
+    a, b, c, d, e, f, g, h, i = back
     kept = b == d == 0.0 and abs(a) == abs(e) == 1.0
     swapped = a == e == 0.0 and abs(b) == abs(d) == 1.0
     whole = abs(c - round(c)) < _CLOSE and abs(f - round(f)) < _CLOSE

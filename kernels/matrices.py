@@ -1,6 +1,7 @@
-"""3x3 float64 matrices in continuous pixel coordinates: x to the right, y down, pixel i covers i to i + 1.
+"""3x3 matrices in continuous pixel coordinates: x to the right, y down, pixel i covers i to i + 1.
 
-Each maps an input point (x, y, 1) to an output point, so a picture's corners are (0, 0) and (width, height).
+Each maps an input point (x, y, 1) to an output point, so a picture's corners are (0, 0) and (width, height). They are
+plain tuples, row by row: for so few numbers an array costs several times the arithmetic.
 """
 
 from __future__ import annotations
@@ -9,26 +10,27 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.op import Matrix
 from kernels.tensors import Size
 
 Point = tuple[float, float]
+Points = NDArray[np.float64]
+"""(n, 2) x and y."""
 Quad = tuple[Point, Point, Point, Point]
 """Top left, top right, bottom right, bottom left."""
-
-
-def identity() -> Matrix:
-    return np.eye(3)
+IDENTITY: Matrix = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+NOWHERE: Point = (math.nan, math.nan)
 
 
 def linear(xx: float, xy: float, yx: float, yy: float) -> Matrix:
     """x' = xx x + xy y, y' = yx x + yy y."""
-    return np.array([[xx, xy, 0.0], [yx, yy, 0.0], [0.0, 0.0, 1.0]])
+    return xx, xy, 0.0, yx, yy, 0.0, 0.0, 0.0, 1.0
 
 
 def translation(x: float, y: float) -> Matrix:
-    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+    return 1.0, 0.0, x, 0.0, 1.0, y, 0.0, 0.0, 1.0
 
 
 def scaling(x: float, y: float) -> Matrix:
@@ -61,8 +63,19 @@ def product(*matrices: Matrix) -> Matrix:
 
 def multiply(left: Matrix, right: Matrix) -> Matrix:
     """left times right, by sums of three in a fixed order: a BLAS may differ in the last bit between machines."""
-    products: Matrix = left[:, 0:1] * right[0:1, :] + left[:, 1:2] * right[1:2, :] + left[:, 2:3] * right[2:3, :]
-    return products
+    a, b, c, d, e, f, g, h, i = left
+    j, k, m, n, o, p, q, r, s = right
+    return (
+        a * j + b * n + c * q,
+        a * k + b * o + c * r,
+        a * m + b * p + c * s,
+        d * j + e * n + f * q,
+        d * k + e * o + f * r,
+        d * m + e * p + f * s,
+        g * j + h * n + i * q,
+        g * k + h * o + i * r,
+        g * m + h * p + i * s,
+    )
 
 
 def about_centre(matrix: Matrix, size: Size) -> Matrix:
@@ -73,7 +86,7 @@ def about_centre(matrix: Matrix, size: Size) -> Matrix:
 
 def window(left: float, top: float, width: float, height: float, output: Size) -> Matrix:
     """A window of the input, stretched to fill `output`."""
-    return product(scaling(output.width / width, output.height / height), translation(-left, -top))
+    return multiply(scaling(output.width / width, output.height / height), translation(-left, -top))
 
 
 def quad_to_quad(source: Quad, target: Quad) -> Matrix:
@@ -81,50 +94,61 @@ def quad_to_quad(source: Quad, target: Quad) -> Matrix:
     return multiply(_from_unit_square(target), inverse(_from_unit_square(source)))
 
 
-def _from_unit_square(quad: Sequence[Point]) -> Matrix:
+def _from_unit_square(quad: Quad) -> Matrix:
     """Heckbert's closed form: the unit square's corners to those of `quad`."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = quad
     dx1, dx2, sx = x1 - x2, x3 - x2, x0 - x1 + x2 - x3
     dy1, dy2, sy = y1 - y2, y3 - y2, y0 - y1 + y2 - y3
     area = dx1 * dy2 - dx2 * dy1
     g, h = (sx * dy2 - dx2 * sy) / area, (dx1 * sy - sx * dy1) / area
-    return np.array([[x1 - x0 + g * x1, x3 - x0 + h * x3, x0], [y1 - y0 + g * y1, y3 - y0 + h * y3, y0], [g, h, 1.0]])
+    return x1 - x0 + g * x1, x3 - x0 + h * x3, x0, y1 - y0 + g * y1, y3 - y0 + h * y3, y0, g, h, 1.0
 
 
 def inverse(matrix: Matrix) -> Matrix:
     """The inverse, whose third coordinate is above 0 where the matrix's own is. ZeroDivisionError for a singular one."""
-    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
-    cofactors = np.array(
-        [
-            [e * i - f * h, c * h - b * i, b * f - c * e],
-            [f * g - d * i, a * i - c * g, c * d - a * f],
-            [d * h - e * g, b * g - a * h, a * e - b * d],
-        ]
-    )
+    a, b, c, d, e, f, g, h, i = matrix
     determinant = a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
     if determinant == 0.0:
         raise ZeroDivisionError("a singular matrix has no inverse")
-    inverted: Matrix = cofactors / determinant
-    return inverted
+    return (
+        (e * i - f * h) / determinant,
+        (c * h - b * i) / determinant,
+        (b * f - c * e) / determinant,
+        (f * g - d * i) / determinant,
+        (a * i - c * g) / determinant,
+        (c * d - a * f) / determinant,
+        (d * h - e * g) / determinant,
+        (b * g - a * h) / determinant,
+        (a * e - b * d) / determinant,
+    )
 
 
 def is_affine(matrix: Matrix) -> bool:
-    return bool(matrix[2, 0] == 0.0 and matrix[2, 1] == 0.0)
+    return matrix[6] == 0.0 and matrix[7] == 0.0
 
 
-def moved(matrix: Matrix, points: Matrix) -> Matrix:
-    """Points (n, 2) moved by `matrix`; not finite where perspective sends them to or behind the horizon."""
+def moved(matrix: Matrix, points: Points) -> Points:
+    """Points moved by `matrix`; not finite where perspective sends them to or behind the horizon."""
+    a, b, c, d, e, f, g, h, i = matrix
     x, y = points[:, 0], points[:, 1]
-    w = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
+    w = g * x + h * y + i
     w = np.where(w > 0.0, w, np.nan)
-    out_x = (matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]) / w
-    out_y = (matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]) / w
-    return np.stack([out_x, out_y], axis=1)
+    return np.stack([(a * x + b * y + c) / w, (d * x + e * y + f) / w], axis=1)
 
 
-def steps(matrix: Matrix, x: float, y: float) -> tuple[float, float]:
+def moved_few(matrix: Matrix, points: Sequence[Point]) -> tuple[Point, ...]:
+    """The same for a few points: NOWHERE for what perspective sends to or behind the horizon."""
+    a, b, c, d, e, f, g, h, i = matrix
+    places = []
+    for x, y in points:
+        w = g * x + h * y + i
+        places.append(((a * x + b * y + c) / w, (d * x + e * y + f) / w) if w > 0.0 else NOWHERE)
+    return tuple(places)
+
+
+def steps(matrix: Matrix, x: float, y: float) -> Point:
     """How far the output point moves, in pixels, for one input pixel along x, and along y, at an input point."""
-    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    a, b, c, d, e, f, g, h, i = matrix
     w = g * x + h * y + i
     if w <= 0.0:
         return 1.0, 1.0

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from kernels.params import Params, drawn_fields, static_fields
 from kernels.tensors import Size
 
-Matrix = NDArray[np.float64]
-"""(3, 3) float64: continuous input pixel coordinates (x, y, 1) to output ones; pixel i's centre is at i + 0.5."""
+Matrix = tuple[float, float, float, float, float, float, float, float, float]
+"""3x3, row by row: continuous input pixel coordinates (x, y, 1) to output ones; pixel i's centre is at i + 0.5."""
 Planes = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 FRAME = ("r", "g", "b", "x", "y", "w", "h", "i", "seed")
 """What a pixel function may ask for beside its fields: channel values 0..1, pixel centre, canvas size, pixel number
@@ -34,14 +34,22 @@ class Pixels:
 
 
 @dataclass(frozen=True)
+class Mean:
+    """The mean over the picture of value(r, g, b, fields by name), a pixel function with one result, within 0..1."""
+
+    value: Callable[..., object]
+
+
+@dataclass(frozen=True)
 class Statistic:
     """Numbers measured on the picture, then arithmetic on each pixel; labels stay.
 
     measure(r, g, b, fields by name) -> numbers, in the order of `names`; r, g, b: (H, W) float32 0..1. It must not
-    depend on the order of summation. `function` is a pixel function that may also name the measured numbers.
+    depend on the order of summation. `Mean` instead is written in words, so every backend can compute it.
+    `function` is a pixel function that may also name the measured numbers.
     """
 
-    measure: Callable[..., tuple[float, ...]]
+    measure: Callable[..., tuple[float, ...]] | Mean
     names: tuple[str, ...]
     function: Callable[..., tuple[object, object, object]]
 
@@ -69,10 +77,23 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Stencil:
-    """A neighbourhood: function(image, fields by name) -> image, (1, 3, H, W) float32 0..1; labels stay."""
+class Weighed:
+    """Sums over a row, then over a column, of neighbours times weights(fields by name), float32 of any odd number.
 
-    function: Callable[..., torch.Tensor]
+    Outside the picture is its mirror image (d c b a | a b c d | d c b a).
+    """
+
+    weights: Callable[..., NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """A neighbourhood: function(image, fields by name) -> image, (1, 3, H, W) float32 0..1; labels stay.
+
+    `Weighed` instead is known to every backend.
+    """
+
+    function: Callable[..., torch.Tensor] | Weighed
 
 
 @dataclass(frozen=True)
@@ -103,7 +124,8 @@ class Op:
             case Pixels(function):
                 self._check(function, fields, ("r", "g", "b"), FRAME)
             case Statistic(measure, names, function):
-                self._check(measure, set(), ("r", "g", "b"), tuple(fields))
+                measured = measure.value if isinstance(measure, Mean) else measure
+                self._check(measured, set(), ("r", "g", "b"), tuple(fields))
                 self._check(function, fields, ("r", "g", "b"), FRAME + names)
             case Places(matrix, canvas):
                 self._check(matrix, fields if canvas is None else set(), ("size_in",), tuple(fields))
@@ -111,7 +133,10 @@ class Op:
                     self._check(canvas, set(), ("size_in",), tuple(fields))
             case Field(function):
                 self._check(function, fields, ("size_in", "seed"), ())
+            case Stencil(Weighed(weights)):
+                self._check(weights, fields, (), ())
             case Stencil(function):
+                assert callable(function)
                 self._check(function, fields, ("image",), ())
             case Whole(function):
                 self._check(function, fields, ("image",), ("seed",))

@@ -8,7 +8,17 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-_LIBRARIES = ("torch", "torchvision", "kornia", "numpy", "numba", "opencv-python-headless", "simplejpeg", "pillow")
+_LIBRARIES = (
+    "torch",
+    "torchvision",
+    "kornia",
+    "numpy",
+    "numba",
+    "llvmlite",
+    "opencv-python-headless",
+    "simplejpeg",
+    "pillow",
+)
 
 
 @cache

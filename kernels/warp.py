@@ -7,9 +7,7 @@ it, is moved like a fourth colour, is 0 outside the picture, and does not weigh 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,20 +15,11 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from kernels import matrices
-from kernels.chain import Fill, Link, Way, folded, locate, way, within
+from kernels.chain import Link, Way, folded, locate, way
 from kernels.index_maps import IndexMap, gather, index_map
-from kernels.op import Matrix
+from kernels.route import Box, Fill, needed, shrinking, within
 from kernels.shrink import box_counts, box_sums
 from kernels.tensors import Size
-
-
-class _Box(NamedTuple):
-    """Columns left .. right and rows top .. bottom of a canvas, in pixels, ends excluded."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
 
 
 def to_planes(pixels: torch.Tensor) -> torch.Tensor:
@@ -58,7 +47,7 @@ def moved(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     mapped = index_map(links)
     if mapped is None:
         return _resampled(source, links)
-    if source.dtype == torch.uint8 and all(_even(level) for cut in mapped.cuts for level in cut.fill):
+    if source.dtype == torch.uint8 and mapped.is_of_bytes:
         return to_planes(rearranged(source, mapped))
     planes = gather(to_planes(source) if source.dtype == torch.uint8 else source, mapped, rows_dim=1)
     for cut in mapped.cuts:
@@ -97,7 +86,7 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     level, image = (255.0, source) if source.dtype == torch.uint8 else (1.0, source.permute(1, 2, 0))
     first, output = links[0], links[-1].size_out
     back = way(links, source.device)
-    shrink_x, shrink_y = _shrink(links)
+    shrink_x, shrink_y = shrinking(links)
     inner = within(back.reach, first.size_in, shrink_x / 2, shrink_y / 2)
     filled = first.border == "constant" and not inner
     fill = _filled(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
@@ -161,57 +150,21 @@ def _grid(
         x, y = folded(x, first.size_in.width, first.border), folded(y, first.size_in.height, first.border)
         grid[..., 0], grid[..., 1] = x * scale_x + offset_x, y * scale_y + offset_y
         return grid
-    to_units = np.array([[scale_x, 0.0, offset_x], [0.0, scale_y, offset_y], [0.0, 0.0, 1.0]])
+    to_units = (scale_x, 0.0, offset_x, 0.0, scale_y, offset_y, 0.0, 0.0, 1.0)
     x, y = locate(matrices.multiply(to_units, back.matrix), back.base, output, read.device)
     grid[..., 0], grid[..., 1] = x, y
     return grid
 
 
-def _needed(back: Way, first: Link, shrink_x: int, shrink_y: int) -> _Box:
+def _needed(back: Way, first: Link, shrink_x: int, shrink_y: int) -> Box:
     """The part of the source that is read, in whole boxes; all of it where places fold or have no bound."""
     height, width = first.size_in
     folds = first.border in ("reflect", "wrap") and not within(back.reach, first.size_in, 0.5 * shrink_x, 0.5 * shrink_y)
-    if folds or not np.isfinite(back.reach).all():
-        return _Box(0, 0, width, height)
-    (x0, y0), (x1, y1) = back.reach.min(axis=0).tolist(), back.reach.max(axis=0).tolist()
-    left, right = _boxed(x0, x1, shrink_x, width)
-    top, bottom = _boxed(y0, y1, shrink_y, height)
-    return _Box(left, top, right, bottom)
-
-
-def _boxed(low: float, high: float, shrink: int, side: int) -> tuple[int, int]:
-    """Pixels that bilinear reading from low to high touches, in whole boxes and on the canvas; at least one box."""
-    first, last = math.floor((low - 1.0) / shrink) - 1, math.floor((high + 1.0) / shrink) + 2
-    first = min(max(first, 0), (side - 1) // shrink)
-    return first * shrink, min(max(last, first + 1) * shrink, side)
-
-
-def _shrink(links: Sequence[Link]) -> tuple[int, int]:
-    """Columns and rows of the source that fit into one output pixel wherever the chain shrinks least; at least 1."""
-    forward: Matrix = matrices.identity()
-    back: Matrix = matrices.identity()
-    for link in links:
-        forward = matrices.multiply(link.forward, forward)
-        back = matrices.multiply(back, link.back)
-    height, width = links[-1].size_out
-    centres = np.array([(x * width, y * height) for x in (0.02, 0.5, 0.98) for y in (0.02, 0.5, 0.98)])
-    places = matrices.moved(back, centres)
-    places = places[np.isfinite(places).all(axis=1)]
-    if matrices.is_affine(forward):
-        places = places[:1]
-    most_x = most_y = 1e-9
-    for x, y in places.tolist():
-        step_x, step_y = matrices.steps(forward, x, y)
-        most_x, most_y = max(most_x, step_x), max(most_y, step_y)
-    size = links[0].size_in
-    return min(max(int(1.0 / most_x + 1e-6), 1), size.width), min(max(int(1.0 / most_y + 1e-6), 1), size.height)
+    if folds:
+        return Box(0, 0, width, height)
+    return needed(back.reach, first.size_in, shrink_x, shrink_y)
 
 
 def _filled(fill: Fill, channels: int, device: torch.device) -> torch.Tensor:
     """A fill as (C,) float32; alpha is 0."""
     return torch.tensor([*fill, 0.0][:channels], dtype=torch.float32, device=device)
-
-
-def _even(level: float) -> bool:
-    """Whether a fill is one of the 256 levels."""
-    return round(level * 255.0) / 255.0 == level

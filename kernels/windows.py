@@ -1,18 +1,16 @@
 """Percentiles over windows, by sliding histograms: the cost of a pixel does not grow with the window.
 
 S. Perreault, P. Hebert, "Median filtering in constant time" (IEEE TIP 16, 2007): each column of the window keeps a
-histogram, the window's is moved by adding one column and taking one away. Compiled when it is first used.
+histogram, the window's is moved by adding one column and taking one away. One of the kernels that numba compiles.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kernels.cpu.compiled import kernels
 from kernels.stencils import mirrored
 
 Bytes = NDArray[np.uint8]
@@ -27,7 +25,7 @@ def percentile(image: torch.Tensor, percent: float, size: int) -> torch.Tensor:
     rounded = (image * 255.0).round_().to(torch.uint8).cpu()
     padded = mirrored(rounded, size)[0].numpy()
     result = np.empty(rounded.shape[1:], dtype=np.uint8)
-    _compiled()(padded, result, size, rank(percent, size))
+    kernels().slide(padded, result, size, rank(percent, size))
     return (torch.from_numpy(result)[None].to(torch.float32) / 255.0).to(image.device)
 
 
@@ -36,19 +34,7 @@ def rank(percent: float, size: int) -> int:
     return min(int(float(size * size) * percent / 100.0), size * size - 1)
 
 
-@cache
-def _compiled() -> Callable[[Bytes, Bytes, int, int], None]:
-    # numba costs a third of a second to import: only who uses this operation pays
-    from numba import njit
-
-    try:
-        compiled: Callable[[Bytes, Bytes, int, int], None] = njit(nogil=True, cache=True)(_slide)
-    except RuntimeError:  # no folder to keep compiled code in can be written
-        compiled = njit(nogil=True)(_slide)
-    return compiled
-
-
-def _slide(padded: Bytes, result: Bytes, size: int, rank: int) -> None:
+def slide(padded: Bytes, result: Bytes, size: int, rank: int) -> None:
     """padded: (C, H + size - 1, W + size - 1); writes result (C, H, W). Counts fit 16 bits for sizes below 256."""
     channels, height, width = result.shape
     for channel in range(channels):

@@ -151,13 +151,18 @@ _TABLE_BITS = 16
 
 
 @cache
-def _inverse_normal(device: torch.device) -> torch.Tensor:
-    """The normal distribution's inverse at k / 2^16, float32; its infinite ends at half a step of the 24-bit word."""
+def normal_table() -> NDArray[np.float32]:
+    """The normal distribution's inverse at k / 2^16; its infinite ends at half a step of the 24-bit word."""
     normal_distribution = NormalDist()
     steps = 2**_TABLE_BITS
     inner = [normal_distribution.inv_cdf(k / steps) for k in range(1, steps)]
     end = normal_distribution.inv_cdf(2.0**-25)
-    return torch.tensor([end, *inner, -end], dtype=torch.float32, device=device)
+    return np.array([end, *inner, -end], dtype=np.float32)
+
+
+@cache
+def _inverse_normal(device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(normal_table()).to(device)
 
 
 def _normal(i: torch.Tensor, seed: NoiseSeed, channel: int) -> torch.Tensor:

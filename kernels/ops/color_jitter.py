@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from kernels.colors import luma, mean, mixed, turned
-from kernels.op import Op, Statistic
+from kernels.colors import luma, mixed, turned
+from kernels.op import Mean, Op, Statistic
 from kernels.params import Params, Range, Uniform
 from kernels.words import Value, clamp
 
@@ -27,9 +27,8 @@ class ColorJitter(Params):
     """How far the colour circle is turned."""
 
 
-def measure(r: Value, g: Value, b: Value, brightness: float) -> tuple[float]:
-    bright = ((channel * brightness).clamp_(0.0, 1.0) for channel in (r, g, b))
-    return (mean(luma(*bright)),)
+def bright_grey(r: Value, g: Value, b: Value, brightness: float) -> Value:
+    return luma(clamp(r * brightness), clamp(g * brightness), clamp(b * brightness))
 
 
 def color_jitter(
@@ -44,7 +43,7 @@ def color_jitter(
 
 OP = Op(
     ColorJitter,
-    Statistic(measure, ("grey",), color_jitter),
+    Statistic(Mean(bright_grey), ("grey",), color_jitter),
     examples=(
         ColorJitter(brightness=(1.1, 1.1), contrast=(1.2, 1.2), saturation=(1.3, 1.3), hue=(-0.04, -0.04)),
         ColorJitter(brightness=(0.6, 0.6), contrast=(0.7, 0.7), saturation=(0.5, 0.5), hue=(-0.2, -0.2)),

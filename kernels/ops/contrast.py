@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from kernels.colors import luma, mean, mixed
-from kernels.op import Op, Statistic
+from kernels.colors import luma, mixed
+from kernels.op import Mean, Op, Statistic
 from kernels.params import Params, Range, Uniform
 from kernels.words import Value
 
@@ -18,16 +18,12 @@ class Contrast(Params):
     """What the distance to the mean is multiplied by: 0 is even grey, 1 leaves it."""
 
 
-def measure(r: Value, g: Value, b: Value) -> tuple[float]:
-    return (mean(luma(r, g, b)),)
-
-
 def contrast(r: Value, g: Value, b: Value, factor: float, grey: float) -> tuple[Value, Value, Value]:
     return mixed(r, factor, grey), mixed(g, factor, grey), mixed(b, factor, grey)
 
 
 OP = Op(
     Contrast,
-    Statistic(measure, ("grey",), contrast),
+    Statistic(Mean(luma), ("grey",), contrast),
     examples=(Contrast(factor=(2.0, 2.0)), Contrast(factor=(0.4, 0.4))),
 )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import torch
-
-from kernels.op import Op, Stencil
+from kernels.op import Op, Stencil, Weighed
 from kernels.params import Params, Range, Uniform
-from kernels.stencils import gaussian, weighed
+from kernels.stencils import gaussian
 
 
 class GaussianBlur(Params):
@@ -19,8 +17,4 @@ class GaussianBlur(Params):
     """Standard deviation of the Gaussian; below an eighth of a pixel the picture stays as it is."""
 
 
-def gaussian_blur(image: torch.Tensor, sigma: float) -> torch.Tensor:
-    return weighed(image, gaussian(sigma))
-
-
-OP = Op(GaussianBlur, Stencil(gaussian_blur), examples=(GaussianBlur(sigma=(4.0, 4.0)), GaussianBlur(sigma=(1.0, 1.0))))
+OP = Op(GaussianBlur, Stencil(Weighed(gaussian)), examples=(GaussianBlur(sigma=(4.0, 4.0)), GaussianBlur(sigma=(1.0, 1.0))))

@@ -1,0 +1,57 @@
+"""Blurs: the compiled kernel of separable weighted sums on a picture's planes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.cpu.intrinsics import Floats, weigh_values
+
+f32 = np.float32
+Indices = NDArray[np.int64]
+
+
+def weigh(
+    planes: NDArray[np.float32],
+    width: int,
+    height: int,
+    weights: Floats,
+    columns: Indices,
+    rows: Indices,
+    scratch: Floats,
+) -> None:
+    """Each of `planes` (3, height width) becomes sums over rows, then columns, of neighbours times `weights`, at most 1.
+
+    columns, rows: which pixel is seen at each place of the window's way along a row, or a column: as many as the side is
+    long and weights less one. scratch: at least (height + 2) times the width rounded up to 16, and the weights' number.
+    Sums run in the weights' order, so nothing changes their bytes.
+    """
+    taps = weights.size
+    before = taps // 2
+    stride = (width + 15) // 16 * 16
+    along = np.arange(taps)
+    down = np.empty(taps, np.int64)
+    padded = scratch[height * stride : height * stride + stride + taps]
+    padded[:] = f32(0.0)
+    for channel in range(planes.shape[0]):
+        plane = planes[channel]
+        for y in range(height):
+            line = plane[y * width : (y + 1) * width]
+            for j in range(before):
+                padded[j] = line[columns[j]]
+            inner = padded[before : before + width]
+            for x in range(width):
+                inner[x] = line[x]
+            for j in range(before + width, width + taps - 1):
+                padded[j] = line[columns[j]]
+            for x in range(0, stride, 16):
+                weigh_values(scratch, y * stride + x, padded, x, along, weights)
+        result = padded[:stride]
+        for y in range(height):
+            for j in range(taps):
+                down[j] = rows[y + j] * stride
+            for x in range(0, stride, 16):
+                weigh_values(result, x, scratch, x, down, weights)
+            line = plane[y * width : (y + 1) * width]
+            for x in range(width):
+                line[x] = min(result[x], f32(1.0))

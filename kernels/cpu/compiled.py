@@ -1,0 +1,65 @@
+"""The compiled kernels of this process: made once, from the cache folder or anew, for one set of types."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernels.cpu.machine import compiling
+
+_lock = threading.Lock()
+_made: list[Kernels] = []
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The entry points, each as its plain function describes it. Other types of arguments are refused, not compiled."""
+
+    advance: Callable[..., None]
+    """`tiles.advance`."""
+    shrink: Callable[..., None]
+    """`boxes.shrink`."""
+    weigh: Callable[..., None]
+    """`blurs.weigh`."""
+    slide: Callable[..., None]
+    """`windows.slide`."""
+
+
+def kernels(folder: Path | None = None) -> Kernels:
+    """The kernels, compiled or loaded at the first call: within a second from a filled cache, else in some 15 s.
+
+    folder: see `machine.compiling`; it counts at the first call only.
+    """
+    if not _made:
+        with _lock:
+            if not _made:
+                _made.append(_compile(folder))
+    return _made[0]
+
+
+def _compile(folder: Path | None) -> Kernels:
+    # numba costs a third of a second to import: only who runs pixels pays
+    from numba import types
+
+    from kernels import windows
+    from kernels.cpu import blurs, boxes, frames, opcodes, tiles
+    from kernels.cpu.binding import Binder
+
+    run_steps = frames.interpreter(tuple(opcodes.steps().values()))
+    sum_values = frames.summer(tuple(opcodes.means().values()))
+    binder = Binder({tiles.run_steps: run_steps, tiles.sum_values: sum_values})
+    whole, yes = types.int64, types.boolean
+    levels, floats, places = types.uint8[::1], types.float32[::1], types.int64[::1]
+    planes, table, program = types.float32[:, ::1], types.float64[:, ::1], types.int64[:, ::1]
+    images = types.uint8[:, :, ::1]
+    to_advance = (whole, levels, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
+    to_shrink = (levels, whole, whole, whole, whole, whole, whole, yes, floats, floats)
+    with compiling(folder):
+        return Kernels(
+            advance=binder.entry(tiles.advance, types.void(*to_advance)),
+            shrink=binder.entry(boxes.shrink, types.void(*to_shrink)),
+            weigh=binder.entry(blurs.weigh, types.void(planes, whole, whole, floats, places, places, floats)),
+            slide=binder.entry(windows.slide, types.void(images, images, whole, whole)),
+        )

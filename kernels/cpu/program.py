@@ -1,0 +1,69 @@
+"""Programs: steps on single pixels as data, a table of opcodes and a row of float parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.cpu import opcodes
+from kernels.cpu.opcodes import Opcode
+from kernels.op import Mean, Statistic
+from kernels.plan import PlannedStep
+
+NO_MEAN = -1
+_NO_STEPS = np.zeros((0, 4), np.int64)
+Numbers = Mapping[str, float]
+
+
+class Program(NamedTuple):
+    """`table`: (steps, 4) opcode, offset in `row`, two seed words. `row`: the parameters of all steps.
+
+    mean: the opcode of what is averaged after the first `cut` steps, with its parameters at `mean_at`, and the place in
+    the row that its mean goes to; NO_MEAN for nothing.
+    """
+
+    table: NDArray[np.int64]
+    row: NDArray[np.float32]
+    cut: int
+    mean: int
+    mean_at: int
+    slot: int
+
+
+def program(steps: Sequence[tuple[PlannedStep, Numbers]], cut: int | None) -> Program:
+    """Steps on single pixels, each with the numbers measured for it; the one at `cut` needs a mean of what is before it."""
+    lines: list[tuple[int, int, int, int]] = []
+    row: list[float] = []
+    mean, mean_at, slot = NO_MEAN, 0, 0
+    for number, (step, measured) in enumerate(steps):
+        opcode = opcodes.steps()[step.op.name]
+        if number == cut:
+            averaged = opcodes.means()[step.op.name]
+            mean, mean_at = averaged.number, len(row)
+            _append(row, averaged, step.fields, {})
+            assert isinstance(step.op.kind, Statistic)
+            slot = len(row) + opcode.offset(step.op.kind.names[0])
+        lines.append((opcode.number, len(row), *step.noise_seed))
+        _append(row, opcode, step.fields, measured)
+    table = np.array(lines, dtype=np.int64) if lines else _NO_STEPS
+    return Program(table, np.array(row or [0.0], dtype=np.float32), cut or 0, mean, mean_at, slot)
+
+
+def averages(step: PlannedStep) -> bool:
+    """Whether a step needs a `Mean` of the picture first."""
+    kind = step.op.kind
+    return isinstance(kind, Statistic) and isinstance(kind.measure, Mean)
+
+
+def _append(row: list[float], opcode: Opcode, fields: Mapping[str, Any], measured: Numbers) -> None:
+    for slot in opcode.slots:
+        value: Any = fields[slot.name] if slot.name in fields else measured[slot.name]
+        if slot.names:
+            row.append(slot.names.index(value))
+        elif slot.length > 1:
+            row.extend(value)
+        else:
+            row.append(value)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +20,15 @@ from service.truth.migrations import migrate
 from tests.helpers.stack import Stack, running
 
 _numbers = itertools.count(1)
+# one folder of compiled kernels for this process and all that tests start
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "kernels"))
+
+
+@pytest.fixture(scope="session")
+def compiled_kernels() -> None:
+    """Kernels compiled before the first worker starts, so that no test's waiting includes a compiler's seconds."""
+    code = "import torch; from kernels.run import warm; warm(torch.device('cpu'))"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100, cwd=Path(__file__).parents[1])
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +52,7 @@ def postgres_url(servers_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_url(servers_folder: Path) -> Iterator[str]:
+def redis_url(servers_folder: Path, compiled_kernels: None) -> Iterator[str]:
     """A running Valkey; tests that use it directly want `redis_client`, which empties it first."""
     server = valkey_server(servers_folder)
     child = server.start()

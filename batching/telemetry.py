@@ -1,6 +1,7 @@
 """What a worker says of itself: counts and times that only grow, kept in memory and announced in Redis as text.
 
-Field names: `stage_s:{stage}` and `stage_n:{stage}` (seconds and calls of each stage), `outcome:{code}` (items by result,
+Field names: `stage_s:{stage}` and `stage_n:{stage}` (seconds and calls of each stage: take, lease, fetch,
+wait for an engine thread, decode, run, encode, store, finish, settle), `outcome:{code}` (items by result,
 `succeeded` or an error's code), `micro_batch_items:{most}` (micro-batches of at most that many items), and plain counters
 (`outputs`, `fenced`, `jobs`, ...).
 """
@@ -13,8 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-STAGES = ("take", "lease", "fetch", "wait", "decode", "run", "encode", "store", "finish", "settle")
-"""Stages of a micro-batch or item in a worker, in order; `wait` is for an engine thread."""
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 

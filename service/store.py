@@ -34,7 +34,6 @@ FULL = re.compile(r"os error (28|122)\b|\b(507|QuotaExceeded|XMinioStorageFull|I
 CHUNK_BYTES = 256 * 1024
 DELETES_AT_ONCE = 64
 READY_KEY = "_ready/probe"
-SIGNED_FOR = timedelta(minutes=5)
 
 Backend = LocalStore | MemoryStore | S3Store
 
@@ -129,20 +128,6 @@ class ObjectStore:
             raise StoreUnavailable("an object just written is not there") from error
         if content != b"ready":
             raise StoreUnavailable("an object just written reads back otherwise")
-
-    async def signed_url(self, key: str) -> str | None:
-        """A link that anyone may read the object by for five minutes; None where the store cannot be reached by link."""
-        if not isinstance(self._backend, S3Store):
-            return None
-        with _translated():
-            return await obstore.sign_async(self._backend, "GET", key, SIGNED_FOR)
-
-    def free_bytes(self) -> int | None:
-        """Room left on the local store's file system; None where the store has no such limit."""
-        if self._root is None:
-            return None
-        status = os.statvfs(self._root)
-        return status.f_bavail * status.f_frsize
 
 
 def open_store(settings: Settings) -> ObjectStore:

@@ -93,13 +93,17 @@ def stack(settings: Settings) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def shared_stack(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Stack]:
-    """As `stack`, but one for all tests of a file: for those that break nothing and can live with each other's batches."""
+def shared_settings(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Settings]:
+    """As `settings`, but one database and store for all tests of a file."""
     _empty(redis_url)
-    with (
-        _fresh_database(postgres_url) as url,
-        running(_small_system(tmp_path_factory.mktemp("system"), url, redis_url)) as started,
-    ):
+    with _fresh_database(postgres_url) as url:
+        yield _small_system(tmp_path_factory.mktemp("shared"), url, redis_url)
+
+
+@pytest.fixture(scope="module")
+def shared_stack(shared_settings: Settings) -> Iterator[Stack]:
+    """As `stack`, but one for all tests of a file: for those that break nothing and can live with each other's batches."""
+    with running(shared_settings) as started:
         yield started
 
 

@@ -1,6 +1,6 @@
 """The Python client: synchronous, for people, notebooks and the command line.
 
-    from service.client.client import Client
+    from service.client import Client
     client = Client("http://127.0.0.1:8000")
     Path("turned.jpg").write_bytes(client.augment(Path("cat.jpg"), {"steps": [{"op": "rotate", "degrees": 30}]}))
 

@@ -7,25 +7,22 @@ import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 from PIL import Image
 
-from service.settings import Settings
 from tests.helpers.api import jpeg, picture
-from tests.helpers.stack import Stack, running
+from tests.helpers.stack import Stack
 
 RECIPE: dict[str, Any] = {"steps": [{"op": "rotate", "degrees": [-30, 30]}, {"op": "hflip", "chance": 0.5}]}
 WAIT = {"Prefer": "wait=30"}
 
 
 @pytest.fixture(scope="module")
-def system(shared_settings: Settings) -> Iterator[Stack]:
-    with running(shared_settings) as started:
-        yield started
+def system(shared_stack: Stack) -> Stack:
+    return shared_stack
 
 
 @pytest.fixture

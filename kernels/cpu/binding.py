@@ -49,6 +49,11 @@ class Binder:
         """`function` compiled for `signature` now, or read from numba's cache folder; other types are refused."""
         return njit([signature], cache=True, **_FUSED, **_OPTIONS)(self._rebuilt(function))
 
+    @property
+    def modules(self) -> set[str]:
+        """Names of the modules that compiled functions were written in."""
+        return {str(getattr(function, "__module__", "")) for function in self._done}
+
     def _compiled(self, function: Function, options: dict[str, Any]) -> Any:
         function = self._replaced.get(function, function)
         if function not in self._done:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernels.cpu.machine import compiling
+from kernels.cpu.machine import compiling, is_hashed
 
 _lock = threading.Lock()
 _made: list[Kernels] = []
@@ -57,9 +57,11 @@ def _compile(folder: Path | None) -> Kernels:
     to_advance = (whole, levels, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
     to_shrink = (levels, whole, whole, whole, whole, whole, whole, yes, floats, floats)
     with compiling(folder):
-        return Kernels(
+        made = Kernels(
             advance=binder.entry(tiles.advance, types.void(*to_advance)),
             shrink=binder.entry(boxes.shrink, types.void(*to_shrink)),
             weigh=binder.entry(blurs.weigh, types.void(planes, whole, whole, floats, places, places, floats)),
             slide=binder.entry(windows.slide, types.void(images, images, whole, whole)),
         )
+    assert all(is_hashed(module) for module in binder.modules), "the cache would not see a change in what is compiled"
+    return made

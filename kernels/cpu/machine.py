@@ -17,6 +17,8 @@ from typing import Any
 
 _NEEDED = ("avx2", "fma")
 _LIBRARIES = ("numba", "llvmlite", "numpy")
+COMPILED_SOURCES = ("colors.py", "cpu", "op.py", "ops", "params.py", "windows.py", "words.py")
+"""Files and folders of `kernels` that compiled code is made from."""
 
 
 @cache
@@ -100,11 +102,11 @@ def _users() -> Path:
 
 @cache
 def _key() -> str:
-    """16 hex digits that change with the kernels' sources, the compiler, its settings and the kind of processor."""
+    """16 hex digits that change with what is compiled, the compiler, its settings and the kind of processor."""
     options = _numbas_options()
     digest = hashlib.sha256()
     root = Path(__file__).parents[1]
-    for source in sorted(root.rglob("*.py")):
+    for source in sorted(source for place in COMPILED_SOURCES for source in _sources(root / place)):
         digest.update(f"\n{source.relative_to(root).as_posix()}\n".encode())
         digest.update(source.read_bytes())
     for library in _LIBRARIES:
@@ -112,3 +114,12 @@ def _key() -> str:
     settings = [str(options[name]) for name in ("BOUNDSCHECK", "OPT", "CPU_NAME", "CPU_FEATURES")]
     digest.update(f"\n{sys.version_info} {settings} {sorted(cpu_flags())}".encode())
     return digest.hexdigest()[:16]
+
+
+def is_hashed(module: str) -> bool:
+    """Whether a module's source is part of the cache's key."""
+    return module.split(".")[1] in {place.removesuffix(".py") for place in COMPILED_SOURCES}
+
+
+def _sources(place: Path) -> list[Path]:
+    return list(place.rglob("*.py")) if place.is_dir() else [place]

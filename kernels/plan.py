@@ -10,12 +10,14 @@ import numpy as np
 
 from kernels import rng
 from kernels.errors import RecipeInvalid
+from kernels.label_rules import LabelRules
 from kernels.op import Op, Places
 from kernels.ops import OPS
 from kernels.params import Drawn, Params, drawn_fields, static_fields
 from kernels.recipe import Recipe, preorder
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 
+_RULES = LabelRules()
 _RESAMPLER_FIELDS = ("border", "fill")
 
 
@@ -42,6 +44,8 @@ class Plan:
     size_out: Size
     draws: tuple[Mapping[str, Any], ...]
     """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}."""
+    label_rules: LabelRules = _RULES
+    """Which labels the result keeps."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def plans(recipe: Recipe, seed: int, variants: Sequence[Variant]) -> list[Plan]:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
     steps = tuple(preorder(recipe.steps))
     fractions, noise = _draw(steps, seed, variants)
-    return [_planned(steps, variant, fractions[row], noise[row]) for row, variant in enumerate(variants)]
+    return [_planned(steps, variant, fractions[row], noise[row], recipe.labels) for row, variant in enumerate(variants)]
 
 
 def _draw(steps: tuple[Params, ...], seed: int, variants: Sequence[Variant]) -> tuple[Any, Any]:
@@ -82,7 +86,7 @@ def _draw(steps: tuple[Params, ...], seed: int, variants: Sequence[Variant]) -> 
     return rng.fractions(drawn).tolist(), words[:, :, -1, :2].tolist()
 
 
-def _planned(steps: tuple[Params, ...], variant: Variant, fractions: Any, noise: Any) -> Plan:
+def _planned(steps: tuple[Params, ...], variant: Variant, fractions: Any, noise: Any, label_rules: LabelRules) -> Plan:
     applied: list[PlannedStep] = []
     record: list[Mapping[str, Any]] = []
     size = variant.size
@@ -102,7 +106,7 @@ def _planned(steps: tuple[Params, ...], variant: Variant, fractions: Any, noise:
         canvas = _canvas(op, size, fields, number)
         applied.append(PlannedStep(number, op, params, fields, (noise[number][0], noise[number][1]), size, canvas))
         size = canvas
-    return Plan(tuple(applied), variant.size, size, tuple(record))
+    return Plan(tuple(applied), variant.size, size, tuple(record), label_rules)
 
 
 def _canvas(op: Op, size: Size, fields: Mapping[str, Any], number: int) -> Size:

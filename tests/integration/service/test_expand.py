@@ -336,3 +336,28 @@ def test_labels_are_the_same_after_a_crash(client: Client, tmp_path: Path, monke
     assert summary.labels > 20
     assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
     assert sum(name.endswith(".txt") for name in files_of(tmp_path / "out")) == 16
+
+
+def test_the_command_takes_masks_from_a_folder(shared_stack: Stack, tmp_path: Path) -> None:
+    photos, masks, recipe = photos_in(tmp_path / "photos", 1), tmp_path / "masks", tmp_path / "recipe.yaml"
+    masks.mkdir()
+    Image.fromarray(np.full((30, 40), 3, dtype=np.uint8)).save(masks / "000.png")
+    recipe.write_text("steps: [{op: hflip}]\n")
+    words = [
+        "expand",
+        str(photos),
+        "-r",
+        str(recipe),
+        "-o",
+        str(tmp_path / "out"),
+        "--url",
+        str(shared_stack.client.base_url),
+    ]
+    nowhere = CliRunner(env={"COLUMNS": "400"}).invoke(app, [*words, "--masks", str(tmp_path / "nowhere")])
+    assert nowhere.exit_code == 2
+    assert "--masks is auto, none or a folder" in nowhere.stderr
+    made = CliRunner(env={"COLUMNS": "400"}).invoke(app, [*words, "--masks", str(masks)])
+    assert made.exit_code == 0, made.stderr
+    assert "1 labels moved with them, 0 dropped" in made.stderr
+    with Image.open(tmp_path / "out" / "000" / "0_mask.png") as mask:
+        assert np.array_equal(np.asarray(mask), np.full((30, 40), 3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import random
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +13,9 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import scipy.optimize
+from PIL import Image
 
-from kernels.labels import BoxFormat, corners, written
+from kernels.labels import BoxFormat, corners, read_mask, written
 from kernels.op import Field
 from kernels.plan import Plan, PlannedStep
 from kernels.tensors import Size
@@ -130,6 +133,12 @@ def test_points_and_corners_go_where_the_maps_say(steps: Steps, monkeypatch: pyt
             assert off <= tolerance
 
 
+CONSTANT_CHAINS: list[list[dict[str, Any]]] = [
+    [{"op": "rotate", "degrees": 25}, {"op": "perspective", "distortion": 0.3}, {"op": "elastic", "border": "constant"}],
+    [{"op": "random_resized_crop", "size": [90, 140], "scale": 0.7}, {"op": "hflip"}, {"op": "shear", "x": 15}],
+]
+
+
 @pytest.mark.parametrize("steps", [[{"op": "elastic", "alpha": 0.1}], [{"op": "rotate", "degrees": 20}, {"op": "elastic"}]])
 def test_markers_are_seen_where_fields_put_their_keypoints(steps: Steps) -> None:
     y, x = np.mgrid[0 : SIZE.height, 0 : SIZE.width] + 0.5
@@ -152,6 +161,26 @@ def test_outlines_get_more_points_where_an_edge_cut_them_before_a_field() -> Non
     cv2.fillPoly(drawn, [np.rint(np.array(polygon["points"]) * 8 - 0.5).astype(np.int32)], 1)
     covered = cv2.resize(drawn.astype(np.float32), (SIZE.width, SIZE.height), interpolation=cv2.INTER_AREA) > 0.5
     assert (covered & seen).sum() / (covered | seen).sum() > 0.995
+
+
+@pytest.mark.parametrize("steps", [*EXAMPLES, *CONSTANT_CHAINS])
+def test_masks_agree_with_outlines_drawn_after_the_move(steps: Steps) -> None:
+    # surroundings that mirror or repeat the picture would show a shape several times in the mask
+    plain = [{**step, **({"border": "constant"} if "border" in step else {})} for step in steps]
+    ring = np.array([(30, 25), (125, 35), (110, 100), (60, 95)], dtype=float)
+    classes = np.zeros(SIZE, dtype=np.uint8)
+    cv2.fillPoly(classes, [np.rint(ring * 256 - 128).astype(np.int32)], 9, shift=8)
+    buffer = io.BytesIO()
+    Image.fromarray(classes).save(buffer, "PNG")
+    labels = {"mask": base64.b64encode(buffer.getvalue()).decode(), "polygons": [{"points": ring.tolist()}]}
+    result = made_labels(SIZE, labels, plain, rules={"min_visible": 0})
+    mask = read_mask(result["mask"]) == 9
+    if "polygons" not in result or mask.sum() < 1500:
+        return  # next to nothing is left, and its edge is all there is to compare
+    drawn = np.zeros(mask.shape, dtype=np.uint8)
+    outline = np.array(result["polygons"][0]["points"])
+    cv2.fillPoly(drawn, [np.rint(outline * 256 - 128).astype(np.int32)], 1, shift=8)
+    assert (mask & (drawn > 0)).sum() / (mask | (drawn > 0)).sum() > 0.95
 
 
 @pytest.mark.parametrize("form", FORMATS)

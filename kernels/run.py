@@ -54,7 +54,7 @@ def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend 
     pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
     labels = picture.labels
     if labels is not None:
-        labels = label_moves.moved(labels, links(cut), plan.size_in, plan.size_out)
+        labels = label_moves.moved(labels, links(cut), plan.size_in, plan.size_out, plan.label_rules)
     return Picture(pixels, labels)
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from kernels import rng
+from kernels.equivalents import EQUIVALENTS
 from kernels.errors import RecipeInvalid
 from kernels.op import Op, Places
 from kernels.ops import OPS
 from kernels.params import Drawn, Params, drawn_fields, static_fields
-from kernels.recipe import Recipe, preorder
+from kernels.recipe import Profile, Recipe, preorder
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 
 _RESAMPLER_FIELDS = ("border", "fill")
@@ -42,6 +43,7 @@ class Plan:
     size_out: Size
     draws: tuple[Mapping[str, Any], ...]
     """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}."""
+    profile: Profile = "fused"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ def plans(recipe: Recipe, seed: int, variants: Sequence[Variant]) -> list[Plan]:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
     steps = tuple(preorder(recipe.steps))
     fractions, noise = _draw(steps, seed, variants)
-    return [_planned(steps, variant, fractions[row], noise[row]) for row, variant in enumerate(variants)]
+    made = [_planned(steps, variant, fractions[row], noise[row]) for row, variant in enumerate(variants)]
+    if recipe.profile == "fused":
+        return made
+    return [_within_reach(replace(each, profile=recipe.profile)) for each in made]
 
 
 def _draw(steps: tuple[Params, ...], seed: int, variants: Sequence[Variant]) -> tuple[Any, Any]:
@@ -116,6 +121,22 @@ def _canvas(op: Op, size: Size, fields: Mapping[str, Any], number: int) -> Size:
             f"/steps/{number}",
         )
     return canvas
+
+
+def _within_reach(planned: Plan) -> Plan:
+    """The plan, unless a step asks Kornia for more of what lies outside the picture than it can reflect."""
+    for step in planned.steps:
+        equivalent = EQUIVALENTS.get(step.op.name)
+        if equivalent is None or equivalent.reach is None:
+            continue
+        reach, side = equivalent.reach(**asked(equivalent.reach, step.fields)), min(step.size_in)
+        if reach >= side:
+            raise RecipeInvalid(
+                f"{step.op.name} reaches {reach} pixels beyond the picture; in profile kornia that must be less than its "
+                f"shorter side, {side}. Use a smaller window, a larger picture or profile fused",
+                f"/steps/{step.number}",
+            )
+    return planned
 
 
 def asked(function: Any, fields: Mapping[str, Any]) -> dict[str, Any]:

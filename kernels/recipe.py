@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, SerializeAsAny, ValidationError
 from pydantic.json_schema import JsonSchemaValue
@@ -18,6 +18,7 @@ from kernels.ops import OPS
 from kernels.params import Params
 
 MAX_STEPS = 64
+Profile = Literal["fused", "kornia"]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -43,8 +44,8 @@ class Recipe(BaseModel):
     """The operations, applied in this order."""
     output: Output = Output()
     """The form that results are encoded in."""
-    profile: Literal["fused"] = "fused"
-    """How chains are executed; `fused` resamples a chain of geometric steps once."""
+    profile: Profile = "fused"
+    """How steps are executed: `fused` resamples a chain of geometric steps once; `kornia` runs each step by itself."""
 
     @classmethod
     def parse(cls, value: object, pointer: str = "") -> Recipe:
@@ -59,8 +60,8 @@ class Recipe(BaseModel):
         steps = parse_steps(value.get("steps", []), f"{pointer}/steps")
         output = _checked(Output, value.get("output", {}), f"{pointer}/output")
         profile = value.get("profile", "fused")
-        if profile != "fused":
-            raise RecipeInvalid("must be 'fused'", f"{pointer}/profile")
+        if profile not in get_args(Profile):
+            raise RecipeInvalid(f"must be {' or '.join(map(repr, get_args(Profile)))}", f"{pointer}/profile")
         if output.alpha == "keep" and output.format == "jpeg":
             raise RecipeInvalid("JPEG has no transparency; use png or webp, or alpha: drop", f"{pointer}/output/alpha")
         return cls(steps=steps, output=output, profile=profile)

@@ -114,11 +114,16 @@ def _parse_step(value: object, pointer: str) -> Params:
     if not isinstance(name, str):
         raise RecipeInvalid("a step needs `op`, the name of an operation", f"{pointer}/op")
     if name not in OPS:
-        raise UnknownOp(name[:80], f"{pointer}/op", tuple(difflib.get_close_matches(name, OPS, n=2)))
+        raise UnknownOp(name[:80], f"{pointer}/op", tuple(difflib.get_close_matches(name[:80], OPS, n=2)))
     return _checked(OPS[name].params, value, pointer)
 
 
 def _checked(model: type[Model], value: object, pointer: str) -> Model:
+    # looked for here, because pydantic would make an error for each of them
+    unknown = [name for name in value if name not in model.model_fields] if isinstance(value, Mapping) else []
+    if unknown:
+        names = ", ".join(model.model_fields)
+        raise RecipeInvalid(f"unknown field; the fields are {names}", f"{pointer}/{_escaped(unknown[0])}")
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -126,10 +131,6 @@ def _checked(model: type[Model], value: object, pointer: str) -> Model:
         place = "".join(
             f"/{_escaped(part)}" for part in first["loc"] if part in model.model_fields or isinstance(part, int)
         )
-        if first["type"] == "extra_forbidden":
-            raise RecipeInvalid(
-                f"unknown field; the fields are {', '.join(model.model_fields)}", f"{pointer}/{_escaped(first['loc'][-1])}"
-            ) from None
         raise RecipeInvalid(first["msg"].removeprefix("Value error, "), pointer + place) from None
 
 

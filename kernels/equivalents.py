@@ -18,6 +18,8 @@ from kernels import stencils, windows
 
 _MEDIANS = (3, 5)
 """Windows whose median Kornia finds by a network of comparisons; others cost it a copy of the picture for each place."""
+_LARGEST = 15
+"""The largest window whose extremes are Kornia's: at 128 it takes half a minute for 6 megapixels."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def _box_reach(size: int) -> int:
 
 
 def _max_filter(image: torch.Tensor, size: int) -> torch.Tensor:
+    if size > _LARGEST:
+        return stencils.highest(image, size)
     # a square is a row, then a column: 2 n places to look at instead of n^2. A dilation mirrors its window
     place = size - 1 - size // 2
     rows = morphology.dilation(image, image.new_ones(1, size), origin=[0, place])
@@ -89,6 +93,8 @@ def _max_filter(image: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _min_filter(image: torch.Tensor, size: int) -> torch.Tensor:
+    if size > _LARGEST:
+        return stencils.lowest(image, size)
     place = size // 2
     rows = morphology.erosion(image, image.new_ones(1, size), origin=[0, place])
     return morphology.erosion(rows, image.new_ones(size, 1), origin=[place, 0])
@@ -116,6 +122,7 @@ def _edge_enhance(image: torch.Tensor, strength: float) -> torch.Tensor:
 
 
 _REFLECTS = "Outside the picture Kornia's mirror image leaves out the edge pixel (d c b | a b c d | c b a)."
+_SMALL = f"Windows wider than {_LARGEST} pixels run as in the torch reference."
 EQUIVALENTS: Mapping[str, Equivalent] = MappingProxyType(
     {
         "box_blur": Equivalent(("filters.box_blur",), _box_blur, _box_reach, _REFLECTS),
@@ -144,8 +151,8 @@ EQUIVALENTS: Mapping[str, Equivalent] = MappingProxyType(
         "grayscale": Equivalent(("color.rgb_to_grayscale", "enhance.add_weighted"), _grayscale),
         "hue": Equivalent(("enhance.adjust_hue",), _hue),
         "invert": Equivalent(("enhance.invert",), _invert),
-        "max_filter": Equivalent(("morphology.dilation",), _max_filter),
-        "min_filter": Equivalent(("morphology.erosion",), _min_filter),
+        "max_filter": Equivalent(("morphology.dilation",), _max_filter, differs=_SMALL),
+        "min_filter": Equivalent(("morphology.erosion",), _min_filter, differs=_SMALL),
         "percentile_filter": Equivalent(
             ("filters.median_blur",),
             _percentile_filter,

@@ -13,12 +13,14 @@ from kernels import augment
 from kernels.equivalents import EQUIVALENTS
 from kernels.errors import RecipeInvalid
 from kernels.ops import OPS
+from kernels.params import Choice, drawn_fields
 from kernels.plan import Plan, plan
 from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.stepwise import kornia_matrix
 from kernels.tensors import Size
 from tests.helpers.pictures import CPU, Pixels, Steps, make_image, make_photo, make_picture, make_plan
+from tests.helpers.recipes import required
 
 CHAIN: Steps = [
     {"op": "rotate", "degrees": [-20, 20], "border": "reflect"},
@@ -183,3 +185,20 @@ def test_the_largest_window_that_is_allowed_runs(side: int) -> None:
     assert stepped(pixels, [widest]).shape == pixels.shape
     with pytest.raises(RecipeInvalid):
         kornia_plan([{"op": "box_blur", "size": 2 * side}], (side, side))
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_ends_of_every_range_run_on_the_smallest_pictures(name: str) -> None:
+    """Nothing that a recipe may hold makes Kornia itself complain."""
+    for place in (0, -1):
+        ends = {
+            field: kind.names[place] if isinstance(kind, Choice) else (kind.minimum, kind.maximum)[place]
+            for field, kind in drawn_fields(OPS[name].params)
+        }
+        for shape in ((1, 1), (1, 23), (23, 1), (2, 2), (3, 5)):
+            try:
+                planned = kornia_plan([{**required(OPS[name]), "op": name, **ends}], shape)
+            except RecipeInvalid:
+                continue  # a window beyond the picture
+            result = run([planned], [make_picture(make_image(*shape))], CPU)[0]
+            assert result.size == planned.size_out

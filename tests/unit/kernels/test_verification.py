@@ -180,10 +180,13 @@ def edges_on_the_way(made: Plan) -> NDArray[np.bool_]:
 
 @pytest.mark.parametrize("seed", seeds(6, 60))
 def test_t3_a_chain_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
+    """Down to two thirds of the size; about half of it and less, whole boxes blur more than ideal smoothing would."""
     rng = random.Random(seed)
     photo = make_photo(PHOTOS[seed % len(PHOTOS)])
     coarse = averaged(photo, 4)
     steps = warps(rng, 2 + seed % 3, ["reflect"], elastic=False)
+    if seed % 2:
+        steps.append({"op": "affine", "degrees": 5, "scale": rng.uniform(0.8, 1.0), "shear_x": 0, "border": "reflect"})
     plans = [planned(steps, coarse, profile) for profile in ("fused", "kornia")]
     fine = photo[: coarse.shape[0] * 4, : coarse.shape[1] * 4].astype(np.float64)
     truth = shown(chain(plans[0].steps), fine, points=4, finer=4)

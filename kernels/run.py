@@ -1,7 +1,7 @@
 """run: plans and pictures in, pictures out. Ragged: every picture is computed on its own, so no neighbour can matter.
 
 A plan is cut into stages (`stages`). On a CPU with AVX2 and FMA compiled kernels run them (`cpu`), elsewhere torch does
-(`reference`).
+(`reference`); plans of profile kornia run step by step through Kornia (`stepwise`) everywhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from kernels import cpu, label_moves, reference
+from kernels import cpu, label_moves, reference, stepwise
 from kernels.cpu import machine
 from kernels.errors import DeviceLost, DeviceOutOfMemory
 from kernels.plan import Plan
@@ -42,7 +42,7 @@ def run(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device
 
 
 def run_reference(plans: Sequence[Plan], pictures: Sequence[Picture]) -> list[Picture]:
-    """`run` on the CPU by the reference: slow, and what the kernels are checked against."""
+    """`run` on the CPU by the reference, whatever the profile: slow, and what the kernels are checked against."""
     return _on_one_thread(plans, pictures, reference.computed)
 
 
@@ -50,7 +50,7 @@ def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend 
     if picture.size != plan.size_in:
         raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
     cut = stages(plan)
-    compute = computed or _backend(device.type)
+    compute = computed or (stepwise.computed if plan.profile == "kornia" else _backend(device.type))
     pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
     labels = picture.labels
     if labels is not None:

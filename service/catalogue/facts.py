@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.op import Op
+from kernels.equivalents import EQUIVALENTS
+from kernels.op import Field, Op, Places
 from kernels.params import Choice, Integer, Uniform, drawn_fields
 
 _MOVES = {True: "follow", False: "stay"}
@@ -56,6 +57,19 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
 def labels(op: Op) -> str:
     """What becomes of labels: `follow` or `stay`."""
     return _MOVES[op.moves_labels]
+
+
+def stepwise(op: Op) -> str:
+    """What profile kornia does for the operation, and how that differs."""
+    if isinstance(op.kind, Places):
+        return "`kornia.geometry.transform.warp_affine`, or `warp_perspective`."
+    if isinstance(op.kind, Field):
+        return "`kornia.geometry.transform.remap`."
+    found = EQUIVALENTS.get(op.name)
+    if found is None:
+        return "as in the torch reference; Kornia has no such function of fixed numbers."
+    named = ", ".join(f"`kornia.{name}`" for name in found.names)
+    return f"{named}. {found.differs}".strip()
 
 
 def step(op: Op, place: int = 0) -> str:

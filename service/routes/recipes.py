@@ -62,14 +62,15 @@ def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) 
 
 
 def _stages(recipe: Recipe) -> list[dict[str, Any]]:
-    """Consecutive steps that are worked off together, every step applied."""
+    """Consecutive steps that are worked off together, every step applied; in profile kornia each is by itself."""
     numbered = list(enumerate(step.op for step in preorder(recipe.steps)))
-    groups = itertools.groupby(numbered, lambda step: OPS[step[1]].moves_labels)
+    alone = recipe.profile == "kornia"
+    groups = itertools.groupby(numbered, lambda step: (OPS[step[1]].moves_labels, step[0] if alone else None))
     return [
         {
             "stage": "resample" if moves else "pixels",
             "steps": [number for number, _ in steps],
             "ops": [op for _, op in steps],
         }
-        for moves, steps in ((moves, list(group)) for moves, group in groups)
+        for (moves, _), steps in ((key, list(group)) for key, group in groups)
     ]

@@ -29,7 +29,7 @@ from kernels.words import (
     uniform,
     where,
 )
-from tests.helpers.references import word
+from tests.helpers.references_noise import word
 
 HALF = 0.5
 SEEDS = [(0, 0), (1, 0), (0, 1), (2**32 - 1, 2**32 - 1), (123_456_789, 987_654_321), (0xDEADBEEF, 0x12345678)]

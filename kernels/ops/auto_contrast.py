@@ -55,5 +55,5 @@ def auto_contrast(
 OP = Op(
     AutoContrast,
     Statistic(measure, ("red_low", "red_high", "green_low", "green_high", "blue_low", "blue_high"), auto_contrast),
-    examples=(AutoContrast(cutoff=(0.05, 0.05)), AutoContrast(cutoff=(0.01, 0.01))),
+    examples=(AutoContrast(cutoff=(0.05, 0.05)), AutoContrast(cutoff=(0.2, 0.2))),
 )

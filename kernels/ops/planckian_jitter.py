@@ -22,7 +22,7 @@ class PlanckianJitter(Params):
     """Colour temperature of the light: below 6500 it is warm, above it is cold."""
 
 
-def cubic(a: Value, third: float, second: float, first: float, zeroth: float) -> Value:
+def cubic(a: Value | float, third: float, second: float, first: float, zeroth: float) -> Value | float:
     return ((third * a + second) * a + first) * a + zeroth
 
 

@@ -220,6 +220,8 @@ def grid_mask(pixels: Pixels, step: PlannedStep) -> Levels:
     return result
 
 
+# the table of normal numbers is straight in its last step, which one number in 32,768 falls into: 3 channels share it
+TOLERANCES = {"iso_noise": (0.01, 0.999)}
 REFERENCES: dict[str, Reference] = {
     "coarse_dropout": coarse_dropout,
     "coarse_salt_and_pepper": coarse_salt_and_pepper,

@@ -267,7 +267,7 @@ def _picture_name(op: Op) -> str:
 
 def _jpeg(picture: Image.Image) -> bytes:
     target = io.BytesIO()
-    picture.save(target, format="JPEG", quality=85, optimize=True)
+    picture.save(target, format="JPEG", quality=80, optimize=True)
     return target.getvalue()
 
 

@@ -1,7 +1,7 @@
 """run: plans and pictures in, pictures out. Ragged: every picture is computed on its own, so no neighbour can matter.
 
-A plan is cut into stages (`stages`). On a CPU with AVX2 and FMA compiled kernels run them (`cpu`), elsewhere torch does
-(`reference`).
+A plan is cut into stages (`stages`). On a CPU with AVX2 and FMA compiled kernels run them (`cpu`), on CUDA Triton's, all
+pictures together (`cuda`), elsewhere torch does (`reference`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
-from kernels import cpu, label_moves, reference
+from kernels import cpu, cuda, label_moves, reference
 from kernels.cpu import machine
 from kernels.errors import DeviceLost, DeviceOutOfMemory
+from kernels.labels import Labels
 from kernels.plan import Plan
 from kernels.stages import Stage, links, stages
 from kernels.tensors import Picture
@@ -34,7 +36,9 @@ def run(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device
     if device.type == "cpu":
         return _on_one_thread(plans, pictures, None)
     try:
-        return [_made(plan, picture, device) for plan, picture in zip(plans, pictures, strict=True)]
+        if not _has_triton():
+            return [_made(plan, picture, device) for plan, picture in zip(plans, pictures, strict=True)]
+        return _together(plans, pictures, device)
     except torch.OutOfMemoryError as error:
         raise DeviceOutOfMemory(str(device)) from error
     except torch.AcceleratorError as error:
@@ -46,16 +50,32 @@ def run_reference(plans: Sequence[Plan], pictures: Sequence[Picture]) -> list[Pi
     return _on_one_thread(plans, pictures, reference.computed)
 
 
+def _together(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device) -> list[Picture]:
+    from kernels.cuda import execute
+
+    cuts = [_cut(plan, picture) for plan, picture in zip(plans, pictures, strict=True)]
+    computed = execute.computed(cuts, [picture.pixels for picture in pictures], device)
+    rows = zip(plans, pictures, cuts, computed, strict=True)
+    return [Picture(pixels, _moved(picture, cut, plan)) for plan, picture, cut, pixels in rows]
+
+
 def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend | None = None) -> Picture:
-    if picture.size != plan.size_in:
-        raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
-    cut = stages(plan)
+    cut = _cut(plan, picture)
     compute = computed or _backend(device.type)
     pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
-    labels = picture.labels
-    if labels is not None:
-        labels = label_moves.moved(labels, links(cut), plan.size_in, plan.size_out)
-    return Picture(pixels, labels)
+    return Picture(pixels, _moved(picture, cut, plan))
+
+
+def _cut(plan: Plan, picture: Picture) -> tuple[Stage, ...]:
+    if picture.size != plan.size_in:
+        raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
+    return stages(plan)
+
+
+def _moved(picture: Picture, cut: tuple[Stage, ...], plan: Plan) -> Labels | None:
+    if picture.labels is None:
+        return None
+    return label_moves.moved(picture.labels, links(cut), plan.size_in, plan.size_out)
 
 
 def warm(device: torch.device, folder: Path | None = None) -> None:
@@ -65,6 +85,18 @@ def warm(device: torch.device, folder: Path | None = None) -> None:
     """
     if device.type == "cpu" and machine.is_able():
         cpu.warm(folder)
+    if device.type == "cuda" and _has_triton():
+        cuda.warm(device)
+
+
+@cache
+def _has_triton() -> bool:
+    if find_spec("triton") is not None:
+        return True
+    log.warning(
+        "Triton is not installed: pictures are computed by torch on the GPU, one after another, many times as slowly"
+    )
+    return False
 
 
 @cache

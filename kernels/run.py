@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -91,12 +91,12 @@ def warm(device: torch.device, folder: Path | None = None) -> None:
 
 @cache
 def _has_triton() -> bool:
-    if find_spec("triton") is not None:
-        return True
-    log.warning(
-        "Triton is not installed: pictures are computed by torch on the GPU, one after another, many times as slowly"
-    )
-    return False
+    try:
+        import_module("triton")
+    except ImportError as error:
+        log.warning("Triton cannot be imported (%s): torch computes pictures on the GPU, one after another", error)
+        return False
+    return True
 
 
 @cache

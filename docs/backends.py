@@ -1,4 +1,4 @@
-"""Writes docs/reference/backends.md: every operation on the CPU backend and on the CUDA kernels in Triton's interpreter.
+"""Writes docs/explanation/backends.md: every operation on the CPU backend and on the CUDA kernels in Triton's interpreter.
 
     python docs/backends.py
 
@@ -24,7 +24,7 @@ from kernels.run import run  # noqa: E402
 from kernels.stages import stages  # noqa: E402
 from kernels.tensors import Picture, Size  # noqa: E402
 
-PAGE = ROOT / "docs" / "reference" / "backends.md"
+PAGE = ROOT / "docs" / "explanation" / "backends.md"
 CPU = torch.device("cpu")
 HEAD = """# CPU and CUDA
 

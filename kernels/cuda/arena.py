@@ -50,15 +50,17 @@ class Slot:
     def begin(self) -> None:
         """Waits until all former use is over."""
         self._event.synchronize()
+        self._release()
 
     def end(self) -> None:
         """Marks the end of this use on the current stream."""
         self._event.record()
 
     def finish(self) -> None:
-        """Waits until this use is over, so that what it copied to the host is there."""
+        """Waits until this use is over, so that what it copied to the host is there. The memory is not used after it."""
         self._event.record()
         self._event.synchronize()
+        self._release()
 
     def reserve(self, host_bytes: int, device_bytes: int) -> None:
         """Makes sure of so much memory; what is there already is kept. torch.OutOfMemoryError if there is none."""
@@ -70,8 +72,8 @@ class Slot:
             self.device = self.device[:0].clone()
             self.device = torch.empty(_rounded(device_bytes), dtype=torch.uint8, device=self._device)
 
-    def release(self) -> None:
-        """Gives back memory beyond what is kept for good; only after `begin` or `finish`."""
+    def _release(self) -> None:
+        """Gives back memory beyond what is kept for good."""
         if self.host.numel() > _KEPT:
             self.host = self.host[:0].clone()
         if self.device.numel() > _KEPT:
@@ -98,7 +100,6 @@ class Arena:
             slot = self._free.pop(0)
         try:
             slot.begin()
-            slot.release()
             yield slot
         finally:
             # marked even after an error: work that was begun may still run

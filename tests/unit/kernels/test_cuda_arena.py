@@ -67,6 +67,9 @@ def test_memory_beyond_what_is_kept_goes_back(monkeypatch: pytest.MonkeyPatch) -
         slot.reserve(5 << 20, 5 << 20)
     with arena.slot() as slot:
         assert slot.device.numel() == slot.host.numel() == 0
+        slot.reserve(5 << 20, 5 << 20)
+        slot.finish()
+        assert slot.device.numel() == slot.host.numel() == 0
 
 
 def test_users_of_all_slots_never_meet() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,15 +13,14 @@ from kernels import rng
 from kernels.errors import RecipeInvalid
 from kernels.op import Op, Places
 from kernels.ops import OPS
-from kernels.params import Drawn, Params, drawn_fields, static_fields
+from kernels.params import Drawn, DrawnKind, Params, drawn_fields, static_fields
 from kernels.recipe import Recipe, preorder
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 
 _RESAMPLER_FIELDS = ("border", "fill")
 
 
-@dataclass(frozen=True)
-class PlannedStep:
+class PlannedStep(NamedTuple):
     """One step that is applied: its numbers, its noise seed, the canvas it starts from and the one it leaves."""
 
     number: int
@@ -62,53 +62,83 @@ def plans(recipe: Recipe, seed: int, variants: Sequence[Variant]) -> list[Plan]:
     """Plans of many variants under one recipe and seed, all numbers drawn in one go."""
     if not 0 <= seed <= rng.MAX_SEED:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
-    steps = tuple(preorder(recipe.steps))
+    steps = _recipe_steps(recipe)
     fractions, noise = _draw(steps, seed, variants)
-    return [_planned(steps, variant, fractions[row], noise[row]) for row, variant in enumerate(variants)]
+    return [_planned(steps, *each) for each in zip(variants, fractions, noise, strict=True)]
 
 
-def _draw(steps: tuple[Params, ...], seed: int, variants: Sequence[Variant]) -> tuple[Any, Any]:
-    """Fractions (variant, step, draw) in [0, 1) and noise seeds (variant, step, 2)."""
-    most = max((len(drawn_fields(type(step))) for step in steps), default=0)
-    blocks = np.array([*range(most // 4 + 1), rng.NOISE_BLOCK], dtype=np.uint64)
+class _Step(NamedTuple):
+    """What all plans of a recipe share of one of its steps."""
+
+    number: int
+    op: Op
+    params: Params
+    drawn: tuple[tuple[str, DrawnKind, Any], ...]
+    """Name, kind and what is drawn from of each drawn field."""
+    static: Mapping[str, Any]
+    draw: int
+    """Place of the step's first draw, its chance gate, among those of the recipe."""
+    canvas: Callable[..., Size] | None
+
+
+@lru_cache(maxsize=256)
+def _recipe_steps(recipe: Recipe) -> tuple[_Step, ...]:
+    found: list[_Step] = []
+    draw = 0
+    for number, params in enumerate(preorder(recipe.steps)):
+        op, kind = OPS[params.op], type(params)
+        drawn = tuple((name, drawn_kind, getattr(params, name)) for name, drawn_kind in drawn_fields(kind))
+        static = {name: getattr(params, name) for name in static_fields(kind) if name not in _RESAMPLER_FIELDS}
+        canvas = op.kind.canvas if isinstance(op.kind, Places) else None
+        found.append(_Step(number, op, params, drawn, static, draw, canvas))
+        draw += 4 * _blocks(drawn)
+    return tuple(found)
+
+
+def _blocks(drawn: Sized) -> int:
+    """Blocks of four draws that a step's gate and fields take."""
+    return len(drawn) // 4 + 1
+
+
+def _draw(steps: Sequence[_Step], seed: int, variants: Sequence[Variant]) -> tuple[list[list[float]], list[list[int]]]:
+    """Of each variant: fractions in [0, 1), a step's from its place `draw` on, and two noise words of each step."""
+    wanted = [(step.number, block) for step in steps for block in range(_blocks(step.drawn))]
+    wanted += [(step.number, rng.NOISE_BLOCK) for step in steps]
+    places = np.array(wanted, dtype=np.uint64).reshape(-1, 2)
     counter = rng.counters(
-        np.array([variant.key for variant in variants], dtype=np.uint64)[:, None, None],
-        np.array([variant.variant for variant in variants], dtype=np.uint64)[:, None, None],
-        np.arange(len(steps), dtype=np.uint64)[None, :, None],
-        blocks[None, None, :],
+        np.array([variant.key for variant in variants], dtype=np.uint64)[:, None],
+        np.array([variant.variant for variant in variants], dtype=np.uint64)[:, None],
+        places[:, 0],
+        places[:, 1],
     )
     words = rng.philox(counter, seed)
-    drawn = words[:, :, :-1].reshape(len(variants), len(steps), 4 * (len(blocks) - 1))
-    return rng.fractions(drawn).tolist(), words[:, :, -1, :2].tolist()
+    drawn = words[:, : len(wanted) - len(steps)].reshape(len(variants), -1)
+    noise = words[:, len(wanted) - len(steps) :, :2].reshape(len(variants), -1)
+    return rng.fractions(drawn).tolist(), noise.tolist()
 
 
-def _planned(steps: tuple[Params, ...], variant: Variant, fractions: Any, noise: Any) -> Plan:
+def _planned(steps: Sequence[_Step], variant: Variant, fractions: Sequence[float], noise: Sequence[int]) -> Plan:
     applied: list[PlannedStep] = []
     record: list[Mapping[str, Any]] = []
     size = variant.size
-    for number, params in enumerate(steps):
-        op = OPS[params.op]
-        gate, *rest = fractions[number]
-        drawn: dict[str, Drawn] = {
-            name: kind.draw(getattr(params, name), fraction)
-            for (name, kind), fraction in zip(drawn_fields(type(params)), rest, strict=False)
-        }
-        applies = gate < params.chance
+    for number, op, params, fields, static, gate, canvas in steps:
+        drawn: dict[str, Drawn] = {}
+        for place, (name, kind, ends) in enumerate(fields, gate + 1):
+            drawn[name] = kind.draw(ends, fractions[place])
+        applies = fractions[gate] < params.chance
         record.append({"step": number, "op": op.name, "applied": applies, "draws": drawn})
         if not applies:
             continue
-        static = {name: getattr(params, name) for name in static_fields(type(params)) if name not in _RESAMPLER_FIELDS}
-        fields = {**drawn, **static}
-        canvas = _canvas(op, size, fields, number)
-        applied.append(PlannedStep(number, op, params, fields, (noise[number][0], noise[number][1]), size, canvas))
-        size = canvas
+        values = {**drawn, **static} if static else drawn
+        size_out = size if canvas is None else _canvas(op, canvas, size, values, number)
+        seed = noise[2 * number], noise[2 * number + 1]
+        applied.append(PlannedStep(number, op, params, values, seed, size, size_out))
+        size = size_out
     return Plan(tuple(applied), variant.size, size, tuple(record))
 
 
-def _canvas(op: Op, size: Size, fields: Mapping[str, Any], number: int) -> Size:
-    if not isinstance(op.kind, Places) or op.kind.canvas is None:
-        return size
-    canvas = op.kind.canvas(size, **asked(op.kind.canvas, fields))
+def _canvas(op: Op, made: Callable[..., Size], size: Size, fields: Mapping[str, Any], number: int) -> Size:
+    canvas = made(size, **asked(made, fields))
     if not (1 <= canvas.height <= MAX_SIDE and 1 <= canvas.width <= MAX_SIDE) or canvas.pixels > MAX_PIXELS:
         raise RecipeInvalid(
             f"{op.name} makes a picture of {canvas.width} x {canvas.height}; "
@@ -120,6 +150,11 @@ def _canvas(op: Op, size: Size, fields: Mapping[str, Any], number: int) -> Size:
 
 def asked(function: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `fields` that `function` has an argument for."""
+    return {name: fields[name] for name in _arguments(function) if name in fields}
+
+
+@cache
+def _arguments(function: Any) -> tuple[str, ...]:
     code = function.__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return {name: fields[name] for name in names if name in fields}
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return names

@@ -74,7 +74,7 @@ class Binder:
         if isinstance(value, types.FunctionType):
             return self.part(value)
         # the compiler refuses globals that might change, the interpreter wants plain numbers
-        return tl.constexpr(value) if isinstance(value, int | float) and not self._interpreted else value
+        return tl.constexpr(value) if isinstance(value, int | float | tuple) and not self._interpreted else value
 
 
 class Generated:
@@ -104,6 +104,10 @@ class _Rewriting(ast.NodeTransformer):
         if ast.get_docstring(node) is not None:
             node.body = node.body[1:]
         return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        self.generic_visit(node)
+        return ast.Assign([node.target], node.value) if node.value is not None else ast.Pass()
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)

@@ -189,3 +189,19 @@ def test_an_empty_batch_and_a_plan_without_steps() -> None:
     (same,) = interpreted([make_plan([], (4, 5))], [pixels])
     assert torch.equal(same, pixels)
     assert same.data_ptr() != pixels.data_ptr()
+
+
+def test_a_gpu_gives_the_interpreters_bytes() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA device")
+    device = torch.device("cuda")
+    pixels = torch.from_numpy(PICTURES["photo"])
+    # what torch or Kornia does between the kernels is theirs
+    ours = [(name, planned) for name, planned in examples([(60, 83)]) if OPS[name].kind_name not in ("stencil", "whole")]
+    plans, pictures = [planned for _, planned in ours], [pixels] * len(ours)
+    found = execute.computed([stages(planned) for planned in plans], pictures, device)
+    for (name, _), one, other in zip(ours, found, interpreted(plans, pictures), strict=True):
+        assert torch.equal(one, other), name
+    # a second micro-batch in the same memory, and one beside it
+    again = execute.computed([stages(planned) for planned in plans[::-1]], pictures, device)[::-1]
+    assert all(torch.equal(one, other) for one, other in zip(found, again, strict=True))

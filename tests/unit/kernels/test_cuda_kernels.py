@@ -96,6 +96,40 @@ def test_noise_has_the_references_bits(seed: tuple[int, int], first: int) -> Non
         assert np.array_equal(found[row], words.TORCH[word](places, seed, channel).numpy())
 
 
+_WEIGHTS = (0.25, 0.5)
+_HALF = 0.5
+
+
+def folded(value: Any) -> Any:
+    """Every form of arithmetic that a pixel operation may have."""
+    third: Any = 1.0 / 3.0 + _HALF / 2.0
+    value -= floor(value / _HALF) * third
+    outside = (value < 0.0) | ~(value <= 1.0) | ((value > 0.25) & (value != 0.75))
+    return where(outside, -value * _WEIGHTS[0], abs_of(value) + exp2(3.0) * _WEIGHTS[1])
+
+
+def abs_of(value: Any) -> Any:
+    return where(value < 0.0, -value, value)
+
+
+def folding(a: Any, result: Any, lanes: tl.constexpr) -> None:
+    folding_block(a, result, lanes)
+
+
+def folding_block(a: Any, result: Any, lanes: tl.constexpr) -> None:
+    t = tl.arange(0, lanes)
+    tl.store(result + t, folded(tl.load(a + t)))
+
+
+def test_every_form_of_arithmetic_is_understood() -> None:
+    a, result = torch.linspace(-2.0, 2.0, 256), torch.empty(256)
+    Binder(interpreted=True).entry(folding)[(1,)](a, result, lanes=256)
+    assert torch.allclose(result, words.bind(folded, words.TORCH)(a.clone()), atol=1e-6)
+    signature = {"a": "*fp32", "result": "*fp32", "lanes": "constexpr"}
+    source = ASTSource(Binder(interpreted=False).entry(folding), signature, {"lanes": 256})
+    assert "div.rn.f32" in compile_kernel(source, target=HOPPER, options=compiled.OPTIONS).asm["ptx"]
+
+
 @pytest.mark.parametrize("name", KERNELS)
 def test_every_kernel_compiles_for_hopper_without_spilling(name: str, tmp_path: Path) -> None:
     kernel = getattr(compiled.kernels(interpreted=False), name)

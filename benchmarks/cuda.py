@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.kernels import photographs
 from kernels import codec
-from kernels.codec.gpu import GpuCodecs, NvJpeg, decode_with
+from kernels.codec.gpu import Codec, GpuCodecs, Name, NvJpeg, decode_with, trusted
 from kernels.cuda import compiled, execute
 from kernels.cuda.memory import Memory
 from kernels.cuda.passage import Action
@@ -93,7 +93,12 @@ def measured(rounds: int, count: int, device: torch.device) -> dict[str, Any]:
         "kornia": {name: beside_kornia(*pair, rounds, count, device) for name, pair in KORNIA.items()},
     }
     files = [codec.encode(photo, Output(format="jpeg", quality=90)) for photo in photographs(32)]
-    report["jpeg_to_jpeg"] = {name: jpeg_to_jpeg(files, name, rounds, device) for name in ("cpu", "nvjpeg")}
+    report["jpeg_to_jpeg"] = {"cpu": jpeg_to_jpeg(files, GpuCodecs(), NvJpeg(device), rounds, device)}
+    names: tuple[Name, ...] = ("nvjpeg", "nvimagecodec")
+    for name in names:
+        config = GpuCodecs(jpeg=name)
+        on_gpu = trusted(config, device)
+        report["jpeg_to_jpeg"][name] = jpeg_to_jpeg(files, config, on_gpu, rounds, device) if on_gpu else "not trusted here"
     report["decode_race"] = {"decodes": RACES, "corrupted": race(files[0], device)}
     return report
 
@@ -143,10 +148,11 @@ def beside_kornia(
     return {"us_per_picture": ours_s / count * 1e6, "kornia_us": theirs_s / count * 1e6, "times": theirs_s / ours_s}
 
 
-def jpeg_to_jpeg(files: Sequence[bytes], name: str, rounds: int, device: torch.device) -> dict[str, Any]:
+def jpeg_to_jpeg(
+    files: Sequence[bytes], config: GpuCodecs, on_gpu: Codec, rounds: int, device: torch.device
+) -> dict[str, Any]:
     """Seconds of each stage for all files, one thread, one after another; the longest is the bottleneck."""
-    recipe, on_gpu = Recipe.parse(PIPELINE), NvJpeg(device)
-    config = GpuCodecs(jpeg="nvjpeg" if name == "nvjpeg" else "cpu")
+    recipe, encoder = Recipe.parse(PIPELINE), NvJpeg(device) if config.jpeg == "nvjpeg" else None
     spent: dict[str, list[float]] = {"decode": [], "run": [], "encode": []}
     for _ in range(rounds + 1):
         start = time.perf_counter()
@@ -157,7 +163,7 @@ def jpeg_to_jpeg(files: Sequence[bytes], name: str, rounds: int, device: torch.d
         ran = time.perf_counter()
         for result in results:
             found = result.pixels.numpy()
-            _ = on_gpu.encode(found, 90) if name == "nvjpeg" else codec.encode(found, recipe.output)
+            _ = encoder.encode(found, 90) if encoder else codec.encode(found, recipe.output)
         ended = time.perf_counter()
         for part, seconds in (("decode", decoded - start), ("run", ran - decoded), ("encode", ended - ran)):
             spent[part].append(seconds)

@@ -1,14 +1,17 @@
-"""JPEG on a GPU: which pictures it serves, a codec by nvJPEG, and the probe that decides whether it is trusted at all.
+"""JPEG on a GPU: which pictures it serves, decoders by nvJPEG and nvImageCodec, and the probe that trusts one or not.
 
 Which codec serves a picture is a function of its header and of configuration, never of load: codecs differ in their bytes.
-nvJPEG repairs damaged data silently where the CPU codec refuses it, and so is never chosen unless configured.
+Both repair damaged data silently where the CPU codec refuses it, and so are never chosen unless configured.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from functools import partial
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -25,7 +28,7 @@ from kernels.recipe import Output
 
 log = logging.getLogger(__name__)
 Bytes = NDArray[np.uint8]
-Name = Literal["cpu", "nvjpeg"]
+Name = Literal["cpu", "nvjpeg", "nvimagecodec"]
 _BASELINE = 0xC0
 _SAMPLINGS = {(0x11, 0x11, 0x11), (0x21, 0x11, 0x11), (0x22, 0x11, 0x11)}
 """4:4:4, 4:2:2 and 4:2:0."""
@@ -46,21 +49,18 @@ class GpuCodecs:
 
 
 class Codec(Protocol):
-    """A codec of JPEG files. Both are called from several threads."""
+    """A decoder of JPEG files, called from several threads."""
 
     name: str
 
     def decode(self, content: bytes) -> Bytes:
-        """(H, W, 3) uint8 RGB as stored, before orientation."""
-
-    def encode(self, pixels: Bytes, quality: int) -> bytes:
-        """A baseline JPEG of (H, W, 3) uint8 RGB, 4:2:0."""
+        """(H, W, 3) uint8 RGB as stored, before orientation. ImageCorrupt if it cannot be decoded."""
 
 
 def serves(header: jpeg.Header, config: GpuCodecs) -> Name:
     """Which codec decodes a JPEG with this header: one answer for one picture, on every machine so configured.
 
-    nvJPEG, if configured, gets baseline YCbCr in 4:4:4, 4:2:2 or 4:2:0 without an embedded profile.
+    A GPU's codec, if configured, gets baseline YCbCr in 4:4:4, 4:2:2 or 4:2:0 without an embedded profile.
     """
     fits = (
         header.process == _BASELINE
@@ -97,12 +97,36 @@ class NvJpeg:
         return pixels.permute(1, 2, 0).contiguous().cpu().numpy()
 
     def encode(self, pixels: Bytes, quality: int) -> bytes:
+        """A baseline JPEG of (H, W, 3) uint8 RGB."""
         from torchvision.io import encode_jpeg
 
         planes = torch.from_numpy(pixels).permute(2, 0, 1).contiguous().to(self._device)
         torch.cuda.current_stream(self._device).synchronize()
         encoded: torch.Tensor = encode_jpeg(planes, quality)
         return encoded.cpu().numpy().tobytes()
+
+
+class NvImageCodec:
+    """nvImageCodec (extra `gpu-codecs`), on one device. ImportError where it is not installed."""
+
+    name = "nvimagecodec"
+
+    def __init__(self, device: torch.device) -> None:
+        from nvidia import nvimgcodec
+
+        self._device = device
+        # its decoders are not said to be safe for threads
+        self._threads = threading.local()
+        self._make: Callable[[], Any] = partial(nvimgcodec.Decoder, device_id=device.index or 0)
+
+    def decode(self, content: bytes) -> Bytes:
+        if not hasattr(self._threads, "decoder"):
+            self._threads.decoder = self._make()
+        torch.cuda.current_stream(self._device).synchronize()
+        image = self._threads.decoder.decode(content)
+        if image is None:
+            raise ImageCorrupt(UNINTELLIGIBLE)
+        return np.array(image.cpu(), np.uint8)
 
 
 def decode_with(codec: Codec, content: bytes, alpha: Literal["drop", "keep"], limits: Limits, config: GpuCodecs) -> Bytes:
@@ -128,12 +152,12 @@ def trusted(config: GpuCodecs, device: torch.device, codec: Codec | None = None)
     if codec is None and device.type != "cuda":
         log.warning("%s is configured, but pictures run on %s: the CPU decodes", config.jpeg, device)
         return None
-    codec = codec or NvJpeg(device)
     content = encode(_sample(), Output(format="jpeg", quality=95))
     try:
+        codec = codec or (NvJpeg(device) if config.jpeg == "nvjpeg" else NvImageCodec(device))
         found, expected = codec.decode(content), decode(content)
     except Exception as error:  # whatever a driver, a library or a file of them lacks
-        log.warning("%s fails here (%s): the CPU decodes", codec.name, error)
+        log.warning("%s fails here (%s): the CPU decodes", config.jpeg, error)
         return None
     off = np.abs(found.astype(np.int16) - expected) if found.shape == expected.shape else np.array([255])
     if off.max() > _CLOSE or off.mean() > _MEAN:

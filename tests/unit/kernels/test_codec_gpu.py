@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -32,9 +33,6 @@ class Marked:
 
     def decode(self, content: bytes) -> NDArray[np.uint8]:
         return (np.minimum(decode(content), 255 - self._off) + self._off).astype(np.uint8)
-
-    def encode(self, pixels: NDArray[np.uint8], quality: int) -> bytes:
-        raise NotImplementedError
 
 
 def file(mode: str = "RGB", **options: object) -> bytes:
@@ -100,6 +98,13 @@ def test_a_codec_is_trusted_if_it_decodes_as_the_cpu_does(caplog: pytest.LogCapt
         assert trusted(GpuCodecs(), device, good) is None
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING", "WARNING"]
     assert "no driver" in caplog.text
+
+
+def test_a_codec_that_is_not_installed_leaves_the_cpu(caplog: pytest.LogCaptureFixture) -> None:
+    if find_spec("nvidia") is not None and find_spec("nvidia.nvimgcodec") is not None:
+        pytest.skip("nvImageCodec is installed")
+    assert trusted(GpuCodecs(jpeg="nvimagecodec"), torch.device("cuda")) is None
+    assert "nvimagecodec fails here" in caplog.text
 
 
 def test_the_engine_version_names_the_codec() -> None:

@@ -13,7 +13,7 @@ from kernels.cuda import execute
 from kernels.cuda.arena import Arena
 from kernels.op import Op, Statistic, Whole
 from kernels.ops import OPS
-from kernels.plan import Plan, PlannedStep, plan
+from kernels.plan import Plan, plan
 from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.stages import Painting, stages
@@ -166,7 +166,7 @@ def test_numbers_that_the_host_measures_reach_the_kernel() -> None:
     assert isinstance(contrast.kind, Statistic)
     measured = Op(contrast.params, Statistic(lambda r, g, b: (0.25,), ("grey",), contrast.kind.function), contrast.examples)
     step = make_plan([{"op": "invert"}, {"op": "contrast", "factor": 2}], (20, 30)).steps
-    changed = PlannedStep(**{**vars(step[1]), "op": measured})
+    changed = step[1]._replace(op=measured)
     pixels = torch.from_numpy(make_image(20, 30))
     (found,) = execute.computed([[Painting((step[0], changed))]], [pixels], CPU)
     fractions = 1.0 - pixels.float() / 255.0
@@ -177,7 +177,7 @@ def test_numbers_that_the_host_measures_reach_the_kernel() -> None:
 def test_whole_functions_run_on_the_planes() -> None:
     invert = OPS["invert"]
     turned = Op(invert.params, Whole(lambda image: image.flip(3)), invert.examples)
-    step = PlannedStep(**{**vars(make_plan([{"op": "invert"}], (9, 14)).steps[0]), "op": turned})
+    step = make_plan([{"op": "invert"}], (9, 14)).steps[0]._replace(op=turned)
     pixels = torch.from_numpy(make_image(9, 14))
     (found,) = execute.computed([[Painting((step,))]], [pixels], CPU)
     assert torch.equal(found, pixels.flip(1))

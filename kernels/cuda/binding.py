@@ -23,7 +23,7 @@ from kernels import words
 from kernels.cuda.number_words import WORDS, divide
 
 Function = Callable[..., object]
-_MARKS: dict[Function, Function] = {getattr(words, name): function for name, function in WORDS.items()}
+_MARKS: dict[Function, Function] = {word: WORDS[word.__name__] for word in words.WORDS}
 _DIVIDE = "divide_"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ def computed(
         results.append(_prepared(memory, cut, pixels, ways) if cut else None)
     rounds = [_together(memory, group, made.tile) for group in scheduled(ways)]
     memory.lay_out()
-    with (arena or _arena(device)).slot() as slot:
+    with _current(device), (arena or _arena(device)).slot() as slot:
         slot.reserve(memory.upload_bytes, memory.bytes)
         memory.write(slot.host, slot.device)
         slot.device[: memory.upload_bytes].copy_(slot.host[: memory.upload_bytes], non_blocking=True)
@@ -64,12 +65,14 @@ def _prepared(
 ) -> tuple[Spot, tuple[int, int, int]]:
     """Where a picture's result will be, and its shape. Adds its way, and that of its alpha, to `ways`."""
     size, channels = Size(pixels.shape[0], pixels.shape[1]), pixels.shape[2]
-    chains = [stage for stage in cut if isinstance(stage, Chain)]
-    out = chains[-1].links[-1].size_out if chains else size
-    source, result = memory.picture(pixels), memory.result(out.pixels * channels)
-    ways.append(Passage(memory, size, Ends(source, channels, 1, result, channels, 3)).through(cut))
+    source, result = memory.picture(pixels), memory.result()
+    passage = Passage(memory, size, Ends(source, channels, 1, result, channels, 3))
+    ways.append(passage.through(cut))
+    out = passage.size
+    result.area.grow(out.pixels * channels)
     if channels == 4:
         # alpha is moved as a grey picture would be, and is 0 outside
+        chains = [stage for stage in cut if isinstance(stage, Chain)]
         unfilled = [Chain(tuple(link._replace(fill=BLACK) for link in chain.links)) for chain in chains]
         last = Ends(source._replace(offset=3), 4, 0, result._replace(offset=3), 4, 1)
         ways.append(Passage(memory, size, last).through(unfilled))
@@ -130,6 +133,11 @@ def _together(memory: Memory, group: Sequence[Action], tile: int) -> Together | 
     tiles = tiled([launch.count for launch in launches], tile)
     records = memory.records([launch.record for launch in launches])
     return Together(launches[0].kernel, len(tiles), memory.given(tiles), records)
+
+
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Within it Triton launches on this device."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def _arena(device: torch.device) -> Arena:

@@ -78,9 +78,9 @@ class Memory:
         self._work.append(area)
         return area
 
-    def result(self, size: int) -> Spot:
-        """An area that is brought back to the host."""
-        area = Area(size)
+    def result(self) -> Spot:
+        """An area that is brought back to the host, which may `grow` until all is laid out."""
+        area = Area(0)
         self._results.append(area)
         return Spot(area)
 

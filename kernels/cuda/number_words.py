@@ -83,6 +83,10 @@ def log2(a: Block) -> Block:
     return s * y + whole.to(tl.float32)
 
 
+def cell(column: Block, row: Block) -> Block:
+    return row.to(tl.int32).to(tl.uint32) * 32768 + column.to(tl.int32).to(tl.uint32)
+
+
 def hashed(i: Block, seed: Block, channel: int) -> Block:
     """As `kernels.words` hashes: the two seed words enter in separate rounds. i: uint32."""
     x = (i * 4 + channel) ^ seed[0]
@@ -116,6 +120,7 @@ WORDS: dict[str, Callable[..., object]] = {
     "exp2": exp2,
     "log2": log2,
     "sqrt": sqrt,
+    "cell": cell,
     "uniform": uniform,
     "normal": normal,
 }

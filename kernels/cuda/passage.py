@@ -85,6 +85,11 @@ class Passage:
         self._measured: list[_Measured] = []
         self._actions: list[Action] = []
 
+    @property
+    def size(self) -> Size:
+        """The canvas that the picture has reached."""
+        return self._size
+
     def through(self, stages: Sequence[Stage]) -> list[Action]:
         """Everything that happens to the picture, in order."""
         for stage in stages:
@@ -187,13 +192,20 @@ class Passage:
         self._waiting.append((step, dict.fromkeys(names, 0.0)))
 
     def _call(self, function: Callable[..., torch.Tensor], fields: Mapping[str, Any]) -> None:
+        self._by_torch(lambda image: function(image, **fields), self._size)
+
+    def _by_torch(self, function: Callable[[torch.Tensor], torch.Tensor], size_out: Size) -> None:
+        """What a torch function makes of the picture, (1, 3, H, W) float32 0..1."""
         planes, size, memory = self._planes(), self._size, self._memory
+        made = planes if size_out == size else Spot(self._free(3 * _FLOAT * size_out.pixels))
 
         def run() -> None:
-            image = memory.floats(planes, 1, 3, *size)
-            torch.clamp(function(image, **fields).to(torch.float32), 0.0, 1.0, out=image)
+            image = function(memory.floats(planes, 1, 3, *size))
+            torch.clamp(image.to(torch.float32), 0.0, 1.0, out=memory.floats(made, 1, 3, *size_out))
 
         self._actions.append(Call(run))
+        self._size = size_out
+        self._arrived(made)
 
     def _planes(self) -> Spot:
         """Where the pixels are as planes (3, H, W) float32 0..1."""

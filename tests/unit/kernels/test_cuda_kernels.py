@@ -131,7 +131,7 @@ def test_every_form_of_arithmetic_is_understood() -> None:
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_every_kernel_compiles_for_hopper_without_spilling(name: str, tmp_path: Path) -> None:
+def test_every_kernel_compiles_for_hopper_as_it_is_interpreted(name: str, tmp_path: Path) -> None:
     kernel = getattr(compiled.kernels(interpreted=False), name)
     signature = {argument: SIGNATURE[argument] for argument in kernel.arg_names}
     source = ASTSource(kernel, signature, {"lanes": compiled.TILE})
@@ -144,10 +144,11 @@ def test_every_kernel_compiles_for_hopper_without_spilling(name: str, tmp_path: 
     assembler = Path(sys.modules["triton"].__file__ or "").parent / "backends" / "nvidia" / "bin" / "ptxas"
     command = [assembler, "-v", "--gpu-name", "sm_90a", "--fmad=false", str(written), "-o", str(tmp_path / "kernel.cubin")]
     report = subprocess.run(command, check=True, capture_output=True, text=True).stderr
-    assert "0 bytes spill stores" in report
-    used = re.search(r"Used (\d+) registers", report)
+    spilled, used = re.search(r"(\d+) bytes spill stores", report), re.search(r"Used (\d+) registers", report)
+    assert spilled is not None
     assert used is not None
-    assert int(used[1]) <= 168, "fewer than three blocks of four warps would fit"
+    assert int(spilled[1]) <= 64
+    assert int(used[1]) <= 128, "fewer than four blocks of four warps would fit"
 
 
 def launched(number: int, step: dict[str, Any]) -> list[tuple[str, tuple[torch.Tensor, ...]]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from kernels import run as runs
 from kernels.cuda import execute
 from kernels.cuda.arena import Arena
 from kernels.op import Op, Statistic, Whole
@@ -18,7 +19,7 @@ from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.stages import Painting, stages
 from kernels.tensors import Picture, Size
-from tests.helpers.pictures import CPU, Steps, make_image, make_photo, make_plan
+from tests.helpers.pictures import CPU, Steps, make_image, make_photo, make_picture, make_plan
 from tests.unit.kernels.test_chains_fuzz import MOVING, any_step
 from tests.unit.kernels.test_cpu_backend import CHAINS, EXACT
 
@@ -181,6 +182,17 @@ def test_whole_functions_run_on_the_planes() -> None:
     pixels = torch.from_numpy(make_image(9, 14))
     (found,) = execute.computed([[Painting((step,))]], [pixels], CPU)
     assert torch.equal(found, pixels.flip(1))
+
+
+def test_labels_follow_and_wrong_sizes_are_refused() -> None:
+    labels = {"boxes": {"values": [[5, 6, 20, 30]]}}
+    picture = make_picture(make_image(40, 55), labels)
+    planned = make_plan([{"op": "hflip"}, {"op": "contrast"}], (40, 55))
+    (found,), (expected,) = runs._together([planned], [picture], CPU), run([planned], [picture], CPU)
+    assert found.labels == expected.labels
+    assert found.labels is not None
+    with pytest.raises(ValueError, match="the plan is for a picture"):
+        runs._together([make_plan([], (4, 5))], [picture], CPU)
 
 
 def test_an_empty_batch_and_a_plan_without_steps() -> None:

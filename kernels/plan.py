@@ -11,12 +11,14 @@ import numpy as np
 
 from kernels import rng
 from kernels.errors import RecipeInvalid
+from kernels.label_rules import LabelRules
 from kernels.op import Op, Places
 from kernels.ops import OPS
 from kernels.params import Drawn, DrawnKind, Params, drawn_fields, static_fields
 from kernels.recipe import Recipe, preorder
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 
+_RULES = LabelRules()
 _RESAMPLER_FIELDS = ("border", "fill")
 
 
@@ -42,6 +44,8 @@ class Plan:
     size_out: Size
     draws: tuple[Mapping[str, Any], ...]
     """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}."""
+    label_rules: LabelRules = _RULES
+    """Which labels the result keeps."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ def plans(recipe: Recipe, seed: int, variants: Sequence[Variant]) -> list[Plan]:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
     steps = _recipe_steps(recipe)
     fractions, noise = _draw(steps, seed, variants)
-    return [_planned(steps, *each) for each in zip(variants, fractions, noise, strict=True)]
+    rules = recipe.labels
+    return [_planned(steps, rules, *each) for each in zip(variants, fractions, noise, strict=True)]
 
 
 class _Step(NamedTuple):
@@ -117,7 +122,9 @@ def _draw(steps: Sequence[_Step], seed: int, variants: Sequence[Variant]) -> tup
     return rng.fractions(drawn).tolist(), noise.tolist()
 
 
-def _planned(steps: Sequence[_Step], variant: Variant, fractions: Sequence[float], noise: Sequence[int]) -> Plan:
+def _planned(
+    steps: Sequence[_Step], rules: LabelRules, variant: Variant, fractions: Sequence[float], noise: Sequence[int]
+) -> Plan:
     applied: list[PlannedStep] = []
     record: list[Mapping[str, Any]] = []
     size = variant.size
@@ -134,7 +141,7 @@ def _planned(steps: Sequence[_Step], variant: Variant, fractions: Sequence[float
         seed = noise[2 * number], noise[2 * number + 1]
         applied.append(PlannedStep(number, op, params, values, seed, size, size_out))
         size = size_out
-    return Plan(tuple(applied), variant.size, size, tuple(record))
+    return Plan(tuple(applied), variant.size, size, tuple(record), rules)
 
 
 def _canvas(op: Op, made: Callable[..., Size], size: Size, fields: Mapping[str, Any], number: int) -> Size:

@@ -75,7 +75,7 @@ def _cut(plan: Plan, picture: Picture) -> tuple[Stage, ...]:
 def _moved(picture: Picture, cut: tuple[Stage, ...], plan: Plan) -> Labels | None:
     if picture.labels is None:
         return None
-    return label_moves.moved(picture.labels, links(cut), plan.size_in, plan.size_out)
+    return label_moves.moved(picture.labels, links(cut), plan.size_in, plan.size_out, plan.label_rules)
 
 
 def warm(device: torch.device, folder: Path | None = None) -> None:

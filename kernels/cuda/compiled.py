@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from kernels import words
 from kernels.cpu import opcodes
 from kernels.cuda import blurs, boxes, frames, tiles
 from kernels.cuda.binding import Binder, Generated
@@ -30,7 +29,7 @@ class Kernels:
     """The kernels by what they do: each takes a table of tiles and one of records, see `records`."""
 
     sweep: Any
-    """`tiles.sweep`; also takes the table of normal numbers."""
+    """`tiles.sweep`."""
     settle: Any
     """`tiles.settle`."""
     shrink: Any
@@ -45,9 +44,8 @@ class Kernels:
 
     def launch(self, kernel: Any, count: int, table: torch.Tensor, records: torch.Tensor) -> None:
         """Runs a kernel on `count` tiles, on the current stream."""
-        extra = (normals(records.device),) if kernel is self.sweep else ()
         options = {} if self.interpreted else OPTIONS
-        kernel[(count,)](table, records, *extra, lanes=self.tile, **options)
+        kernel[(count,)](table, records, lanes=self.tile, **options)
 
 
 def kernels(interpreted: bool) -> Kernels:
@@ -58,16 +56,6 @@ def kernels(interpreted: bool) -> Kernels:
         return _made[interpreted]
 
 
-_tables: dict[torch.device, torch.Tensor] = {}
-
-
-def normals(device: torch.device) -> torch.Tensor:
-    """The table of normal numbers on a device."""
-    if device not in _tables:
-        _tables[device] = torch.from_numpy(words.normal_table()).to(device)
-    return _tables[device]
-
-
 def _make(interpreted: bool) -> Kernels:
     generated: dict[Callable[..., object], Generated] = {
         tiles.run_step: frames.stepper(tuple(opcodes.steps().values())),
@@ -75,7 +63,7 @@ def _make(interpreted: bool) -> Kernels:
     }
     binder = Binder(interpreted, generated)
     return Kernels(
-        sweep=binder.entry(tiles.sweep, "tiles", "records", "normals"),
+        sweep=binder.entry(tiles.sweep, "tiles", "records"),
         settle=binder.entry(tiles.settle, "tiles", "records"),
         shrink=binder.entry(boxes.shrink, "tiles", "records"),
         weigh=binder.entry(blurs.weigh, "tiles", "records"),

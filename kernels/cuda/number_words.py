@@ -2,8 +2,6 @@
 
 No word is approximate and none is fused with another, so a GPU gives the bits that Triton's interpreter gives on the
 CPU. `uniform` and `normal` have the bits of the torch reference; `exp2` and `log2` are the CPU kernels' polynomials.
-
-`seed` is what the frame makes of a noise seed: its two words, and the address of the table of normal numbers.
 """
 
 from __future__ import annotations
@@ -12,6 +10,24 @@ from collections.abc import Callable
 from typing import Any
 
 import triton.language as tl
+
+from kernels.words import (
+    COS_0,
+    COS_1,
+    COS_2,
+    COS_3,
+    LOG_0,
+    LOG_1,
+    LOG_2,
+    LOG_3,
+    LOG_4,
+    NORMAL_SALT,
+    SIN_0,
+    SIN_1,
+    SIN_2,
+    SIN_3,
+    TWO_LN_2,
+)
 
 Block = Any
 """A block of numbers, or one number."""
@@ -103,11 +119,20 @@ def uniform(i: Block, seed: Block, channel: int) -> Block:
 
 
 def normal(i: Block, seed: Block, channel: int) -> Block:
-    word = hashed(i, seed, channel)
-    index = (word >> 16).to(tl.int32)
-    rest = ((word >> 8) & 0xFF).to(tl.float32)
-    low, high = tl.load(seed[2] + index), tl.load(seed[2] + index + 1)
-    return low + (high - low) * ((rest + 0.5) * 0.00390625)
+    """As `kernels.words` computes it, operation by operation. Channels 0 and 1, or 2 and 3, share all but the end."""
+    word = hashed(i, (seed[0] ^ NORMAL_SALT, seed[1]), channel & 2)
+    bits = tl.cast((word >> 16).to(tl.float32) * 2.0 + 1.0, tl.int32, bitcast=True)
+    t = tl.cast((bits & 0x7FFFFF) | 0x3F800000, tl.float32, bitcast=True) - 1.0
+    series = ((((LOG_4 * t + LOG_3) * t) + LOG_2) * t + LOG_1) * t + LOG_0
+    log = t + (t * (1.0 - t)) * series
+    radius = tl.sqrt_rn(((144 - (bits >> 23)).to(tl.float32) - log) * TWO_LN_2)
+    t = ((word & 0x3FFF).to(tl.float32) + 0.5) * 6.103515625e-05 - 0.5
+    z = t * t
+    sine = t * (((SIN_3 * z + SIN_2) * z + SIN_1) * z + SIN_0)
+    cosine = ((COS_3 * z + COS_2) * z + COS_1) * z + COS_0
+    turned = (word & 0x4000) != 0
+    value = tl.where(turned, cosine, sine) if channel & 1 else tl.where(turned, -sine, cosine)
+    return radius * tl.where((word & 0x8000) != 0, -value, value)
 
 
 WORDS: dict[str, Callable[..., object]] = {

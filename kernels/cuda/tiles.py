@@ -61,12 +61,12 @@ def mean_values(code: Block, r: Block, g: Block, b: Block, at: Address, lanes: i
     raise TypeError("mean_values: only inside a kernel")
 
 
-def sweep(tiles: Address, records: Address, normals: Address, lanes: tl.constexpr) -> None:
-    """One tile of a sweep, see `records.SWEEP`. normals: `words.normal_table`."""
-    sweep_tile(tiles, records, normals, lanes)
+def sweep(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
+    """One tile of a sweep, see `records.SWEEP`."""
+    sweep_tile(tiles, records, lanes)
 
 
-def sweep_tile(tiles: Address, records: Address, normals: Address, lanes: tl.constexpr) -> None:
+def sweep_tile(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
     tile = tiles + 2 * tl.program_id(0)
     record = records + SWEEP * tl.load(tile)
     width, height = tl.load(record + WIDTH).to(tl.int32), tl.load(record + HEIGHT).to(tl.int32)
@@ -89,7 +89,7 @@ def sweep_tile(tiles: Address, records: Address, normals: Address, lanes: tl.con
     first, end = tl.load(record + FIRST).to(tl.int32), tl.load(record + END).to(tl.int32)
     for s in range(first, end):
         step = program + 4 * s
-        seed = (tl.load(step + 2).to(tl.uint32), tl.load(step + 3).to(tl.uint32), normals)
+        seed = (tl.load(step + 2).to(tl.uint32), tl.load(step + 3).to(tl.uint32))
         code = tl.load(step).to(tl.int32)
         r, g, b = run_step(code, r, g, b, i, width, height, row + tl.load(step + 1), seed, lanes)
     mean = tl.load(record + MEAN).to(tl.int32)

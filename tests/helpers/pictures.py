@@ -39,8 +39,15 @@ def make_photo(name: str = "astronaut", height: int | None = None, width: int | 
     return np.ascontiguousarray(_photo(name)[:height, :width, :3])
 
 
-def make_plan(steps: Steps, size: tuple[int, int], seed: int = 7, key: int | str = 0, variant: int = 0) -> Plan:
-    return plan(Recipe.parse({"steps": list(steps)}), seed, key, variant, Size(*size))
+def make_plan(
+    steps: Steps,
+    size: tuple[int, int],
+    seed: int = 7,
+    key: int | str = 0,
+    variant: int = 0,
+    rules: Mapping[str, Any] | None = None,
+) -> Plan:
+    return plan(Recipe.parse({"steps": list(steps), "labels": rules or {}}), seed, key, variant, Size(*size))
 
 
 def make_picture(pixels: Pixels, labels: Mapping[str, Any] | None = None) -> Picture:

@@ -34,19 +34,19 @@ from tests.unit.kernels.test_cpu_words import ROWS, SEEDS, by_torch, numbers
 
 HOPPER = GPUTarget("cuda", 90, 32)
 KERNELS = ("sweep", "settle", "shrink", "weigh")
-SIGNATURE = {"tiles": "*i32", "records": "*i64", "normals": "*fp32", "lanes": "constexpr"}
+SIGNATURE = {"tiles": "*i32", "records": "*i64", "lanes": "constexpr"}
 
 
-def all_words(a: Any, b: Any, seeds: Any, normals: Any, result: Any, first: Any, count: Any, lanes: tl.constexpr) -> None:
+def all_words(a: Any, b: Any, seeds: Any, result: Any, first: Any, count: Any, lanes: tl.constexpr) -> None:
     """One word a row, of a, of b (above 0) and of the pixel numbers from `first`."""
-    words_of(a, b, seeds, normals, result, first, count, lanes)
+    words_of(a, b, seeds, result, first, count, lanes)
 
 
-def words_of(a: Any, b: Any, seeds: Any, normals: Any, result: Any, first: Any, count: Any, lanes: tl.constexpr) -> None:
+def words_of(a: Any, b: Any, seeds: Any, result: Any, first: Any, count: Any, lanes: tl.constexpr) -> None:
     t = tl.arange(0, lanes)
     here = t < count
     u, v = tl.load(a + t, mask=here, other=0.0), tl.load(b + t, mask=here, other=1.0)
-    seed = (tl.load(seeds).to(tl.uint32), tl.load(seeds + 1).to(tl.uint32), normals)
+    seed = (tl.load(seeds).to(tl.uint32), tl.load(seeds + 1).to(tl.uint32))
     i = (tl.load(first) + t).to(tl.uint32)
     tl.store(result + t, where(u < v, 1.5, v), mask=here)
     tl.store(result + count + t, minimum(u, v), mask=here)
@@ -67,7 +67,7 @@ def made(first: int = 0, seed: tuple[int, int] = SEEDS[1]) -> dict[str, Any]:
     result = torch.empty((len(ROWS), a.size))
     kernel = Binder(interpreted=True).entry(all_words)
     firsts, seeds = torch.tensor([first]), torch.tensor(seed)
-    inputs = (torch.from_numpy(a), torch.from_numpy(b), seeds, compiled.normals(CPU), result, firsts)
+    inputs = (torch.from_numpy(a), torch.from_numpy(b), seeds, result, firsts)
     kernel[(1,)](*inputs, a.size, lanes=8192)
     return dict(zip(ROWS, result.numpy(), strict=True))
 
@@ -159,7 +159,7 @@ def launched(number: int, step: dict[str, Any]) -> list[tuple[str, tuple[torch.T
     class Watched(compiled.Kernels):
         def launch(self, kernel: Any, count: int, table: torch.Tensor, records: torch.Tensor) -> None:
             kind = next(name for name in KERNELS if getattr(self, name) is kernel)
-            seen.append((kind, (table, records, compiled.normals(CPU))[: 3 if kind == "sweep" else 2]))
+            seen.append((kind, (table, records)))
             super().launch(kernel, count, table, records)
 
     watched = Watched(*(getattr(real, kernel) for kernel in KERNELS), interpreted=True)

@@ -1,7 +1,8 @@
 """run: plans and pictures in, pictures out. Ragged: every picture is computed on its own, so no neighbour can matter.
 
-A plan is cut into stages (`stages`). On a CPU with AVX2 and FMA compiled kernels run them (`cpu`), elsewhere torch does
-(`reference`); plans of profile kornia run step by step through Kornia (`stepwise`) everywhere.
+A plan is cut into stages (`stages`). On a CPU with AVX2 and FMA compiled kernels run them (`cpu`), on CUDA Triton's, all
+pictures together (`cuda`), elsewhere torch does (`reference`); plans of profile kornia run step by step through Kornia
+(`stepwise`) everywhere.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import torch
 
-from kernels import cpu, label_moves, reference, stepwise
+from kernels import cpu, cuda, label_moves, reference, stepwise
 from kernels.cpu import machine
 from kernels.errors import DeviceLost, DeviceOutOfMemory
+from kernels.labels import Labels
 from kernels.plan import Plan
 from kernels.stages import Stage, links, stages
 from kernels.tensors import Picture
@@ -34,7 +37,9 @@ def run(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device
     if device.type == "cpu":
         return _on_one_thread(plans, pictures, None)
     try:
-        return [_made(plan, picture, device) for plan, picture in zip(plans, pictures, strict=True)]
+        if not _has_triton():
+            return [_made(plan, picture, device) for plan, picture in zip(plans, pictures, strict=True)]
+        return _together(plans, pictures, device)
     except torch.OutOfMemoryError as error:
         raise DeviceOutOfMemory(str(device)) from error
     except torch.AcceleratorError as error:
@@ -46,16 +51,37 @@ def run_reference(plans: Sequence[Plan], pictures: Sequence[Picture]) -> list[Pi
     return _on_one_thread(plans, pictures, reference.computed)
 
 
+def _together(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device) -> list[Picture]:
+    """One micro-batch of all fused plans; those of profile kornia one by one."""
+    from kernels.cuda import execute
+
+    fused = [place for place, plan in enumerate(plans) if plan.profile == "fused"]
+    cuts = [_cut(plans[place], pictures[place]) for place in fused]
+    computed = execute.computed(cuts, [pictures[place].pixels for place in fused], device)
+    made = {
+        place: Picture(pixels, _moved(pictures[place], cut, plans[place]))
+        for place, cut, pixels in zip(fused, cuts, computed, strict=True)
+    }
+    return [made.get(place) or _made(plans[place], pictures[place], device) for place in range(len(plans))]
+
+
 def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend | None = None) -> Picture:
-    if picture.size != plan.size_in:
-        raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
-    cut = stages(plan)
+    cut = _cut(plan, picture)
     compute = computed or (stepwise.computed if plan.profile == "kornia" else _backend(device.type))
     pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
-    labels = picture.labels
-    if labels is not None:
-        labels = label_moves.moved(labels, links(cut), plan.size_in, plan.size_out, plan.label_rules)
-    return Picture(pixels, labels)
+    return Picture(pixels, _moved(picture, cut, plan))
+
+
+def _cut(plan: Plan, picture: Picture) -> tuple[Stage, ...]:
+    if picture.size != plan.size_in:
+        raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
+    return stages(plan)
+
+
+def _moved(picture: Picture, cut: tuple[Stage, ...], plan: Plan) -> Labels | None:
+    if picture.labels is None:
+        return None
+    return label_moves.moved(picture.labels, links(cut), plan.size_in, plan.size_out, plan.label_rules)
 
 
 def warm(device: torch.device, folder: Path | None = None) -> None:
@@ -65,6 +91,18 @@ def warm(device: torch.device, folder: Path | None = None) -> None:
     """
     if device.type == "cpu" and machine.is_able():
         cpu.warm(folder)
+    if device.type == "cuda" and _has_triton():
+        cuda.warm(device)
+
+
+@cache
+def _has_triton() -> bool:
+    try:
+        import_module("triton")
+    except ImportError as error:
+        log.warning("Triton cannot be imported (%s): torch computes pictures on the GPU, one after another", error)
+        return False
+    return True
 
 
 @cache

@@ -221,7 +221,9 @@ class Passes:
         self._planes, self._front = moved.view(3, self._size.pixels).numpy(), PLANES
 
     def _interleave(self) -> None:
-        self._floats = self._image()[0].permute(1, 2, 0).contiguous().numpy().reshape(-1)
+        # memory of its own always: a single pixel is contiguous either way round, and the next pass writes the planes
+        turned = self._image()[0].permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
+        self._floats = turned.numpy().reshape(-1)
 
     def _shrink(self, trip: Itinerary) -> None:
         box, width = trip.box, self._size.width

@@ -19,7 +19,7 @@ from typing import Any
 import kornia
 import torch
 
-from benchmarks.kernels import photographs
+from benchmarks.kernels.pictures import photographs
 from kernels import codec
 from kernels.codec.gpu import Codec, GpuCodecs, Name, NvJpeg, decode_with, trusted
 from kernels.cuda import compiled, execute

@@ -19,6 +19,7 @@ _TINY = 1e-6
 _FAR = 1e6
 """A place outside every canvas, for points that a perspective cannot show."""
 BLACK: Fill = (0.0, 0.0, 0.0)
+_STILL = torch.zeros(2, 1, 1)
 
 
 class Link(NamedTuple):
@@ -60,7 +61,12 @@ def chain(steps: Sequence[PlannedStep]) -> tuple[Link, ...]:
     return tuple(_link(step) for step in steps)
 
 
-def _link(step: PlannedStep) -> Link:
+def outlined(steps: Sequence[PlannedStep]) -> tuple[Link, ...]:
+    """`chain` without the work of its fields, which displace nothing here: the same sizes, borders and passes."""
+    return tuple(_link(step, displaces=False) for step in steps)
+
+
+def _link(step: PlannedStep, *, displaces: bool = True) -> Link:
     # without a border of its own a step stays on its canvas, but for the outer half of the edge pixels
     border: Border = step.params.border if isinstance(step.params, Warp) else "replicate"
     fill = step.params.fill if isinstance(step.params, Warp) else BLACK
@@ -70,7 +76,7 @@ def _link(step: PlannedStep) -> Link:
             back = inverse(forward)
             return Link(forward, back, None, step.size_in, step.size_out, border, fill)
         case Field(displacement=displacement):
-            moved = displacement(step.size_in, step.noise_seed, **step.fields)
+            moved = displacement(step.size_in, step.noise_seed, **step.fields) if displaces else _STILL
             return Link(IDENTITY, IDENTITY, moved, step.size_in, step.size_out, border, fill)
         case _:
             raise TypeError(f"{step.op.name} moves nothing")

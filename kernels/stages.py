@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from kernels.chain import Link, chain
+from kernels.chain import Link, chain, outlined
 from kernels.op import Field, Places
 from kernels.plan import Plan, PlannedStep
 
@@ -27,8 +28,17 @@ Stage = Chain | Painting
 
 def stages(plan: Plan) -> tuple[Stage, ...]:
     """The plan's steps in order."""
+    return _cut(plan, chain)
+
+
+def outline(plan: Plan) -> tuple[Stage, ...]:
+    """`stages` to be looked at only: cheap, since no displacement is worked out."""
+    return _cut(plan, outlined)
+
+
+def _cut(plan: Plan, linked: Callable[[Sequence[PlannedStep]], tuple[Link, ...]]) -> tuple[Stage, ...]:
     grouped = itertools.groupby(plan.steps, _moves)
-    return tuple(Chain(chain(tuple(steps))) if moves else Painting(tuple(steps)) for moves, steps in grouped)
+    return tuple(Chain(linked(tuple(steps))) if moves else Painting(tuple(steps)) for moves, steps in grouped)
 
 
 def links(cut: tuple[Stage, ...]) -> tuple[Link, ...]:

@@ -173,6 +173,61 @@ class Cost(BaseModel):
     variants: int
 
 
+class FusedStage(BaseModel):
+    """One trip of a picture's pixels through memory, and the steps that are worked off in it."""
+
+    stage: int
+    kind: Literal["rearrange", "sweep", "resample", "weigh", "function", "measure"]
+    does: str
+    steps: list[int]
+    ops: list[str]
+    backend: Literal["compiled", "OpenCV", "torch"]
+    size_in: tuple[int, int]
+    size_out: tuple[int, int]
+    shrink: tuple[int, int]
+    """Columns and rows of the boxes that the source is averaged over first, where the chain shrinks."""
+    why_not_fused: str | None
+    """Why it is not one with the stage before it."""
+    cost_us: float
+
+
+class StepChance(BaseModel):
+    """A step that is not applied to every picture."""
+
+    step: int
+    op: str
+    chance: float
+    says: str
+
+
+class SizeRange(BaseModel):
+    """Sizes of results, [height, width], over some draws."""
+
+    least: tuple[int, int]
+    most: tuple[int, int]
+
+
+class CostEstimate(BaseModel):
+    """Estimated microseconds of CPU a picture, from a table measured on the machine that is named."""
+
+    is_estimate: Literal[True]
+    machine: str
+    decode_us: float
+    pixels_us: float
+    encode_us: float
+    picture_us: float
+
+
+class Explanation(BaseModel):
+    """How the recipe is run on a CPU with compiled kernels: its stages with every step applied, as one draw has them."""
+
+    size_in: tuple[int, int]
+    size_out: SizeRange
+    stages: list[FusedStage]
+    chances: list[StepChance]
+    cost: CostEstimate
+
+
 class RecipeReport(BaseModel):
     """A recipe that is right, with every default written out, and how it is run."""
 
@@ -185,6 +240,7 @@ class RecipeReport(BaseModel):
     size_out: tuple[int, int]
     draws: list[dict[str, Any]]
     cost: Cost
+    explanation: Explanation
 
 
 class Problem(BaseModel):

@@ -21,7 +21,7 @@ from kernels.cpu.itinerary import NO_FIELDS, Itinerary, itinerary
 from kernels.cpu.places import COLUMNS
 from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
-from kernels.index_maps import index_map
+from kernels.index_maps import IndexMap, index_map
 from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole
 from kernels.plan import PlannedStep, asked
 from kernels.stages import Chain, Stage
@@ -48,46 +48,63 @@ def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
     if not stages:
         return pixels.clone()
     if pixels.shape[2] == 3:
-        return _Pass(pixels).through(stages)
-    colour = _Pass(pixels[..., :3].contiguous()).through(stages)
+        return _through(stages, pixels)
+    colour = _through(stages, pixels[..., :3].contiguous())
     # alpha is moved as a grey picture would be, and is 0 outside
     chains = [Chain(_unfilled(stage.links)) for stage in stages if isinstance(stage, Chain)]
-    alpha = _Pass(pixels[..., 3:].expand(-1, -1, 3).contiguous()).through(chains)
+    alpha = _through(chains, pixels[..., 3:].expand(-1, -1, 3).contiguous())
     return torch.cat([colour, alpha[..., :1]], dim=2)
+
+
+def _through(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
+    passes = Passes(Size(pixels.shape[0], pixels.shape[1]), pixels.numpy().reshape(-1))
+    passes.walk(stages)
+    return passes.pixels()
 
 
 def _unfilled(links: tuple[Link, ...]) -> tuple[Link, ...]:
     return tuple(link._replace(fill=BLACK) for link in links)
 
 
-class _Pass:
+class Passes:
     """One picture on its way: where its pixels are now, and the steps that wait for the next pass.
 
-    The step at place `_cut` of those waiting, if any, needs a mean of what is before it.
+    The step at place `_cut` of those waiting, if any, needs a mean of what is before it. `walk` to `_settle`
+    decide; the methods from `_advance` on touch pixels, and `outline` notes them instead.
     """
 
-    def __init__(self, pixels: torch.Tensor) -> None:
-        self._size = Size(pixels.shape[0], pixels.shape[1])
+    def __init__(self, size: Size, pixels: NDArray[np.uint8]) -> None:
+        """pixels: flat, red, green, blue of each."""
+        self._size = size
         self._front = LOAD
-        self._bytes: NDArray[np.uint8] = pixels.numpy().reshape(-1)
+        self._bytes = pixels
         self._floats = _NO_FLOATS
         self._planes = _NO_PLANES
         self._table, self._fields = _NO_TABLE, NO_FIELDS
         self._waiting: list[tuple[PlannedStep, Numbers]] = []
         self._cut: int | None = None
 
-    def through(self, stages: Sequence[Stage]) -> torch.Tensor:
+    def walk(self, stages: Sequence[Stage]) -> None:
+        """Takes the picture through the stages, but for the steps that still wait when they end."""
         for stage in stages:
             if isinstance(stage, Chain):
                 self._move(stage.links)
             else:
                 for step in stage.steps:
                     self._step(step)
-        if self._front == LOAD and not self._waiting:
+
+    def pixels(self) -> torch.Tensor:
+        """(H, W, 3) uint8, after the steps that wait."""
+        if not self._is_pending:
             return torch.from_numpy(self._bytes).view(*self._size, 3)
         result = np.empty((*self._size, 3), np.uint8)
         self._run(result.reshape(-1))
         return torch.from_numpy(result)
+
+    @property
+    def _is_pending(self) -> bool:
+        """Whether the bytes are not yet what they are to be."""
+        return self._front != LOAD or bool(self._waiting)
 
     def _step(self, step: PlannedStep) -> None:
         match step.op.kind:
@@ -98,92 +115,49 @@ class _Pass:
                     self._run(_NO_BYTES)
                 self._cut = len(self._waiting)
                 self._waiting.append((step, {names[0]: 0.0}))
-            case Statistic(measure, names, _):
-                assert callable(measure)
-                red, green, blue = self._image()[0]
-                numbers = measure(red, green, blue, **asked(measure, step.fields))
-                self._waiting.append((step, dict(zip(names, numbers, strict=True))))
+            case Statistic():
+                numbers = self._measured(step)  # first: it may empty the list of those that wait
+                self._waiting.append((step, numbers))
             case Stencil(Weighed(weights)):
-                self._weigh(weights(**step.fields))
-            case Stencil(function):
-                assert callable(function)
-                self._replace(function(self._image(), **step.fields))
-            case Whole(function):
-                self._replace(function(self._image(), **asked(function, {**step.fields, "seed": step.noise_seed})))
+                self._weigh(step, weights(**step.fields))
+            case Stencil() | Whole():
+                self._replace(step)
             case _:
                 raise TypeError(f"{step.op.name} is no step on planes")
 
     def _move(self, links: tuple[Link, ...]) -> None:
         """Goes on along a chain: bytes are read where they are, by the next pass."""
-        untouched = self._front == LOAD and not self._waiting
+        untouched = not self._is_pending
         mapped = index_map(links)
-        size_out = links[-1].size_out
-        if untouched and mapped is not None and mapped.is_of_bytes:
-            pixels = torch.from_numpy(self._bytes.reshape(*self._size, 3))
-            self._bytes, self._size = warp.rearranged(pixels, mapped).numpy().reshape(-1), size_out
-            return
         if mapped is not None:
-            self._put(warp.moved(self._image()[0], links), size_out)
+            if untouched and mapped.is_of_bytes:
+                self._rearrange(mapped, links)
+            else:
+                self._resample(links)
             return
         trip = itinerary(links, 255.0 if untouched else 1.0)
         shrinks = trip.shrink_x > 1 or trip.shrink_y > 1
         if not untouched and shrinks:
-            self._put(warp.moved(self._image()[0], links), size_out)
+            self._resample(links)
             return
         if not untouched:
-            # memory of its own always: a single pixel is contiguous either way round, and the next pass writes the planes
-            interleaved = self._image()[0].permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
-            self._front, self._floats = SAMPLE_FLOATS, interleaved.numpy().reshape(-1)
+            self._interleave()
         elif shrinks:
-            self._front, self._floats = SAMPLE_FLOATS, self._shrunk(trip)
-        else:
-            self._front = SAMPLE_BYTES
-        self._table, self._fields, self._size = trip.table, trip.fields, size_out
-
-    def _shrunk(self, trip: Itinerary) -> Grid:
-        box, width = trip.box, self._size.width
-        columns, rows = box.right - box.left, box.bottom - box.top
-        sums = _floats("sums", 3 * -(-columns // trip.shrink_x) * -(-rows // trip.shrink_y))
-        kernels().shrink(
-            self._bytes,
-            3 * width,
-            3 * (box.top * width + box.left),
-            columns,
-            rows,
-            trip.shrink_x,
-            trip.shrink_y,
-            trip.fill is not None,
-            np.array(trip.fill or BLACK, np.float32),
-            sums,
-        )
-        return sums
-
-    def _image(self) -> torch.Tensor:
-        """The pixels now as (1, 3, H, W) float32 0..1, which may be scratch."""
-        if self._front != PLANES or self._waiting:
-            self._run(_NO_BYTES)
-        return torch.from_numpy(self._planes).view(1, 3, *self._size)
-
-    def _weigh(self, weights: Grid) -> None:
-        self._image()
-        if len(weights) == 1:
-            return
-        height, width = self._size
-        reach = len(weights) // 2
-        scratch = _floats("weighed", (height + 2) * (width + 15) + len(weights))
-        columns, rows = mirror(width, reach, reach), mirror(height, reach, reach)
-        kernels().weigh(self._planes, width, height, weights, columns, rows, scratch)
-
-    def _replace(self, image: torch.Tensor) -> None:
-        """Goes on with what a neighbourhood made of the planes, in their memory."""
-        planes = torch.from_numpy(self._planes).view(3, *self._size)
-        torch.clamp(image[0].to(torch.float32), 0.0, 1.0, out=planes)
-
-    def _put(self, planes: torch.Tensor, size: Size) -> None:
-        self._planes, self._size, self._front = planes.contiguous().view(3, size.pixels).numpy(), size, PLANES
+            self._shrink(trip)
+        self._front = SAMPLE_FLOATS if shrinks or not untouched else SAMPLE_BYTES
+        self._table, self._fields, self._size = trip.table, trip.fields, links[-1].size_out
 
     def _run(self, result: NDArray[np.uint8]) -> None:
         """Takes the picture through the waiting steps: to `result`, or to planes if that is empty."""
+        self._advance(result)
+        self._front, self._waiting, self._cut = PLANES, [], None
+
+    def _settle(self) -> None:
+        """Makes planes of the picture, if it is none yet or steps wait."""
+        if self._front != PLANES or self._waiting:
+            self._run(_NO_BYTES)
+
+    def _advance(self, result: NDArray[np.uint8]) -> None:
         at_once = self._front != PLANES and result.size > 0 and self._cut is None
         if self._front != PLANES:
             self._planes = _floats("planes", 3 * (TILE if at_once else self._size.pixels)).reshape(3, -1)
@@ -205,7 +179,69 @@ class _Pass:
             made.slot,
             result,
         )
-        self._front, self._waiting, self._cut = PLANES, [], None
+
+    def _image(self) -> torch.Tensor:
+        """The pixels now as (1, 3, H, W) float32 0..1, which may be scratch."""
+        self._settle()
+        return torch.from_numpy(self._planes).view(1, 3, *self._size)
+
+    def _measured(self, step: PlannedStep) -> Numbers:
+        """The numbers that a step measures on the picture by a function of its own."""
+        assert isinstance(step.op.kind, Statistic)
+        measure = step.op.kind.measure
+        assert callable(measure)
+        red, green, blue = self._image()[0]
+        return dict(zip(step.op.kind.names, measure(red, green, blue, **asked(measure, step.fields)), strict=True))
+
+    def _weigh(self, step: PlannedStep, weights: Grid) -> None:
+        self._settle()
+        if len(weights) == 1:
+            return
+        height, width = self._size
+        reach = len(weights) // 2
+        scratch = _floats("weighed", (height + 2) * (width + 15) + len(weights))
+        columns, rows = mirror(width, reach, reach), mirror(height, reach, reach)
+        kernels().weigh(self._planes, width, height, weights, columns, rows, scratch)
+
+    def _replace(self, step: PlannedStep) -> None:
+        """Goes on with what the step's own function makes of the planes, in their memory."""
+        assert isinstance(step.op.kind, Stencil | Whole)
+        function = step.op.kind.function
+        assert callable(function)
+        image = function(self._image(), **asked(function, {**step.fields, "seed": step.noise_seed}))
+        planes = torch.from_numpy(self._planes).view(3, *self._size)
+        torch.clamp(image[0].to(torch.float32), 0.0, 1.0, out=planes)
+
+    def _rearrange(self, mapped: IndexMap, links: tuple[Link, ...]) -> None:
+        pixels = torch.from_numpy(self._bytes.reshape(*self._size, 3))
+        self._bytes, self._size = warp.rearranged(pixels, mapped).numpy().reshape(-1), links[-1].size_out
+
+    def _resample(self, links: tuple[Link, ...]) -> None:
+        """Reads planes along a chain by torch."""
+        moved, self._size = warp.moved(self._image()[0], links).contiguous(), links[-1].size_out
+        self._planes, self._front = moved.view(3, self._size.pixels).numpy(), PLANES
+
+    def _interleave(self) -> None:
+        # memory of its own always: a single pixel is contiguous either way round, and the next pass writes the planes
+        turned = self._image()[0].permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
+        self._floats = turned.numpy().reshape(-1)
+
+    def _shrink(self, trip: Itinerary) -> None:
+        box, width = trip.box, self._size.width
+        columns, rows = box.right - box.left, box.bottom - box.top
+        self._floats = _floats("sums", 3 * -(-columns // trip.shrink_x) * -(-rows // trip.shrink_y))
+        kernels().shrink(
+            self._bytes,
+            3 * width,
+            3 * (box.top * width + box.left),
+            columns,
+            rows,
+            trip.shrink_x,
+            trip.shrink_y,
+            trip.fill is not None,
+            np.array(trip.fill or BLACK, np.float32),
+            self._floats,
+        )
 
 
 def _floats(purpose: str, count: int) -> Grid:

@@ -1,4 +1,4 @@
-"""`augment ops` and `augment recipe`: what they take. The work is in `ops_terminal`, imported only when it is asked for."""
+"""`augment ops` and `augment recipe`: what they take. The work is in modules that are imported only when asked for."""
 
 from __future__ import annotations
 
@@ -44,10 +44,13 @@ def show_op(
 @recipe_app.command("check")
 def check_recipe(
     file: Annotated[Path, typer.Argument(help="Recipe, as YAML or JSON.")],
-    size: Annotated[tuple[int, int], typer.Option(help="Height and width of the picture it is planned for.")] = (512, 512),
+    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH of the picture it is planned for.")] = "512x512",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Check a recipe and show what it does: steps, stages, size and form of the output, digest."""
-    from service.catalogue.terminal import check_recipe as run
+    """Check a recipe and show how it is run: steps, stages, why they are apart, sizes, an estimate of cost, digest."""
+    from service.catalogue.recipe_check import check_recipe as run
 
-    run(file, size, as_json=as_json)
+    sides = size.lower().split("x")
+    if len(sides) != 2 or not all(side.isascii() and side.isdigit() and 1 <= int(side) <= 16_384 for side in sides):
+        raise typer.BadParameter(f"{size!r} is not HEIGHTxWIDTH, each 1 to 16384, as 512x512", param_hint="--size")
+    run(file, (int(sides[0]), int(sides[1])), as_json=as_json)

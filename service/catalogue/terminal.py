@@ -1,9 +1,8 @@
-"""`augment ops` and `augment recipe` at work in a terminal: the catalogue and recipes, without a service."""
+"""`augment ops` at work in a terminal: the catalogue, without a service."""
 
 from __future__ import annotations
 
 import difflib
-import itertools
 import json
 from pathlib import Path
 from typing import NoReturn
@@ -12,15 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kernels.errors import RecipeInvalid
 from kernels.op import Op
 from kernels.ops import OPS
-from kernels.plan import Plan, plan
-from kernels.recipe import Recipe, preorder
-from kernels.tensors import Size
 from service.catalogue.facts import KINDS, fields, labels, step
 from service.catalogue.picture import before_and_after
-from service.expansion.recipe_file import RecipeFileInvalid, load_recipe
 
 WRONG = 2
 
@@ -44,7 +38,7 @@ def show_op(name: str, png: Path | None, *, as_json: bool) -> None:
     """One operation: its fields, their ranges and units, its examples."""
     if name not in OPS:
         near = difflib.get_close_matches(name, OPS, n=2)
-        _leave(
+        leave(
             f"there is no operation {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else "; see `augment ops`")
         )
     op = OPS[name]
@@ -67,63 +61,11 @@ def show_op(name: str, png: Path | None, *, as_json: bool) -> None:
         console.print(f"picture: {png}")
 
 
-def check_recipe(file: Path, size: tuple[int, int], *, as_json: bool) -> None:
-    """What a recipe does; leaves with status 2 where it is wrong."""
-    try:
-        recipe = load_recipe(file)
-        stages, size_out = _stages(recipe), _planned(recipe, Size(*size)).size_out
-    except RecipeFileInvalid as error:
-        if as_json:
-            facts = {"valid": False, "detail": error.reason, "pointer": error.pointer, "line": error.line}
-            typer.echo(json.dumps(facts))
-        _leave(str(error))
-    except RecipeInvalid as error:
-        _leave(f"{file}: a picture of {size[1]} x {size[0]} does not fit: {error.message}")
-    if as_json:
-        facts = {
-            "valid": True,
-            "digest": recipe.digest,
-            "recipe": recipe.document(),
-            "stages": stages,
-            "size_out": size_out,
-        }
-        typer.echo(json.dumps(facts))
-        return
-    console = Console(highlight=False, markup=False)
-    table = Table("", "step", "chance", box=None, pad_edge=False, show_header=False)
-    for number, params in enumerate(preorder(recipe.steps)):
-        written = params.model_dump(mode="json", exclude={"op", "chance"})
-        if written.get("border") == "constant" and not any(written["fill"]):
-            del written["border"], written["fill"]  # black outside, as nearly always: not worth a line
-        said = ", ".join(f"{name} {json.dumps(value)}" for name, value in written.items())
-        table.add_row(str(number), params.op, f"{params.chance:.0%}", said)
-    console.print(table)
-    for number, stage in enumerate(stages, 1):
-        console.print(f"stage {number}: {stage['does']}: {', '.join(stage['ops'])}")
-    quality = "" if recipe.output.format == "png" else f", quality {recipe.output.quality}"
-    console.print(
-        f"a picture of {size[1]} x {size[0]} becomes {size_out.width} x {size_out.height}, {recipe.output.format}{quality}"
-    )
-    console.print(f"digest {recipe.digest}")
-
-
-def _planned(recipe: Recipe, size: Size) -> Plan:
-    return plan(recipe, seed=0, key=0, variant=0, size=size)
-
-
-def _stages(recipe: Recipe) -> list[dict[str, list[str] | str]]:
-    """Consecutive steps that are worked off together, every step applied; in profile kornia each is by itself."""
-    if recipe.profile == "kornia":
-        return [{"does": "by itself, through Kornia", "ops": [params.op]} for params in preorder(recipe.steps)]
-    groups = itertools.groupby((OPS[params.op] for params in preorder(recipe.steps)), lambda op: op.moves_labels)
-    does = {True: "one coordinate chain, resampled once", False: "pixels in place, clamped after each step"}
-    return [{"does": does[moves], "ops": [op.name for op in ops]} for moves, ops in groups]
-
-
 def _document(op: Op) -> dict[str, object]:
     return {"name": op.name, "summary": op.summary, "kind": op.kind_name, "labels": labels(op), "example": step(op)}
 
 
-def _leave(message: str) -> NoReturn:
+def leave(message: str) -> NoReturn:
+    """Says what is wrong and ends the command."""
     Console(stderr=True, highlight=False, markup=False).print(message, style="red")
     raise typer.Exit(WRONG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic_core import to_json
 
 from kernels.errors import RecipeInvalid
+from kernels.explain import explain
 from kernels.ops import OPS
 from kernels.plan import plan
 from kernels.recipe import Recipe, preorder
@@ -40,12 +42,14 @@ async def validate(request: Request, parts: PartsOf) -> Response:
     parts.recipes.check_variants(ask.variants)
     size = Size(*ask.size)
     cost = parts.recipes.cost_pixels(recipe, size, ask.variants)
-    return Response(to_json(_report(recipe, size, ask, cost)), media_type="application/json")
+    report = await asyncio.to_thread(_report, recipe, size, ask, cost)
+    return Response(to_json(report), media_type="application/json")
 
 
 def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) -> dict[str, Any]:
     try:
         planned = plan(recipe, ask.seed, 0, 0, size)
+        explanation = explain(recipe, size, ask.seed)
     except RecipeInvalid as error:
         raise RecipeInvalid(error.reason, f"/recipe{error.pointer}") from None
     return {
@@ -58,6 +62,7 @@ def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) 
         "size_out": list(planned.size_out),
         "draws": [dict(draw) for draw in planned.draws],
         "cost": {"pixels": cost_pixels, "output_pixels": cost_pixels - size.pixels, "variants": ask.variants},
+        "explanation": explanation,
     }
 
 

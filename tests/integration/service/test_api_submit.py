@@ -366,6 +366,10 @@ async def test_a_recipe_is_explained(api: httpx2.AsyncClient) -> None:
     assert stepwise["recipe_digest"] != report["recipe_digest"]
     assert (report["size_in"], report["size_out"]) == ([300, 400], [100, 200])
     assert report["cost"] == {"pixels": 300 * 400 + 4 * 100 * 200, "output_pixels": 4 * 100 * 200, "variants": 4}
+    stages = report["explanation"]["stages"]
+    assert [stage["steps"] for stage in stages] == [[0, 1, 2], [3], []]
+    assert stages[1]["why_not_fused"].startswith("a chain that shrinks, or moves whole pixels, after steps on pixels")
+    assert report["explanation"]["cost"]["is_estimate"] is True
     assert (wrong.status_code, wrong.json()["pointer"]) == (422, "/recipe/steps/0/degrees")
 
 

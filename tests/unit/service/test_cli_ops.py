@@ -75,13 +75,24 @@ def test_a_good_recipe(tmp_path: Path) -> None:
         "steps:\n  - {op: rotate, degrees: 10}\n  - {op: center_crop, size: [20, 30]}\n  - {op: invert}\n"
         "output: {format: png}\n"
     )
-    shown = augment("recipe", "check", str(tmp_path / "good.yaml"), "--size", "100", "200")
+    shown = augment("recipe", "check", str(tmp_path / "good.yaml"), "--size", "100x200")
     assert shown.exit_code == 0
-    assert "one coordinate chain, resampled once: rotate, center_crop" in shown.stdout
+    assert "0 rotate, 1 center_crop, 2 invert" in " ".join(shown.stdout.split())
+    assert "one coordinate chain, resampled once" in " ".join(shown.stdout.split())
+    assert "estimate: " in shown.stdout
     assert "a picture of 200 x 100 becomes 30 x 20, png" in shown.stdout
     document = json.loads(augment("recipe", "check", str(tmp_path / "good.yaml"), "--json").stdout)
     assert document["valid"] is True
     assert document["digest"] == load_recipe(tmp_path / "good.yaml").digest
+    assert [stage["steps"] for stage in document["explanation"]["stages"]] == [[0, 1, 2]]
+
+
+def test_a_size_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text("steps: []\n")
+    for size in ("512", "0x5", "5x99999", "axb"):
+        shown = augment("recipe", "check", str(tmp_path / "good.yaml"), "--size", size)
+        assert shown.exit_code == 2
+        assert "is not HEIGHTxWIDTH" in shown.stderr
 
 
 def test_a_bad_recipe(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""The CPU kernels beside what they are to beat, side by side in one run.
+
+    python -m benchmarks.kernels [--all-ops] [--cores 2] [--rounds 7] [--pictures 32] [--json FILE]
+
+The reference pipeline P (JPEG 512 x 512 in, JPEG 224 x 224 out) beside the codec floor F, ten colour steps on 512 x 512
+pixels, with `--all-ops` every operation that a peer has; importing, the first picture and planning. Goals are printed
+beside what was measured. The process starts itself again with the allocator tuned as a worker's is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from service.system.programs import ALLOCATOR
+
+if TYPE_CHECKING:
+    from benchmarks.kernels.peers.peer import Peer
+
+_DESCRIPTION = (__doc__ or "").split("\n\n")[0]
+
+
+def main(arguments: Sequence[str]) -> None:
+    asked = _arguments(arguments)
+    if any(os.environ.get(name) != value for name, value in ALLOCATOR.items()):
+        # the allocator reads them when a process starts
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.kernels", *arguments], {**os.environ, **ALLOCATOR})  # noqa: S606
+    report = _measured(asked)
+    if asked.json:
+        asked.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _measured(asked: argparse.Namespace) -> dict[str, Any]:
+    import cv2
+    import torch
+
+    from benchmarks.kernels import goals, ops, pipelines, report, starting
+    from benchmarks.kernels.measure import Basis, watch
+    from benchmarks.kernels.ours import CPU
+    from benchmarks.kernels.peers.peer import installed
+    from benchmarks.kernels.pictures import photographs
+    from kernels.run import warm
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(asked.cores)
+    warm(CPU)
+    peers, photos = installed(), photographs(asked.pictures)
+    names = tuple(asked.op) or (ops.measurable(peers) if asked.all_ops else ())
+    if unknown := [name for name in names if name not in ops.measurable(peers)]:
+        sys.exit(f"{unknown[0]} is no operation that a peer has; these are: {', '.join(ops.measurable(peers))}")
+    basis: Basis = "cpu_us" if asked.cores == 1 else "wall_us"
+    facts = report.machine(peers)
+    with watch(asked.pictures, asked.rounds, asked.cores) as clock:
+        clock.expect(_count(peers, names))
+        whole = {} if asked.op else pipelines.measured(clock, photos, peers)
+        single = ops.measured(clock, photos, peers, names)
+        converted = ops.conversions(clock, photos, peers)
+    first, planned = starting.first_picture(3), starting.planning(asked.rounds)
+    reached = [*(goals.of_recipes(whole, basis) if whole else ()), *goals.of_starting(first, planned)]
+    reached += goals.of_ops(single, basis)
+    out = report.console()
+    if whole:
+        out.print(report.table_of("Recipes", whole, basis))
+    if single:
+        out.print(report.table_of("Operations, 512 x 512", single, basis))
+    out.print(report.table_of("Conversions, counted in recipes only", converted, basis))
+    out.print(f"\nimport {first['import_s']['median']} s, then the first picture {first['first_picture_s']['median']} s")
+    out.print(
+        f"planning {planned['plan_us']['median']} us a picture, cutting into stages {planned['stages_us']['median']} us"
+    )
+    out.print(report.goals_of(reached))
+    cores = "one core: CPU time" if asked.cores == 1 else f"{asked.cores} cores: time by the clock"
+    out.print(
+        f"{cores}; {asked.rounds} rounds of {asked.pictures} pictures; allocator tuned for all: huge pages, memory kept"
+    )
+    return {
+        **facts,
+        "cores": asked.cores,
+        "ratios_by": basis,
+        "rounds": asked.rounds,
+        "pictures": asked.pictures,
+        "allocator": ALLOCATOR,
+        "recipes": report.document_of(whole),
+        "ops": report.document_of(single),
+        "conversions": report.document_of(converted),
+        "starting": first,
+        "planning": planned,
+        "goals": [goal.document() for goal in reached],
+    }
+
+
+def _count(peers: Sequence[Peer], names: Sequence[str]) -> int:
+    """Tasks that will be timed, for the progress line; recipes may have one way less each."""
+    single = sum(1 + sum(name in peer.forms for peer in peers) for name in names)
+    return single + 2 * len(peers) + 3 + 2 * sum(peer.is_batched for peer in peers)
+
+
+def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=_DESCRIPTION)
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of each measurement, one more to warm up")
+    parser.add_argument("--pictures", type=int, default=32, help="distinct pictures of a round")
+    parser.add_argument("--cores", type=int, default=1, help="1: CPU time on one core; more: time by the clock on so many")
+    parser.add_argument("--all-ops", action="store_true", help="measure every operation that a peer has, too")
+    parser.add_argument("--op", action="append", default=[], help="measure this operation and no recipe; may be repeated")
+    parser.add_argument("--json", type=Path, help="write the report here too")
+    asked = parser.parse_args(arguments)
+    for name in ("rounds", "pictures", "cores"):
+        if getattr(asked, name) < 1:
+            parser.error(f"--{name} must be 1 or more")
+    return asked
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,123 @@
+"""Outline: the executor's own decisions on a plan, with each pass noted instead of run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.chain import Link
+from kernels.cpu.execute import PLANES, SAMPLE_BYTES, SAMPLE_FLOATS, Passes
+from kernels.cpu.itinerary import Itinerary
+from kernels.cpu.program import Numbers
+from kernels.index_maps import IndexMap
+from kernels.op import Statistic, Stencil, Whole
+from kernels.plan import Plan, PlannedStep
+from kernels.stages import outline
+from kernels.tensors import Size
+
+Kind = Literal["rearrange", "sweep", "resample", "weigh", "function", "measure"]
+_BYTES = np.zeros(1, np.uint8)
+
+
+@dataclass(frozen=True)
+class Noted:
+    """One trip of a picture's pixels through memory.
+
+    rearrange: bytes moved as they are · sweep: tiles read once, taken through all of `steps` in the processor's cache,
+    written once · resample: planes read along a chain by torch · weigh: a weighted neighbourhood · function: a step's own
+    function on planes · measure: a step's own statistic of planes.
+    """
+
+    kind: Kind
+    steps: tuple[PlannedStep, ...]
+    """Those that it works off, in order; none for a sweep that only turns planes into bytes, or bytes into planes."""
+    size_in: Size
+    size_out: Size
+    front: int = PLANES
+    """Where a sweep reads: see `execute`."""
+    shrink: tuple[int, int] = (1, 1)
+    """Columns and rows of the boxes that a sweep's source is added up in first."""
+    averaged: PlannedStep | None = None
+    """The step whose mean of the picture splits a sweep in two."""
+    is_last: bool = False
+    """Whether it ends in 8-bit pixels."""
+    taps: int = 0
+    """Weights of a neighbourhood; 1 leaves the picture."""
+    function: Callable[..., object] | None = None
+
+
+def outlined(plan: Plan) -> tuple[Noted, ...]:
+    """The passes of a plan on a picture without alpha, in order."""
+    walked = _Outline(plan)
+    walked.walk(outline(plan))
+    walked.end()
+    return tuple(walked.passes)
+
+
+class _Outline(Passes):
+    """`Passes` without pixels. Steps of a chain are found again by their number: each link is one of them."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan.size_in, np.zeros(0, np.uint8))
+        self.passes: list[Noted] = []
+        self._geometric = iter([step for step in plan.steps if step.op.moves_labels])
+        self._moving: tuple[PlannedStep, ...] = ()
+        self._led: tuple[PlannedStep, ...] = ()
+        self._source, self._boxes = plan.size_in, (1, 1)
+
+    def end(self) -> None:
+        if self._is_pending:
+            self._run(_BYTES)
+
+    def _move(self, links: tuple[Link, ...]) -> None:
+        self._moving = tuple(next(self._geometric) for _ in links)
+        super()._move(links)
+        if self._front in (SAMPLE_BYTES, SAMPLE_FLOATS):
+            self._led, self._source = self._moving, links[0].size_in
+
+    def _advance(self, result: NDArray[np.uint8]) -> None:
+        reads = self._front in (SAMPLE_BYTES, SAMPLE_FLOATS)
+        steps = (self._led if reads else ()) + tuple(step for step, _ in self._waiting)
+        averaged = None if self._cut is None else self._waiting[self._cut][0]
+        source, boxes = (self._source, self._boxes) if reads else (self._size, (1, 1))
+        noted = Noted("sweep", steps, source, self._size, self._front, boxes, averaged, is_last=result.size > 0)
+        self.passes.append(noted)
+        self._boxes = (1, 1)
+
+    def _measured(self, step: PlannedStep) -> Numbers:
+        self._settle()
+        assert isinstance(step.op.kind, Statistic)
+        measure = step.op.kind.measure
+        assert callable(measure)
+        self.passes.append(Noted("measure", (step,), self._size, self._size, function=measure))
+        return dict.fromkeys(step.op.kind.names, 0.0)
+
+    def _weigh(self, step: PlannedStep, weights: NDArray[np.float32]) -> None:
+        self._settle()
+        self.passes.append(Noted("weigh", (step,), self._size, self._size, taps=len(weights)))
+
+    def _replace(self, step: PlannedStep) -> None:
+        self._settle()
+        assert isinstance(step.op.kind, Stencil | Whole)
+        function = step.op.kind.function
+        assert callable(function)
+        self.passes.append(Noted("function", (step,), self._size, self._size, function=function))
+
+    def _rearrange(self, mapped: IndexMap, links: tuple[Link, ...]) -> None:
+        self.passes.append(Noted("rearrange", self._moving, self._size, links[-1].size_out))
+        self._size = links[-1].size_out
+
+    def _resample(self, links: tuple[Link, ...]) -> None:
+        self._settle()
+        self.passes.append(Noted("resample", self._moving, self._size, links[-1].size_out))
+        self._size, self._front = links[-1].size_out, PLANES
+
+    def _interleave(self) -> None:
+        self._settle()
+
+    def _shrink(self, trip: Itinerary) -> None:
+        self._boxes = trip.shrink_x, trip.shrink_y

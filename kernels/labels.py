@@ -20,7 +20,7 @@ from kernels.tensors import Size
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e6, le=1e6)]
 ClassName = Annotated[int, Field(strict=True)] | Annotated[str, Field(strict=True, max_length=255)]
-Reason = Literal["outside", "too_small"]
+Reason = Literal["outside", "too_small", "covered"]
 BoxFormat = Literal["xyxy", "xywh", "cxcywh", "yolo"]
 Corners = tuple[float, float, float, float]
 """left, top, right, bottom in pixels."""
@@ -80,7 +80,10 @@ class Dropped(BaseModel):
     index: Annotated[int, Field(ge=0)]
     """Its place among the labels of its kind as they came in."""
     reason: Reason
-    """outside: no part of it is left; too_small: less than a pixel, or less than a tenth of it, is left."""
+    """outside: no part of it is left; too_small: less than a pixel, or less than a tenth of it, is left; covered: another
+    picture hides all but less than a tenth of it."""
+    partner: str | None = None
+    """The other picture it came with, by its custom_id, else its key as 16 hex digits; absent: the picture's own."""
 
 
 class Labels(BaseModel):

@@ -11,9 +11,10 @@ import numpy as np
 
 from kernels import rng
 from kernels.errors import RecipeInvalid
-from kernels.op import Op, Places
+from kernels.op import Mix, Op, Places
 from kernels.ops import OPS
 from kernels.params import Drawn, DrawnKind, Params, drawn_fields, static_fields
+from kernels.partners import Choices, Partner, Pool, choices
 from kernels.recipe import Recipe, preorder
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 
@@ -31,6 +32,8 @@ class PlannedStep(NamedTuple):
     noise_seed: tuple[int, int]
     size_in: Size
     size_out: Size
+    partners: tuple[Partner, ...] = ()
+    """The pictures that a mixing step takes, where the plan was made for a pool."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Plan:
     size_in: Size
     size_out: Size
     draws: tuple[Mapping[str, Any], ...]
-    """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}."""
+    """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}; partners, if it took some."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,23 @@ class Variant:
     size: Size
 
 
-def plan(recipe: Recipe, seed: int, key: int | str, variant: int, size: Size) -> Plan:
+def plan(recipe: Recipe, seed: int, key: int | str, variant: int, size: Size, pool: Pool | None = None) -> Plan:
     """The plan of one variant. seed: 0 .. 2^53-1; key: the item's integer or custom id."""
-    return plans(recipe, seed, [Variant(rng.item_key(key), variant, size)])[0]
+    return plans(recipe, seed, [Variant(rng.item_key(key), variant, size)], pool)[0]
 
 
-def plans(recipe: Recipe, seed: int, variants: Sequence[Variant]) -> list[Plan]:
-    """Plans of many variants under one recipe and seed, all numbers drawn in one go."""
+def plans(recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool | None = None) -> list[Plan]:
+    """Plans of many variants under one recipe and seed, all numbers drawn in one go.
+
+    pool: where mixing steps find their partners; without one, plans tell sizes and draws, but cannot be run if they mix.
+    RecipeInvalid where the pool holds no partner, or a canvas is too large.
+    """
     if not 0 <= seed <= rng.MAX_SEED:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
     steps = _recipe_steps(recipe)
     fractions, noise = _draw(steps, seed, variants)
-    return [_planned(steps, *each) for each in zip(variants, fractions, noise, strict=True)]
+    partners: Sequence[Choices] = [{}] * len(variants) if pool is None else choices(recipe, seed, variants, pool)
+    return [_planned(steps, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
 
 
 class _Step(NamedTuple):
@@ -89,7 +97,7 @@ def _recipe_steps(recipe: Recipe) -> tuple[_Step, ...]:
         op, kind = OPS[params.op], type(params)
         drawn = tuple((name, drawn_kind, getattr(params, name)) for name, drawn_kind in drawn_fields(kind))
         static = {name: getattr(params, name) for name in static_fields(kind) if name not in _RESAMPLER_FIELDS}
-        canvas = op.kind.canvas if isinstance(op.kind, Places) else None
+        canvas = op.kind.canvas if isinstance(op.kind, Places | Mix) else None
         found.append(_Step(number, op, params, drawn, static, draw, canvas))
         draw += 4 * _blocks(drawn)
     return tuple(found)
@@ -117,7 +125,9 @@ def _draw(steps: Sequence[_Step], seed: int, variants: Sequence[Variant]) -> tup
     return rng.fractions(drawn).tolist(), noise.tolist()
 
 
-def _planned(steps: Sequence[_Step], variant: Variant, fractions: Sequence[float], noise: Sequence[int]) -> Plan:
+def _planned(
+    steps: Sequence[_Step], variant: Variant, fractions: Sequence[float], noise: Sequence[int], partners: Choices
+) -> Plan:
     applied: list[PlannedStep] = []
     record: list[Mapping[str, Any]] = []
     size = variant.size
@@ -126,13 +136,17 @@ def _planned(steps: Sequence[_Step], variant: Variant, fractions: Sequence[float
         for place, (name, kind, ends) in enumerate(fields, gate + 1):
             drawn[name] = kind.draw(ends, fractions[place])
         applies = fractions[gate] < params.chance
-        record.append({"step": number, "op": op.name, "applied": applies, "draws": drawn})
+        told: dict[str, Any] = {"step": number, "op": op.name, "applied": applies, "draws": drawn}
+        record.append(told)
         if not applies:
             continue
         values = {**drawn, **static} if static else drawn
         size_out = size if canvas is None else _canvas(op, canvas, size, values, number)
         seed = noise[2 * number], noise[2 * number + 1]
-        applied.append(PlannedStep(number, op, params, values, seed, size, size_out))
+        taken = partners.get(number, ())
+        if taken:
+            told["partners"] = [partner.document() for partner in taken]
+        applied.append(PlannedStep(number, op, params, values, seed, size, size_out, taken))
         size = size_out
     return Plan(tuple(applied), variant.size, size, tuple(record))
 

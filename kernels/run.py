@@ -13,11 +13,13 @@ from pathlib import Path
 
 import torch
 
-from kernels import cpu, label_moves, reference
+from kernels import cpu, label_mixing, reference
 from kernels.cpu import machine
 from kernels.errors import DeviceLost, DeviceOutOfMemory
+from kernels.mixing import Guests
+from kernels.partners import Partners
 from kernels.plan import Plan
-from kernels.stages import Stage, links, stages
+from kernels.stages import Stage, stages
 from kernels.tensors import Picture
 
 _CPU = torch.device("cpu")
@@ -26,36 +28,44 @@ Backend = Callable[[Sequence[Stage], torch.Tensor], torch.Tensor]
 """computed(stages, pixels): (H, W, C) uint8 pixels after all stages, on the device they came on."""
 
 
-def run(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device) -> list[Picture]:
+def run(
+    plans: Sequence[Plan],
+    pictures: Sequence[Picture],
+    device: torch.device,
+    partners: Sequence[Partners | None] | None = None,
+) -> list[Picture]:
     """The result of each plan on its picture, in order; 8-bit pixels on the CPU, whatever the device.
 
-    A picture may appear several times, once for each variant. DeviceOutOfMemory and DeviceLost come from the device.
+    A picture may appear several times, once for each variant. partners: for each plan, where it finds the pictures that it
+    mixes in. PartnerUnusable comes from there; DeviceOutOfMemory and DeviceLost come from the device.
     """
+    found = [None] * len(plans) if partners is None else partners
     if device.type == "cpu":
-        return _on_one_thread(plans, pictures, None)
+        return _on_one_thread(plans, pictures, found, None)
     try:
-        return [_made(plan, picture, device) for plan, picture in zip(plans, pictures, strict=True)]
+        return [_made(*each, device) for each in zip(plans, pictures, found, strict=True)]
     except torch.OutOfMemoryError as error:
         raise DeviceOutOfMemory(str(device)) from error
     except torch.AcceleratorError as error:
         raise DeviceLost(str(device), str(error).splitlines()[0]) from error
 
 
-def run_reference(plans: Sequence[Plan], pictures: Sequence[Picture]) -> list[Picture]:
+def run_reference(
+    plans: Sequence[Plan], pictures: Sequence[Picture], partners: Sequence[Partners | None] | None = None
+) -> list[Picture]:
     """`run` on the CPU by the reference: slow, and what the kernels are checked against."""
-    return _on_one_thread(plans, pictures, reference.computed)
+    return _on_one_thread(plans, pictures, [None] * len(plans) if partners is None else partners, reference.computed)
 
 
-def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend | None = None) -> Picture:
+def _made(
+    plan: Plan, picture: Picture, partners: Partners | None, device: torch.device, computed: Backend | None = None
+) -> Picture:
     if picture.size != plan.size_in:
         raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
-    cut = stages(plan)
+    cut = stages(plan, None if partners is None else Guests(partners, picture.pixels.shape[2]))
     compute = computed or _backend(device.type)
     pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
-    labels = picture.labels
-    if labels is not None:
-        labels = label_moves.moved(labels, links(cut), plan.size_in, plan.size_out)
-    return Picture(pixels, labels)
+    return Picture(pixels, label_mixing.followed(picture.labels, cut, plan.size_in, plan.size_out))
 
 
 def warm(device: torch.device, folder: Path | None = None) -> None:
@@ -80,13 +90,15 @@ def _backend(kind: str) -> Backend:
     return execute.computed
 
 
-def _on_one_thread(plans: Sequence[Plan], pictures: Sequence[Picture], computed: Backend | None) -> list[Picture]:
+def _on_one_thread(
+    plans: Sequence[Plan], pictures: Sequence[Picture], partners: Sequence[Partners | None], computed: Backend | None
+) -> list[Picture]:
     """On the calling thread alone: torch's split loops round their ends another way, and pictures are the parallel unit."""
     threads = torch.get_num_threads()
     if threads != 1:
         torch.set_num_threads(1)
     try:
-        return [_made(plan, picture, _CPU, computed) for plan, picture in zip(plans, pictures, strict=True)]
+        return [_made(*each, _CPU, computed) for each in zip(plans, pictures, partners, strict=True)]
     finally:
         if threads != 1:
             torch.set_num_threads(threads)

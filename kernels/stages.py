@@ -6,7 +6,8 @@ import itertools
 from typing import NamedTuple
 
 from kernels.chain import Link, chain
-from kernels.op import Field, Places
+from kernels.mixing import Guests, Mixture
+from kernels.op import Field, Mix, Places
 from kernels.plan import Plan, PlannedStep
 
 
@@ -22,19 +23,22 @@ class Painting(NamedTuple):
     steps: tuple[PlannedStep, ...]
 
 
-Stage = Chain | Painting
+Stage = Chain | Painting | Mixture
 
 
-def stages(plan: Plan) -> tuple[Stage, ...]:
-    """The plan's steps in order."""
-    grouped = itertools.groupby(plan.steps, _moves)
-    return tuple(Chain(chain(tuple(steps))) if moves else Painting(tuple(steps)) for moves, steps in grouped)
+def stages(plan: Plan, guests: Guests | None = None) -> tuple[Stage, ...]:
+    """The plan's steps in order. guests: where steps that mix find their partners; ValueError where there are none."""
+    found: list[Stage] = []
+    for (moves, mixes), group in itertools.groupby(plan.steps, _manner):
+        steps = tuple(group)
+        if mixes:
+            if guests is None:
+                raise ValueError("a plan that mixes pictures is run with partners")
+            found += [Mixture(step, guests) for step in steps]
+        else:
+            found.append(Chain(chain(steps)) if moves else Painting(steps))
+    return tuple(found)
 
 
-def links(cut: tuple[Stage, ...]) -> tuple[Link, ...]:
-    """The links of all chains, in order: what labels follow."""
-    return tuple(link for stage in cut if isinstance(stage, Chain) for link in stage.links)
-
-
-def _moves(step: PlannedStep) -> bool:
-    return isinstance(step.op.kind, (Places, Field))
+def _manner(step: PlannedStep) -> tuple[bool, bool]:
+    return isinstance(step.op.kind, Places | Field), isinstance(step.op.kind, Mix)

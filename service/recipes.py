@@ -8,7 +8,7 @@ from collections import OrderedDict
 from typing import Any, Generic, TypeVar
 
 from kernels.errors import RecipeInvalid, WorkTooLarge
-from kernels.op import Places
+from kernels.op import Mix, Places
 from kernels.ops import OPS
 from kernels.plan import plan
 from kernels.recipe import Recipe, preorder
@@ -72,7 +72,7 @@ class RecipeBook:
 
         RecipeInvalid where the recipe does not fit a picture of this size.
         """
-        if not any(isinstance(kind := OPS[step.op].kind, Places) and kind.canvas for step in preorder(recipe.steps)):
+        if not any(isinstance(kind := OPS[step.op].kind, Places | Mix) and kind.canvas for step in preorder(recipe.steps)):
             return size
         key = (recipe.digest, size)
         if (known := self._sizes.get(key)) is not None:

@@ -22,6 +22,7 @@ from kernels.cpu.places import COLUMNS
 from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
 from kernels.index_maps import index_map
+from kernels.mixing import Mixture, composed
 from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole
 from kernels.plan import PlannedStep, asked
 from kernels.stages import Chain, Stage
@@ -49,10 +50,15 @@ def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
         return pixels.clone()
     if pixels.shape[2] == 3:
         return _Pass(pixels).through(stages)
-    colour = _Pass(pixels[..., :3].contiguous()).through(stages)
-    # alpha is moved as a grey picture would be, and is 0 outside
-    chains = [Chain(_unfilled(stage.links)) for stage in stages if isinstance(stage, Chain)]
-    alpha = _Pass(pixels[..., 3:].expand(-1, -1, 3).contiguous()).through(chains)
+    coloured = [stage._replace(part="colour") if isinstance(stage, Mixture) else stage for stage in stages]
+    colour = _Pass(pixels[..., :3].contiguous()).through(coloured)
+    # alpha is moved and mixed as a grey picture would be, and is 0 outside
+    moving = [
+        stage._replace(part="alpha") if isinstance(stage, Mixture) else Chain(_unfilled(stage.links))
+        for stage in stages
+        if isinstance(stage, Mixture | Chain)
+    ]
+    alpha = _Pass(pixels[..., 3:].expand(-1, -1, 3).contiguous()).through(moving)
     return torch.cat([colour, alpha[..., :1]], dim=2)
 
 
@@ -80,6 +86,8 @@ class _Pass:
         for stage in stages:
             if isinstance(stage, Chain):
                 self._move(stage.links)
+            elif isinstance(stage, Mixture):
+                self._put(composed(self._image()[0], stage), stage.step.size_out)
             else:
                 for step in stage.steps:
                     self._step(step)

@@ -15,6 +15,8 @@ from kernels.ops import (
     channel_swap,
     color_jitter,
     contrast,
+    copy_paste,
+    cutmix,
     cutout,
     edge_enhance,
     edge_map,
@@ -30,6 +32,8 @@ from kernels.ops import (
     invert,
     max_filter,
     min_filter,
+    mixup,
+    mosaic,
     pad,
     pepper,
     percentile_filter,
@@ -96,6 +100,11 @@ _ALL: tuple[Op, ...] = (
     max_filter.OP,
     min_filter.OP,
     percentile_filter.OP,
+    # several pictures
+    copy_paste.OP,
+    cutmix.OP,
+    mixup.OP,
+    mosaic.OP,
 )
 
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.op import Op
+from kernels.op import Mix, Op
 from kernels.params import Choice, Integer, Uniform, drawn_fields
 
-_MOVES = {True: "follow", False: "stay"}
 KINDS = {
     "pixels": "arithmetic on each pixel",
     "statistic": "arithmetic on each pixel, by numbers measured on the picture",
@@ -18,6 +17,7 @@ KINDS = {
     "field": "moves pixels by a displacement; consecutive ones are resampled once",
     "stencil": "a neighbourhood of each pixel",
     "whole": "the picture as a whole",
+    "mix": "the picture and others of the same batch, chosen by the seed",
 }
 """What each kind of operation works on."""
 
@@ -54,8 +54,10 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
 
 
 def labels(op: Op) -> str:
-    """What becomes of labels: `follow` or `stay`."""
-    return _MOVES[op.moves_labels]
+    """What becomes of labels: they `follow`, `stay`, or `are merged` with those of other pictures."""
+    if isinstance(op.kind, Mix):
+        return "are merged"
+    return "follow" if op.moves_labels else "stay"
 
 
 def step(op: Op, place: int = 0) -> str:

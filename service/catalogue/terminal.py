@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kernels.errors import RecipeInvalid
-from kernels.op import Op
+from kernels.op import Mix, Op
 from kernels.ops import OPS
 from kernels.plan import Plan, plan
 from kernels.recipe import Recipe, preorder
@@ -113,9 +113,14 @@ def _planned(recipe: Recipe, size: Size) -> Plan:
 
 def _stages(recipe: Recipe) -> list[dict[str, list[str] | str]]:
     """Consecutive steps that are worked off together, every step applied."""
-    groups = itertools.groupby((OPS[params.op] for params in preorder(recipe.steps)), lambda op: op.moves_labels)
-    does = {True: "one coordinate chain, resampled once", False: "pixels in place, clamped after each step"}
-    return [{"does": does[moves], "ops": [op.name for op in ops]} for moves, ops in groups]
+    groups = itertools.groupby((OPS[params.op] for params in preorder(recipe.steps)), _does)
+    return [{"does": does, "ops": [op.name for op in ops]} for does, ops in groups]
+
+
+def _does(op: Op) -> str:
+    if isinstance(op.kind, Mix):
+        return "mixed with other pictures of the batch"
+    return "one coordinate chain, resampled once" if op.moves_labels else "pixels in place, clamped after each step"
 
 
 def _document(op: Op) -> dict[str, object]:

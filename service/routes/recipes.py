@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic_core import to_json
 
 from kernels.errors import RecipeInvalid
+from kernels.op import Mix, Op
 from kernels.ops import OPS
 from kernels.plan import plan
 from kernels.recipe import Recipe, preorder
@@ -64,12 +65,18 @@ def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) 
 def _stages(recipe: Recipe) -> list[dict[str, Any]]:
     """Consecutive steps that are worked off together, every step applied."""
     numbered = list(enumerate(step.op for step in preorder(recipe.steps)))
-    groups = itertools.groupby(numbered, lambda step: OPS[step[1]].moves_labels)
+    groups = itertools.groupby(numbered, lambda step: _stage(OPS[step[1]]))
     return [
         {
-            "stage": "resample" if moves else "pixels",
+            "stage": stage,
             "steps": [number for number, _ in steps],
             "ops": [op for _, op in steps],
         }
-        for moves, steps in ((moves, list(group)) for moves, group in groups)
+        for stage, steps in ((stage, list(group)) for stage, group in groups)
     ]
+
+
+def _stage(op: Op) -> str:
+    if isinstance(op.kind, Mix):
+        return "mix"
+    return "resample" if op.moves_labels else "pixels"

@@ -14,14 +14,14 @@ from PIL import Image
 
 from kernels.errors import LabelInvalid
 from kernels.labels import Labels, read_mask
-from kernels.op import Op
+from kernels.op import Field, Op, Places
 from kernels.ops import OPS
 from kernels.params import Choice, Warp, drawn_fields
 from kernels.run import run
 from kernels.tensors import Size
 from tests.helpers.pictures import CPU, make_image, make_picture, make_plan
 
-MOVING = [op for op in OPS.values() if op.moves_labels]
+MOVING = [op for op in OPS.values() if isinstance(op.kind, Places | Field)]
 
 
 def any_step(rng: random.Random, op: Op) -> dict[str, Any]:

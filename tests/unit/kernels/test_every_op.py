@@ -18,17 +18,28 @@ from kernels.plan import Plan, plan
 from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.tensors import Picture, Size
-from tests.helpers import references, references_geometry
+from tests.helpers import references, references_geometry, references_mixing
+from tests.helpers.pictures import POOL, company
 
 CPU = torch.device("cpu")
-REFERENCES = {**references.REFERENCES, **references_geometry.REFERENCES}
-COLOURING = {"channel_dropout", "tint", "gaussian_noise", "impulse_noise", "cutout"}
+REFERENCES = {**references.REFERENCES, **references_geometry.REFERENCES, **references_mixing.REFERENCES}
+COLOURING = {
+    "channel_dropout",
+    "copy_paste",
+    "cutmix",
+    "cutout",
+    "gaussian_noise",
+    "impulse_noise",
+    "mixup",
+    "mosaic",
+    "tint",
+}
 """Operations whose purpose puts colour into a grey picture."""
 SHAPES = [(1, 1), (1, 2), (1, 23), (23, 1), (2, 2), (3, 5)]
 
 MARGIN = 0.01
 """How far, in levels, a result may be from the reference beyond the rounding to a whole level."""
-TOLERANCES = {**references_geometry.TOLERANCES}
+TOLERANCES = {**references_geometry.TOLERANCES, **references_mixing.TOLERANCES}
 """(levels beyond rounding, share of values within) of the operations for which (MARGIN, 1) is too strict."""
 
 
@@ -70,11 +81,11 @@ PICTURES = {"noise": noise_picture(48, 64), "smooth": smooth_picture(41, 53)}
 
 
 def planned(params: Params, pixels: torch.Tensor, seed: int = 7, key: int = 3, variant: int = 1) -> Plan:
-    return plan(Recipe(steps=(params,)), seed, key, variant, Size(*pixels.shape[:2]))
+    return plan(Recipe(steps=(params,)), seed, key, variant, Size(*pixels.shape[:2]), POOL)
 
 
 def ran(params: Params, pixels: torch.Tensor, device: torch.device = CPU) -> torch.Tensor:
-    return run([planned(params, pixels)], [Picture(pixels)], device)[0].pixels
+    return run([planned(params, pixels)], [Picture(pixels)], device, [company])[0].pixels
 
 
 def agrees(params: Params, pixels: torch.Tensor) -> None:
@@ -152,9 +163,9 @@ def test_same_twice_and_among_others(params: Params) -> None:
         noise_picture(33, 20, seed=1),
     ]
     plans = [planned(params, each, key=key) for key, each in enumerate(pixels)]
-    alone = [run([a], [Picture(b)], CPU)[0].pixels for a, b in zip(plans, pixels, strict=True)]
-    together = run(plans, [Picture(each) for each in pixels], CPU)
-    backwards = run(plans[::-1], [Picture(each) for each in pixels[::-1]], CPU)[::-1]
+    alone = [run([a], [Picture(b)], CPU, [company])[0].pixels for a, b in zip(plans, pixels, strict=True)]
+    together = run(plans, [Picture(each) for each in pixels], CPU, [company] * len(plans))
+    backwards = run(plans[::-1], [Picture(each) for each in pixels[::-1]], CPU, [company] * len(plans))[::-1]
     for one, among, other in zip(alone, together, backwards, strict=True):
         assert torch.equal(one, among.pixels)
         assert torch.equal(one, other.pixels)

@@ -109,6 +109,11 @@ def most_partners(recipe: Recipe) -> int:
     return sum(step.partners for step in _mixing(recipe))
 
 
+def least_partners(recipe: Recipe) -> int:
+    """How many it takes in any case: those of steps that are applied to every picture."""
+    return sum(step.partners for step in _mixing(recipe) if step.chance == 1.0)
+
+
 def check_company(recipe: Recipe, pictures: int, pointer: str = "") -> None:
     """Nothing, or RecipeInvalid where a step may take partners and there are no two pictures. pointer: of the recipe."""
     if pictures < 2 and (steps := _mixing(recipe)):

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
@@ -188,10 +189,10 @@ class State:
         )
         return Chunk(chunk_id, str(row[0]), UUID(row[1]) if row[1] else None, pictures)
 
-    def plan(self, pictures: int) -> Chunk | None:
+    def plan(self, pictures: int, least: int = 1) -> Chunk | None:
         """The next chunk of so many pictures, on disk with its key; None when every picture has one.
 
-        What must travel together does, even where the chunk gets larger by it.
+        What must travel together does, even where the chunk gets larger by it; and no rest of fewer than `least` is left.
         """
         with self._transaction() as connection:
             chosen: list[int] = []
@@ -201,7 +202,10 @@ class State:
                 " ORDER BY together, custom_id"
             )
             for number, together, length in cursor:
-                if together != last and chosen and (len(chosen) >= pictures or size + length > CHUNK_BYTES):
+                full = len(chosen) >= max(pictures, least) or size + length > CHUNK_BYTES
+                if together != last and len(chosen) >= least and full:
+                    rest = [number, *(row[0] for row in islice(cursor, least - 1))]
+                    chosen += rest if len(rest) < least else []
                     break
                 chosen.append(number)
                 size, last = size + length, together

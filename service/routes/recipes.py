@@ -58,7 +58,7 @@ def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) 
         "size_in": list(size),
         "size_out": list(planned.size_out),
         "draws": [dict(draw) for draw in planned.draws],
-        "cost": {"pixels": cost_pixels, "output_pixels": cost_pixels - size.pixels, "variants": ask.variants},
+        "cost": {"pixels": cost_pixels, "output_pixels": planned.size_out.pixels * ask.variants, "variants": ask.variants},
     }
 
 

@@ -53,14 +53,10 @@ def test_nothing_is_compiled_for_a_recipe_a_seed_or_a_size() -> None:
         pixels = photo[: 40 + number]
         made(pixels, [{"op": name}], seed=number)
     compiled = kernels()
-    assert [len(entry.signatures) for entry in (compiled.advance, compiled.shrink, compiled.weigh, compiled.slide)] == [
-        1,
-        1,
-        1,
-        1,
-    ]
+    entries = (compiled.advance, compiled.shrink, compiled.weigh, compiled.slide)
+    assert [len(entry.signatures) for entry in entries] == [1, 1, 1, 1]
     with pytest.raises(TypeError):
-        made.weigh(np.zeros((3, 4)), 2, 2, np.ones(1), np.zeros(2), np.zeros(2), np.zeros(9))
+        compiled.weigh(np.zeros((3, 4)), 2, 2, np.ones(1), np.zeros(2), np.zeros(2), np.zeros(9))
 
 
 def test_a_cpu_without_the_instructions_runs_the_reference(

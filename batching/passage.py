@@ -142,6 +142,7 @@ class Passage:
                     continue
                 member = company.members[key]
                 await room()
+                self._check_begun(item)
                 with self._tally.stage("fetch"):
                     content = await self._fetch(item, member.source_key)
                 if isinstance(content, Failed):

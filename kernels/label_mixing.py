@@ -12,23 +12,21 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kernels import label_moves
 from kernels.chain import Link
 from kernels.errors import LabelInvalid
-from kernels.labels import Boxes, ClassName, Corners, Dropped, Keypoints, Labels, Polygon, corners, read_mask, write_mask
+from kernels.label_covers import Cover, Mask, is_hidden, is_left, with_mask
+from kernels.labels import Boxes, ClassName, Corners, Dropped, Keypoints, Labels, Polygon, corners, write_mask
 from kernels.labels import written as written_box
 from kernels.mixing import Guest, Mixture, cut_objects, opacity
 from kernels.op import Layer, Region
-from kernels.outlines import Coverage, coverage
 from kernels.partners import Partner
 from kernels.stages import Chain, Stage
 from kernels.tensors import Size
 
 MOST = 10_000
 """Labels of one kind that a picture may have."""
-Mask = NDArray[np.generic]
 Found = TypeVar("Found")
 
 
@@ -48,14 +46,6 @@ class _Trail:
     polygons: tuple[Origin, ...]
     keypoints: tuple[Origin, ...]
     dropped: tuple[Dropped, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Cover:
-    """What a layer hides of those beneath it; None: everything within its region."""
-
-    region: Region
-    opacity: Coverage | None
 
 
 def followed(labels: Labels | None, cut: Sequence[Stage], size_in: Size, size_out: Size) -> Labels | None:
@@ -123,10 +113,10 @@ def _mixed(trail: _Trail, mixture: Mixture) -> _Trail:
             own = _chosen(_trail(_in_pixels(guest.labels or Labels(), guest.size), partner.name), mixture, partner, layer)
         placed = _moved(own, (link,), guest.size, layer.region.size if _is_shown(layer) else link.size_out)
         placed = _shifted(placed, layer.region) if _is_shown(layer) else _emptied(placed)
-        mask = _with_mask(mask, placed.labels.mask, layer, shown, size)
+        mask = with_mask(mask, placed.labels.mask, layer, shown, size)
         if shown is not None and not (isinstance(shown, float) and shown < 1.0):
-            cover = _Cover(layer.region, None if isinstance(shown, float) else shown)
-            laid = [_hidden(beneath, cover, size) for beneath in laid]
+            cover = Cover(layer.region, None if isinstance(shown, float) else shown)
+            laid = [_hidden(beneath, cover) for beneath in laid]
         laid.append(placed)
     return _joined(laid, trail.labels.boxes, mask, size)
 
@@ -202,81 +192,32 @@ def _emptied(trail: _Trail) -> _Trail:
     return _without(trail, Labels(dropped=tuple(lost)))
 
 
-def _hidden(trail: _Trail, cover: _Cover, size: Size) -> _Trail:
+def _hidden(trail: _Trail, cover: Cover) -> _Trail:
     """The trail less the labels of which a layer covers too much; covered points are gone."""
     labels, lost = trail.labels, []
     boxes, polygons, keypoints = labels.boxes, list(labels.polygons), list(labels.keypoints)
     if boxes is not None:
         outlines = [np.array([(a, b), (c, b), (c, d), (a, d)]) for a, b, c, d in boxes.values]
-        seen = [index for index, outline in enumerate(outlines) if _left(outline, cover, size)]
-        lost += [Dropped(kind="box", index=index, reason="covered") for index in range(len(outlines)) if index not in seen]
+        stays = [is_left(outline, cover) for outline in outlines]
+        seen = [index for index, stay in enumerate(stays) if stay]
+        lost += [Dropped(kind="box", index=index, reason="covered") for index, stay in enumerate(stays) if not stay]
         classes = None if boxes.classes is None else tuple(boxes.classes[index] for index in seen)
         boxes = Boxes(format="xyxy", values=tuple(boxes.values[index] for index in seen), classes=classes)
     kept: list[Polygon] = []
     for index, polygon in enumerate(polygons):
-        if _left(np.array(polygon.points, dtype=np.float64), cover, size):
+        if is_left(np.array(polygon.points, dtype=np.float64), cover):
             kept.append(polygon)
         else:
             lost.append(Dropped(kind="polygon", index=index, reason="covered"))
     left: list[Keypoints] = []
     for index, one in enumerate(keypoints):
-        points = tuple((0.0, 0.0, 0.0) if _is_hidden(x, y, cover) else (x, y, seen) for x, y, seen in one.points)
+        points = tuple((0.0, 0.0, 0.0) if is_hidden(x, y, cover) else (x, y, seen) for x, y, seen in one.points)
         if any(seen > 0 for _, _, seen in points):
             left.append(one.model_copy(update={"points": points}))
         else:
             lost.append(Dropped(kind="keypoints", index=index, reason="covered"))
     rest = Labels(boxes=boxes, polygons=tuple(kept), keypoints=tuple(left), mask=labels.mask, dropped=tuple(lost))
     return _without(trail, rest)
-
-
-def _left(outline: NDArray[np.float64], cover: _Cover, size: Size) -> bool:
-    """Whether enough of an outline stays to be seen."""
-    low, high = np.floor(outline.min(axis=0)).astype(int), np.ceil(outline.max(axis=0)).astype(int)
-    left, top = (int(side) for side in np.maximum(low, 0))
-    right, bottom = min(int(high[0]), size.width), min(int(high[1]), size.height)
-    region = cover.region
-    first_x, first_y = max(left, region.left), max(top, region.top)
-    last_x, last_y = min(right, region.right), min(bottom, region.bottom)
-    if first_x >= last_x or first_y >= last_y:
-        return True
-    shape = coverage(outline - (left, top), Size(bottom - top, right - left))
-    whole = float(shape.sum(dtype=np.float64))
-    within = shape[first_y - top : last_y - top, first_x - left : last_x - left]
-    if cover.opacity is not None:
-        rows = slice(first_y - region.top, last_y - region.top)
-        within = within * cover.opacity[rows, first_x - region.left : last_x - region.left]
-    return whole - float(within.sum(dtype=np.float64)) >= label_moves.MIN_VISIBLE * whole > 0.0
-
-
-def _is_hidden(x: float, y: float, cover: _Cover) -> bool:
-    left, top, right, bottom = cover.region
-    if not (left <= x < right and top <= y < bottom):
-        return False
-    return cover.opacity is None or bool(cover.opacity[int(y) - top, int(x) - left] >= 0.5)
-
-
-def _with_mask(
-    mask: Mask | None, layer_mask: str | None, layer: Layer, shown: float | Coverage | None, size: Size
-) -> Mask | None:
-    """The canvas's class mask with a layer's, which replaces what is beneath it.
-
-    Of a blend the heavier one's class stands, and the other's where that is 0.
-    """
-    if shown is None or (mask is None and layer_mask is None):
-        return mask
-    left, top, right, bottom = layer.region
-    above = np.zeros(layer.region.size, np.uint8) if layer_mask is None else read_mask(layer_mask)
-    beneath = np.zeros(size, np.uint8) if mask is None else mask
-    canvas = beneath.astype(np.promote_types(beneath.dtype, above.dtype))
-    target = canvas[top:bottom, left:right]
-    if isinstance(shown, float) and shown < 1.0:
-        heavy, light = (above, target.copy()) if shown > 0.5 else (target.copy(), above)
-        target[:] = np.where(heavy != 0, heavy, light if shown > 0.0 else 0)
-    elif isinstance(shown, float):
-        target[:] = above
-    else:
-        np.copyto(target, above.astype(canvas.dtype), where=shown >= 0.5)
-    return canvas
 
 
 def _joined(laid: Sequence[_Trail], own: Boxes | None, mask: Mask | None, size: Size) -> _Trail:

@@ -18,12 +18,14 @@ from kernels.chain import BLACK, Link
 from kernels.labels import Labels, corners
 from kernels.matrices import IDENTITY, inverse, moved, multiply, translation
 from kernels.op import Cutout, Layer, Mix, Region
-from kernels.outlines import Coverage, coverage
+from kernels.outlines import Coverage, patch
 from kernels.partners import Partner, Partners, mixed
 from kernels.plan import PlannedStep, asked
 from kernels.tensors import Picture, Size
 
 Part = Literal["all", "colour", "alpha"]
+MOST_CUT = 100
+"""Objects of one partner that are cut out: drawing thousands of large ones would take minutes."""
 
 
 class Guest(NamedTuple):
@@ -128,7 +130,11 @@ def opacity(mixture: Mixture, partner: Partner | None, layer: Layer, link: Link)
     outlines = outlined(labels, mixture.guests.known(partner).size)
     shown = np.zeros(layer.region.size, dtype=np.float32)
     for index in objects:
-        np.maximum(shown, coverage(moved(link.forward, outlines[index]), layer.region.size), out=shown)
+        drawn = patch(moved(link.forward, outlines[index]), layer.region.size)
+        if drawn is not None:
+            height, width = drawn.inside.shape
+            beneath = shown[drawn.top : drawn.top + height, drawn.left : drawn.left + width]
+            np.maximum(beneath, drawn.inside, out=beneath)
     if layer.cutout.softness > 0.0:
         plane = torch.from_numpy(shown)[None, None]
         shown = stencils.weighed(plane, stencils.gaussian(layer.cutout.softness))[0, 0].clamp_(0.0, 1.0).numpy()
@@ -146,10 +152,10 @@ def outlined(labels: Labels, size: Size) -> list[NDArray[np.float64]]:
 
 
 def cut_objects(mixture: Mixture, partner: Partner, cutout: Cutout) -> tuple[int, ...]:
-    """Which of a partner's objects are shown, in their order: at least one of any share above 0, chosen by the seed."""
+    """Which of a partner's objects are shown, in their order: at least one of any share above 0, `MOST_CUT` at most."""
     guest = mixture.guests.known(partner)
     count = 0 if guest.labels is None else len(outlined(guest.labels, guest.size))
-    taken = math.ceil(cutout.share * count)
+    taken = min(math.ceil(cutout.share * count), MOST_CUT)
     high, low = mixture.step.noise_seed
     ranks = mixed(np.arange(count, dtype=np.uint64) ^ np.uint64(high << 32 | low))
     return tuple(sorted(np.argsort(ranks)[:taken].tolist()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -140,3 +141,18 @@ def test_coverage_is_the_area_in_each_pixel(turned: bool) -> None:
         inside &= (x1 - x0) * (finely[0] - y0) - (y1 - y0) * (finely[1] - x0) >= 0
     expected = inside.reshape(20, 10, 24, 10).mean(axis=(1, 3))
     assert np.abs(coverage(slanted, Size(20, 24)) - expected).max() < 0.07
+
+
+def test_endless_labels_end() -> None:
+    """Outlines and lists that would be drawn for hours are cut short; results stay what they are."""
+    x = np.tile([0.0, 999.0], 5000)
+    y = np.tile([0.0, 1500.0, 3.0, 1490.0], 2500)
+    zigzag = {"points": np.stack([x, y], axis=1).tolist(), "class": "zigzag"}
+    other = {"polygons": [zigzag] * 20}
+    own = {"boxes": {"values": [[0, 0, 1000, 1500]] * 3000}}
+    pixels = [np.zeros((1500, 1000, 3), np.uint8), np.full((1500, 1000, 3), 255, np.uint8)]
+    for op in ("copy_paste", "cutmix"):
+        began_s = time.process_time()
+        output = augment(pixels, {"steps": [{"op": op}]}, seed=0, labels=[own, other])[0]
+        assert output.error is None
+        assert time.process_time() - began_s < 20

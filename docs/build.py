@@ -9,6 +9,7 @@ Pictures are compared with a tolerance, because another CPU may round differentl
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from PIL import Image
 
 from batching import errors as batching_errors  # noqa: F401  # its classes are found as subclasses below
 from kernels.errors import AugmentationError
+from kernels.label_rules import LabelRules
+from kernels.labels import Boxes, Dropped, Keypoints, Labels, Polygon
 from kernels.op import Op
 from kernels.ops import OPS
 from service import app as api
@@ -101,6 +104,7 @@ def _leftovers(check: bool) -> Iterator[Path]:
 def _pages() -> Mapping[str, str]:
     return {
         "reference/operations.md": _operations(),
+        "reference/labels.md": _labels(),
         "reference/settings.md": _settings(),
         "reference/errors.md": _errors(),
         "reference/routes.md": _routes(),
@@ -128,6 +132,27 @@ def _operations() -> str:
             _table(("field", "", "takes", "default", "meaning"), rows),
             "\n".join(["```yaml", *(f"- {step(op, place)}" for place in range(len(op.examples))), "```"]),
         ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _labels() -> str:
+    rules = [
+        (f"`{name}`", f"`{json.dumps(field.default)}`", _prose(field.description or ""))
+        for name, field in LabelRules.model_fields.items()
+    ]
+    shapes = []
+    for model in (Labels, Boxes, Polygon, Keypoints, Dropped):
+        rows = [(f"`{field.alias or name}`", _prose(field.description or "")) for name, field in model.model_fields.items()]
+        shapes += [f"## {model.__name__}", _prose(model.__doc__ or ""), _table(("field", "meaning"), rows)]
+    parts = [
+        _WRITTEN,
+        "# Labels",
+        "How to use them: [Labels](../howto/labels.md).",
+        "## Rules: `labels` of a recipe",
+        _prose(LabelRules.__doc__ or ""),
+        _table(("field", "default", "meaning"), rules),
+        *shapes,
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -67,6 +67,14 @@ class LabelInvalid(InputError):
         self.reason, self.pointer = reason, pointer
 
 
+class LabelAmbiguous(InputError):
+    """A label file may mean two things, or may belong to two pictures; nothing is guessed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class UnsupportedFormat(InputError):
     """The bytes are not a picture of a supported format, whatever their name or declared type says."""
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.label_moves import MIN_VISIBLE
+from kernels.coverage import Coverage, coverage
 from kernels.labels import read_mask
 from kernels.op import Layer, Region
-from kernels.outlines import Coverage, coverage
 from kernels.tensors import Size
 
 Mask = NDArray[np.generic]
@@ -28,8 +27,8 @@ class Cover:
     opacity: Coverage | None
 
 
-def is_left(outline: NDArray[np.float64], cover: Cover) -> bool:
-    """Whether enough of an outline stays to be seen."""
+def is_left(outline: NDArray[np.float64], cover: Cover, least: float) -> bool:
+    """Whether a share of at least `least` of an outline stays to be seen."""
     (left, top), (right, bottom) = outline.min(axis=0), outline.max(axis=0)
     region = cover.region
     if right <= region.left or left >= region.right or bottom <= region.top or top >= region.bottom:
@@ -45,7 +44,7 @@ def is_left(outline: NDArray[np.float64], cover: Cover) -> bool:
         y = np.clip(((np.arange(rows) + 0.5) / scale[1] + top).astype(int), region.top, region.bottom - 1)
         hidden *= cover.opacity[(y - region.top)[:, None], x - region.left]
     whole = float(shape.sum())
-    return whole > 0.0 and whole - float(hidden.sum()) >= MIN_VISIBLE * whole
+    return whole > 0.0 and whole - float(hidden.sum()) >= least * whole
 
 
 def _overlap(cells: int, begin: float, scale: float, low: float, high: float) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from kernels import label_moves
 from kernels.chain import Link
 from kernels.errors import LabelInvalid
 from kernels.label_covers import Cover, Mask, is_hidden, is_left, with_mask
+from kernels.label_rules import LabelRules
 from kernels.labels import Boxes, ClassName, Corners, Dropped, Keypoints, Labels, Polygon, corners, write_mask
 from kernels.labels import written as written_box
 from kernels.mixing import Guest, Mixture, cut_objects, opacity
@@ -48,23 +49,28 @@ class _Trail:
     dropped: tuple[Dropped, ...] = ()
 
 
-def followed(labels: Labels | None, cut: Sequence[Stage], size_in: Size, size_out: Size) -> Labels | None:
+def followed(
+    labels: Labels | None, cut: Sequence[Stage], size_in: Size, size_out: Size, rules: LabelRules
+) -> Labels | None:
     """The labels of a picture after all stages; None where neither it nor any partner has some. LabelInvalid: too many."""
     mixtures = [stage for stage in cut if isinstance(stage, Mixture)]
     if not mixtures:
-        return None if labels is None else label_moves.moved(labels, _links(cut), size_in, size_out)
+        return None if labels is None else label_moves.moved(labels, _links(cut), size_in, size_out, rules)
     guests = [stage.guests.known(partner) for stage in mixtures for partner in stage.step.partners]
     if labels is None and all(guest.labels is None for guest in guests):
         return None
+    before = LabelRules(min_visible=rules.min_visible, min_side=0.0)
     trail, size = _trail(labels or Labels(), None), size_in
     for mixes, stages in itertools.groupby(cut, lambda stage: isinstance(stage, Mixture)):
         part = list(stages)
         if mixes:
             for stage in part:
                 assert isinstance(stage, Mixture)
-                trail, size = _mixed(trail, stage), stage.step.size_out
+                trail, size = _mixed(trail, stage, before), stage.step.size_out
         elif links := _links(part):
-            trail, size = _moved(trail, links, size, links[-1].size_out), links[-1].size_out
+            trail, size = _moved(trail, links, size, links[-1].size_out, before), links[-1].size_out
+    # sides and areas are measured once, at the end
+    trail = _moved(trail, (), size, size, rules)
     return trail.labels.model_copy(update={"dropped": trail.dropped})
 
 
@@ -79,8 +85,8 @@ def _trail(labels: Labels, partner: str | None) -> _Trail:
     return _Trail(labels, found[0], found[1], found[2])
 
 
-def _moved(trail: _Trail, links: Sequence[Link], size_in: Size, size_out: Size) -> _Trail:
-    return _without(trail, label_moves.moved(trail.labels, links, size_in, size_out))
+def _moved(trail: _Trail, links: Sequence[Link], size_in: Size, size_out: Size, rules: LabelRules) -> _Trail:
+    return _without(trail, label_moves.moved(trail.labels, links, size_in, size_out, rules))
 
 
 def _without(trail: _Trail, left: Labels) -> _Trail:
@@ -99,7 +105,7 @@ def _told(lost: Dropped, origin: Origin) -> Dropped:
     return lost.model_copy(update={"partner": origin.partner, "index": origin.place})
 
 
-def _mixed(trail: _Trail, mixture: Mixture) -> _Trail:
+def _mixed(trail: _Trail, mixture: Mixture, rules: LabelRules) -> _Trail:
     """The trail of the canvas: its own labels, then those of each partner, less what is covered."""
     size = mixture.step.size_out
     laid: list[_Trail] = []
@@ -111,12 +117,12 @@ def _mixed(trail: _Trail, mixture: Mixture) -> _Trail:
             own = replace(trail, labels=_in_pixels(trail.labels, guest.size))
         else:
             own = _chosen(_trail(_in_pixels(guest.labels or Labels(), guest.size), partner.name), mixture, partner, layer)
-        placed = _moved(own, (link,), guest.size, layer.region.size if _is_shown(layer) else link.size_out)
+        placed = _moved(own, (link,), guest.size, layer.region.size if _is_shown(layer) else link.size_out, rules)
         placed = _shifted(placed, layer.region) if _is_shown(layer) else _emptied(placed)
         mask = with_mask(mask, placed.labels.mask, layer, shown, size)
         if shown is not None and not (isinstance(shown, float) and shown < 1.0):
             cover = Cover(layer.region, None if isinstance(shown, float) else shown)
-            laid = [_hidden(beneath, cover) for beneath in laid]
+            laid = [_hidden(beneath, cover, rules.min_visible) for beneath in laid]
         laid.append(placed)
     return _joined(laid, trail.labels.boxes, mask, size)
 
@@ -192,20 +198,20 @@ def _emptied(trail: _Trail) -> _Trail:
     return _without(trail, Labels(dropped=tuple(lost)))
 
 
-def _hidden(trail: _Trail, cover: Cover) -> _Trail:
+def _hidden(trail: _Trail, cover: Cover, least: float) -> _Trail:
     """The trail less the labels of which a layer covers too much; covered points are gone."""
     labels, lost = trail.labels, []
     boxes, polygons, keypoints = labels.boxes, list(labels.polygons), list(labels.keypoints)
     if boxes is not None:
         outlines = [np.array([(a, b), (c, b), (c, d), (a, d)]) for a, b, c, d in boxes.values]
-        stays = [is_left(outline, cover) for outline in outlines]
+        stays = [is_left(outline, cover, least) for outline in outlines]
         seen = [index for index, stay in enumerate(stays) if stay]
         lost += [Dropped(kind="box", index=index, reason="covered") for index, stay in enumerate(stays) if not stay]
         classes = None if boxes.classes is None else tuple(boxes.classes[index] for index in seen)
         boxes = Boxes(format="xyxy", values=tuple(boxes.values[index] for index in seen), classes=classes)
     kept: list[Polygon] = []
     for index, polygon in enumerate(polygons):
-        if is_left(np.array(polygon.points, dtype=np.float64), cover):
+        if is_left(np.array(polygon.points, dtype=np.float64), cover, least):
             kept.append(polygon)
         else:
             lost.append(Dropped(kind="polygon", index=index, reason="covered"))

@@ -20,7 +20,8 @@ from kernels.tensors import Size
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e6, le=1e6)]
 ClassName = Annotated[int, Field(strict=True)] | Annotated[str, Field(strict=True, max_length=255)]
-Reason = Literal["outside", "too_small", "covered"]
+Reason = Literal["outside", "low_visibility", "too_small", "low_area", "covered"]
+LabelKind = Literal["box", "polygon", "keypoints"]
 BoxFormat = Literal["xyxy", "xywh", "cxcywh", "yolo"]
 Corners = tuple[float, float, float, float]
 """left, top, right, bottom in pixels."""
@@ -49,7 +50,10 @@ class Boxes(BaseModel):
 
 
 class Polygon(BaseModel):
-    """An outline, closed from its last point to its first."""
+    """An outline, closed from its last point to its first; one of four points is an oriented box.
+
+    Matrices keep its corners; where a picture's edge cuts it or a field bends it, it becomes the outline of what is left.
+    """
 
     model_config = _CONFIG
 
@@ -60,7 +64,10 @@ class Polygon(BaseModel):
 
 
 class Keypoints(BaseModel):
-    """Points of one object, in a fixed order. A point with visibility 0 is not there, and is written 0, 0, 0."""
+    """Points of one object, in a fixed order. A point with visibility 0 is not there, and is written 0, 0, 0.
+
+    So is a point that leaves the picture; an object is dropped when it has lost all of its points.
+    """
 
     model_config = _CONFIG
 
@@ -71,17 +78,18 @@ class Keypoints(BaseModel):
 
 
 class Dropped(BaseModel):
-    """A label that a result no longer has: its kind, its place in the list it came in, and why."""
+    """A label that a result no longer has: its kind, its place in the list it came in, and why. See `LabelRules`."""
 
     model_config = _CONFIG
 
-    kind: Literal["box", "polygon", "keypoints"]
+    kind: LabelKind
     """What was dropped."""
     index: Annotated[int, Field(ge=0)]
     """Its place among the labels of its kind as they came in."""
     reason: Reason
-    """outside: no part of it is left; too_small: less than a pixel, or less than a tenth of it, is left; covered: another
-    picture hides all but less than a tenth of it."""
+    """outside: no part of it is left; low_visibility, too_small, low_area: less is left than the recipe's `min_visible`,
+    `min_side` or `min_area` asks for; covered: another picture leaves less of it to be seen than `min_visible`. The first
+    that holds is named."""
     partner: str | None = None
     """The other picture it came with, by its custom_id, else its key as 16 hex digits; absent: the picture's own."""
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from kernels import stencils, warp
 from kernels.chain import BLACK, Link
+from kernels.coverage import Coverage, patch
 from kernels.labels import Labels, corners
 from kernels.matrices import IDENTITY, inverse, moved, multiply, translation
 from kernels.op import Cutout, Layer, Mix, Region
-from kernels.outlines import Coverage, patch
 from kernels.partners import Partner, Partners, mixed
 from kernels.plan import PlannedStep, asked
 from kernels.tensors import Picture, Size

@@ -11,6 +11,7 @@ import numpy as np
 
 from kernels import rng
 from kernels.errors import RecipeInvalid
+from kernels.label_rules import LabelRules
 from kernels.op import Mix, Op, Places
 from kernels.ops import OPS
 from kernels.params import Drawn, DrawnKind, Params, drawn_fields, static_fields
@@ -18,6 +19,7 @@ from kernels.partners import Choices, Partner, Pool, choices
 from kernels.recipe import Recipe, preorder
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 
+_RULES = LabelRules()
 _RESAMPLER_FIELDS = ("border", "fill")
 
 
@@ -45,6 +47,8 @@ class Plan:
     size_out: Size
     draws: tuple[Mapping[str, Any], ...]
     """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}; partners, if it took some."""
+    label_rules: LabelRules = _RULES
+    """Which labels the result keeps."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ def plans(recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool | N
     steps = _recipe_steps(recipe)
     fractions, noise = _draw(steps, seed, variants)
     partners: Sequence[Choices] = [{}] * len(variants) if pool is None else choices(recipe, seed, variants, pool)
-    return [_planned(steps, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
+    rules = recipe.labels
+    return [_planned(steps, rules, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
 
 
 class _Step(NamedTuple):
@@ -126,7 +131,12 @@ def _draw(steps: Sequence[_Step], seed: int, variants: Sequence[Variant]) -> tup
 
 
 def _planned(
-    steps: Sequence[_Step], variant: Variant, fractions: Sequence[float], noise: Sequence[int], partners: Choices
+    steps: Sequence[_Step],
+    rules: LabelRules,
+    variant: Variant,
+    fractions: Sequence[float],
+    noise: Sequence[int],
+    partners: Choices,
 ) -> Plan:
     applied: list[PlannedStep] = []
     record: list[Mapping[str, Any]] = []
@@ -148,7 +158,7 @@ def _planned(
             told["partners"] = [partner.document() for partner in taken]
         applied.append(PlannedStep(number, op, params, values, seed, size, size_out, taken))
         size = size_out
-    return Plan(tuple(applied), variant.size, size, tuple(record))
+    return Plan(tuple(applied), variant.size, size, tuple(record), rules)
 
 
 def _canvas(op: Op, made: Callable[..., Size], size: Size, fields: Mapping[str, Any], number: int) -> Size:

@@ -14,6 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from kernels.errors import RecipeInvalid, UnknownOp
+from kernels.label_rules import LabelRules
 from kernels.ops import OPS
 from kernels.params import Params
 
@@ -43,6 +44,8 @@ class Recipe(BaseModel):
     """The operations, applied in this order."""
     output: Output = Output()
     """The form that results are encoded in."""
+    labels: LabelRules = LabelRules()
+    """Which labels results keep."""
     profile: Literal["fused"] = "fused"
     """How chains are executed; `fused` resamples a chain of geometric steps once."""
 
@@ -55,15 +58,18 @@ class Recipe(BaseModel):
             raise RecipeInvalid("a recipe is an object with `steps` and, if wanted, `output`", pointer)
         unknown = [name for name in value if name not in cls.model_fields]
         if unknown:
-            raise RecipeInvalid("unknown field; a recipe has steps, output, profile", f"{pointer}/{_escaped(unknown[0])}")
+            raise RecipeInvalid(
+                "unknown field; a recipe has steps, output, labels, profile", f"{pointer}/{_escaped(unknown[0])}"
+            )
         steps = parse_steps(value.get("steps", []), f"{pointer}/steps")
         output = _checked(Output, value.get("output", {}), f"{pointer}/output")
+        labels = _checked(LabelRules, value.get("labels", {}), f"{pointer}/labels")
         profile = value.get("profile", "fused")
         if profile != "fused":
             raise RecipeInvalid("must be 'fused'", f"{pointer}/profile")
         if output.alpha == "keep" and output.format == "jpeg":
             raise RecipeInvalid("JPEG has no transparency; use png or webp, or alpha: drop", f"{pointer}/output/alpha")
-        return cls(steps=steps, output=output, profile=profile)
+        return cls(steps=steps, output=output, labels=labels, profile=profile)
 
     def with_output(self, output: Output) -> Recipe:
         """The same steps with another form of output."""

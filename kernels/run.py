@@ -65,7 +65,8 @@ def _made(
     cut = stages(plan, None if partners is None else Guests(partners, picture.pixels.shape[2]))
     compute = computed or _backend(device.type)
     pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
-    return Picture(pixels, label_mixing.followed(picture.labels, cut, plan.size_in, plan.size_out))
+    labels = label_mixing.followed(picture.labels, cut, plan.size_in, plan.size_out, plan.label_rules)
+    return Picture(pixels, labels)
 
 
 def warm(device: torch.device, folder: Path | None = None) -> None:

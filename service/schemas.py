@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from batching.items import Priority
+from kernels.labels import Labels
 from kernels.params import SizeField
 from kernels.recipe import Output as OutputForm
 from kernels.recipe import Recipe
@@ -39,7 +40,20 @@ class _Documented:
         return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
+class _Shown:
+    """A field that is checked elsewhere beyond its being an object, and documented by a model here."""
+
+    def __init__(self, model: Any, *, by_name: bool) -> None:
+        self.model, self.by_name = model, by_name
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        one = handler(self.model.__pydantic_core_schema__)
+        return {"anyOf": [{"type": "object", "additionalProperties": one} if self.by_name else one, {"type": "null"}]}
+
+
 RecipeField = Annotated[Any, _Documented(Recipe)]
+LabelsField = Annotated[dict[str, Any] | None, _Shown(Labels, by_name=False)]
+LabelsByName = Annotated[dict[str, Any] | None, _Shown(Labels, by_name=True)]
 OutputField = Annotated[Any, _Documented(OutputForm, None)]
 CustomId = Annotated[str, Field(min_length=1, max_length=MAX_CUSTOM_ID_BYTES)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED, strict=True)]
@@ -68,7 +82,7 @@ class AugmentRequest(Request):
     """Replaces the recipe's form of output."""
     priority: Priority = "interactive"
     """Interactive work goes first."""
-    labels: dict[str, Any] | None = None
+    labels: LabelsField = None
     """Boxes, polygons, keypoints and mask of the picture; they move with it."""
 
 
@@ -94,7 +108,7 @@ class BatchRequest(Request):
     """Interactive work goes first."""
     group: Group | None = None
     """Ties several batches together."""
-    labels: dict[str, Any] | None = None
+    labels: LabelsByName = None
     """Labels of the pictures by custom_id."""
 
 

@@ -195,7 +195,12 @@ def _labels(ask: AugmentRequest | BatchRequest, sent: Sequence[Sent]) -> dict[st
     for one in sent:
         if one.custom_id in given and one.probe:
             value, pointer = given[one.custom_id]
-            checked[one.custom_id] = Labels.parse(value, Size(one.probe.height, one.probe.width), pointer).document()
+            try:
+                labels = Labels.parse(value, Size(one.probe.height, one.probe.width), pointer)
+            except LabelInvalid as error:
+                error.item = one.custom_id
+                raise
+            checked[one.custom_id] = labels.document()
     return checked
 
 

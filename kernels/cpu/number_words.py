@@ -10,9 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kernels import words
 from kernels.cpu.intrinsics import (
-    Floats,
     bits_float,
     float_bits,
     floor32,
@@ -25,13 +23,27 @@ from kernels.cpu.intrinsics import (
     word_shift,
     word_xor,
 )
+from kernels.words import (
+    COS_0,
+    COS_1,
+    COS_2,
+    COS_3,
+    LOG_0,
+    LOG_1,
+    LOG_2,
+    LOG_3,
+    LOG_4,
+    NORMAL_SALT,
+    SIN_0,
+    SIN_1,
+    SIN_2,
+    SIN_3,
+    TWO_LN_2,
+)
 
 f32, i32, u32 = np.float32, np.int32, np.uint32
 Number = np.float32
 Seed = tuple[np.uint32, np.uint32]
-
-NORMAL_TABLE: Floats = words.normal_table()
-"""A constant of the compiled code: a table that could be written to would keep loops from becoming vector ones."""
 
 
 def where(condition: bool, yes: Number, no: Number) -> Number:
@@ -111,11 +123,21 @@ def uniform(i: np.uint32, seed: Seed, channel: int) -> Number:
 
 
 def normal(i: np.uint32, seed: Seed, channel: int) -> Number:
-    word = _hash(i, seed, channel)
-    index = word_shift(word, u32(16))
-    rest = word_float(word_shift(word_mul(word, u32(1 << 16)), u32(24)))
-    low, high = f32(NORMAL_TABLE[index]), f32(NORMAL_TABLE[index + u32(1)])
-    return low + (high - low) * ((rest + f32(0.5)) * f32(2.0**-8))
+    """As `kernels.words` computes it, operation by operation. Channels 0 and 1, or 2 and 3, share all but the end."""
+    word = _hash(i, (word_xor(seed[0], u32(NORMAL_SALT)), seed[1]), channel & 2)
+    bits = float_bits(word_float(word_shift(word, u32(16))) * f32(2.0) + f32(1.0))
+    t = bits_float((bits & i32(0x7FFFFF)) | i32(0x3F800000)) - f32(1.0)
+    series = ((((LOG_4 * t + LOG_3) * t) + LOG_2) * t + LOG_1) * t + LOG_0
+    log = t + (t * (f32(1.0) - t)) * series
+    radius = sqrt32((f32(i32(144) - (bits >> i32(23))) - log) * TWO_LN_2)
+    t = (word_float(word_shift(word_mul(word, u32(1 << 18)), u32(18))) + f32(0.5)) * f32(2.0**-14) - f32(0.5)
+    z = t * t
+    sine = t * (((SIN_3 * z + SIN_2) * z + SIN_1) * z + SIN_0)
+    cosine = ((COS_3 * z + COS_2) * z + COS_1) * z + COS_0
+    turned = word_shift(word_mul(word, u32(1 << 17)), u32(31)) != u32(0)
+    first, second = where(turned, -sine, cosine), where(turned, cosine, sine)
+    value = second if channel & 1 else first
+    return radius * where(word_shift(word_mul(word, u32(1 << 16)), u32(31)) != u32(0), -value, value)
 
 
 WORDS: dict[str, Callable[..., object]] = {

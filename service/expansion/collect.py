@@ -20,7 +20,9 @@ from kernels.rng import item_key
 from service.client import Client
 from service.client.errors import ClientError
 from service.client.views import Output
-from service.expansion.state import Chunk, State
+from service.expansion.labelled import write_labels
+from service.expansion.sidecars import LabelForm
+from service.expansion.state import Chunk, LabelCounts, State
 from service.expansion.walk import folded
 from service.names import MANIFEST, output_names, output_path
 
@@ -80,13 +82,20 @@ def fetch(client: Client, batch_id: UUID, chunk: Chunk, incoming: Path) -> list[
 
 
 def place(
-    fetched: Iterable[Fetched], chunk: Chunk, out: Path, state: State, line: Mapping[str, JsonValue], photos: Path
-) -> tuple[dict[str, str], list[str]]:
-    """Moves outputs under their names: folder of each picture by custom id (folded), and the manifest's lines.
+    fetched: Iterable[Fetched],
+    chunk: Chunk,
+    out: Path,
+    state: State,
+    line: Mapping[str, JsonValue],
+    photos: Path,
+    form: LabelForm,
+) -> tuple[dict[str, str], list[str], LabelCounts]:
+    """Moves outputs under their names: folder of each picture by custom id (folded), the manifest's lines, label counts.
 
     A file appears whole or not at all. `line` is what all lines share.
     """
-    sources = {picture.custom_id: picture.relative for picture in chunk.pictures}
+    sources = {picture.custom_id: picture for picture in chunk.pictures}
+    kept = dropped = 0
     chosen: dict[str, str] = {}
     lines = []
     for one in sorted(fetched, key=lambda one: (one.output.custom_id, one.output.variant)):
@@ -96,8 +105,14 @@ def place(
         path = output_path(chosen[name], one.output.variant, one.output.format)
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         os.replace(one.temporary, out / path)
-        lines.append(json.dumps({**_described(one.output, path, photos / sources[name]), **line}, ensure_ascii=False))
-    return {name: folded(folder) for name, folder in chosen.items()}, lines
+        source = photos / sources[name].relative
+        described = _described(one.output, path, source)
+        if one.output.labels is not None:
+            written = write_labels(one.output, path, out, sources[name].sidecars, str(source), form)
+            described |= {"labels": written.shown, "label_files": list(written.files)}
+            kept, dropped = kept + written.kept, dropped + written.dropped
+        lines.append(json.dumps({**described, **line}, ensure_ascii=False))
+    return {name: folded(folder) for name, folder in chosen.items()}, lines, (kept, dropped)
 
 
 def append(manifest: Path, begin: int, lines: Iterable[str]) -> int:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from service.expansion.sidecars import LabelForm
+
 Format = Literal["jpeg", "png", "webp"]
 
 
@@ -26,14 +28,23 @@ def expand_command(
     in_flight: Annotated[int, typer.Option(min=1, max=32, help="Batches under way at the same time.")] = 4,
     batch_pictures: Annotated[int, typer.Option(min=1, max=10_000, help="Most pictures of one batch.")] = 256,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Send pictures again that failed before.")] = False,
+    labels: Annotated[
+        LabelForm, typer.Option(help="YOLO label files: auto, yolo (boxes, outlines), yolo-pose, yolo-obb, none.")
+    ] = "auto",
+    masks: Annotated[
+        str, typer.Option(help="Masks: auto (NAME_mask.png, NAME.mask.png), none, or a folder of NAME.png.")
+    ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")] = False,
 ) -> None:
     """Make VARIANTS augmented copies of every picture in a folder, through a running service.
 
     The same command again goes on where it was stopped, by whatever: finished pictures are not sent again. Results are
     OUT/{path of the picture}/{variant}.{format}; OUT/manifest.jsonl says how each was made, OUT/failures.jsonl what failed.
+    YOLO label files and mask PNGs move along, and lie beside the results.
     """
     from service.expansion.terminal import Asked, run
 
-    asked = Asked(photos, recipe, out, variants, seed, form, quality, in_flight, batch_pictures, retry_failed)
+    asked = Asked(
+        photos, recipe, out, variants, seed, form, quality, in_flight, batch_pictures, retry_failed, labels, masks
+    )
     run(asked, url, as_json=as_json)

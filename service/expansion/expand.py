@@ -20,7 +20,8 @@ from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED
 from service.client import Client
 from service.expansion.collect import FAILURES
-from service.expansion.run import ExpandError, Run, Sending
+from service.expansion.run import ExpandError, Run, Sending, label_room
+from service.expansion.sidecars import LOOKED_FOR, Labelling
 from service.expansion.state import State
 from service.expansion.tally import Tally
 from service.expansion.walk import Found, Other, Unreadable, walk
@@ -45,6 +46,8 @@ class Order:
     """Most pictures of one batch; 64 MiB of files limit it too."""
     retry_failed: bool = False
     """Whether pictures that failed in an earlier run are sent again, although their files have not changed."""
+    labelling: Labelling = LOOKED_FOR
+    """Which label files go with the pictures."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Summary:
     recipe_digest: str
     elapsed_s: float
     pictures_per_s: float
+    labels: int
+    labels_dropped: int
     out: str
     manifest: str
     failures: str | None
@@ -89,11 +94,20 @@ def _expand(order: Order, client: Client, tally: Tally, show: Callable[[], None]
     tally.begin(before.all, before.done, before.failed)
     if most_partners(order.recipe):
         _plan_all(order, state, before.all)
+    tally.labelled(*state.labels)
     recipe, seed = settings["recipe"], settings["seed"]
     assert isinstance(recipe, dict), "as it was written"
     assert isinstance(seed, int), "as it was written"
     sending = Sending(
-        order.photos.resolve(), order.out, recipe, order.variants, seed, state.group, order.in_flight, order.batch_pictures
+        order.photos.resolve(),
+        order.out,
+        recipe,
+        order.variants,
+        seed,
+        state.group,
+        order.in_flight,
+        order.batch_pictures,
+        order.labelling.text,
     )
     try:
         Run(sending, client, tally, state).until_done(show)
@@ -112,6 +126,8 @@ def _expand(order: Order, client: Client, tally: Tally, show: Callable[[], None]
         recipe_digest=order.recipe.digest,
         elapsed_s=round(reading.elapsed_s, 3),
         pictures_per_s=round(made / reading.elapsed_s, 2) if made else 0.0,
+        labels=state.labels[0],
+        labels_dropped=state.labels[1],
         out=str(order.out),
         manifest=str(order.out / MANIFEST),
         failures=str(order.out / FAILURES) if failed else None,
@@ -139,6 +155,8 @@ def _begin(order: Order, state: State) -> Mapping[str, JsonValue]:
         "recipe": order.recipe.document(),
         "variants": order.variants,
         "seed": order.seed,
+        "labels": order.labelling.text,
+        "masks": order.labelling.masks,
     }
     if most_partners(order.recipe):
         asked["batch_pictures"] = order.batch_pictures
@@ -163,7 +181,7 @@ def _plan_all(order: Order, state: State, pictures: int) -> None:
         check_company(order.recipe, pictures)
     except RecipeInvalid as error:
         raise ExpandError(f"{order.photos} has {pictures} picture(s): {error.reason}") from None
-    while state.plan(order.batch_pictures, least=2):
+    while state.plan(order.batch_pictures, label_room(order.variants), least=2):
         pass
 
 
@@ -175,7 +193,7 @@ def _brief(value: JsonValue) -> str:
 def _take_in(order: Order, state: State, tally: Tally, show: Callable[[], None]) -> int:
     """Reads the folder into the state; how many files were left out because their names are not those of pictures."""
     other_files = 0
-    seen = walk(order.photos, order.out)
+    seen = walk(order.photos, order.out, order.labelling)
     while step := list(islice(seen, _WALK_STEP)):
         pictures = [one for one in step if isinstance(one, Found | Unreadable)]
         other_files += sum(isinstance(one, Other) for one in step)

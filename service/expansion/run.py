@@ -18,12 +18,18 @@ from service.client import Client
 from service.client.errors import CutOff, Invalid, NotFound, PictureChanged
 from service.client.views import Batch
 from service.expansion.collect import ArchiveDamaged, Fetched, append, fetch, place
+from service.expansion.labelled import read_labels
+from service.expansion.sidecars import LabelForm
 from service.expansion.state import Chunk, State
 from service.expansion.tally import Tally
 from service.names import MANIFEST
 
 _TRIES = 5
 _POLL_S = 1.0
+_LABEL_BYTES = 6 * 2**20
+"""Most bytes of label files of a batch: with what JSON and base64 add, they fit into a request."""
+_ALL_LABEL_BYTES = 48 * 2**20
+"""The same for all variants together, which come home at once."""
 _REFUSED_FOR_ONE = frozenset({"payload_too_large", "too_many_items", "work_too_large", "duplicate_custom_id", "empty_body"})
 """Codes that a whole batch may get because of one of its pictures: smaller batches find out which."""
 
@@ -44,6 +50,7 @@ class Sending:
     group: str
     in_flight: int
     batch_pictures: int
+    labels: LabelForm = "auto"
 
 
 class _Stopped(Exception):
@@ -92,7 +99,9 @@ class Run:
 
     def _next(self) -> Chunk | None:
         with self._open_lock:
-            return self._state.chunk(self._open.pop(0)) if self._open else self._state.plan(self._sending.batch_pictures)
+            if self._open:
+                return self._state.chunk(self._open.pop(0))
+            return self._state.plan(self._sending.batch_pictures, label_room(self._sending.variants))
 
     def _bring_home(self, chunk: Chunk) -> None:
         last: Exception | None = None
@@ -116,6 +125,13 @@ class Run:
     def _submit(self, chunk: Chunk) -> Chunk | None:
         """The chunk with its batch; None when nothing of it is left to send or others stand in its place."""
         while chunk.pictures:
+            labels, refused = read_labels(chunk.pictures, self._sending.photos, self._sending.labels)
+            if refused:
+                for picture, (code, detail) in refused:
+                    self._state.fail(picture, code, detail)
+                self._tally.finished(chunk.id, 0, len(refused))
+                chunk = self._state.begin_again(chunk)
+                continue
             try:
                 batch = self._client.submit_batch(
                     {picture.custom_id: self._sending.photos / picture.relative for picture in chunk.pictures},
@@ -123,6 +139,7 @@ class Run:
                     variants=self._sending.variants,
                     seed=self._sending.seed,
                     group=self._sending.group,
+                    labels=labels or None,
                     idempotency_key=chunk.key,
                 )
             except OSError as error:
@@ -174,14 +191,17 @@ class Run:
         shared: dict[str, JsonValue] = {"recipe": self._sending.recipe, "output": self._sending.recipe["output"]}
         with self._commit_lock:
             begin = self._state.manifest_bytes
-            folders, lines = place(fetched, chunk, self._sending.out, self._state, shared, self._sending.photos)
+            folders, lines, labels = place(
+                fetched, chunk, self._sending.out, self._state, shared, self._sending.photos, self._sending.labels
+            )
             for picture in chunk.pictures:
                 if picture.custom_id not in folders:
                     failures.setdefault(picture.custom_id, _lost(batch))
             end = append(self._sending.out / MANIFEST, begin, lines)
-            self._state.finish(chunk, folders, failures, end)
+            self._state.finish(chunk, folders, failures, end, labels)
         shutil.rmtree(incoming, ignore_errors=True)
         self._tally.finished(chunk.id, len(folders), len(failures))
+        self._tally.labelled(*labels)
 
     def _whole(self, fetched: list[Fetched]) -> list[Fetched]:
         """Without pictures that have lost a variant: what is kept of a picture is all of it."""
@@ -200,6 +220,11 @@ class Run:
                 code, detail = (item.error.code, item.error.detail) if item.error else (state, f"it was {state}")
                 found[item.custom_id] = (code, detail)
         return found
+
+
+def label_room(variants: int) -> int:
+    """Most bytes of labels that one batch is sent with."""
+    return min(_LABEL_BYTES, _ALL_LABEL_BYTES // variants)
 
 
 def _is_alone(chunk: Chunk, problem: Invalid) -> bool:

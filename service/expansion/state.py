@@ -20,12 +20,16 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from service.expansion.sidecars import NO_SIDECARS, Sidecars
 from service.expansion.walk import Found, Unreadable
 
 CHUNK_BYTES = 64 * 2**20
+LabelCounts = tuple[int, int]
+"""Labels that were written, and labels that were dropped."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (
-    settings TEXT NOT NULL, "group" TEXT NOT NULL, manifest_bytes INTEGER NOT NULL
+    settings TEXT NOT NULL, "group" TEXT NOT NULL, manifest_bytes INTEGER NOT NULL,
+    labels INTEGER NOT NULL DEFAULT 0, labels_dropped INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS chunks (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, batch_id TEXT, done INTEGER NOT NULL DEFAULT 0
@@ -33,7 +37,8 @@ CREATE TABLE IF NOT EXISTS chunks (
 CREATE TABLE IF NOT EXISTS pictures (
     id INTEGER PRIMARY KEY, custom_id TEXT NOT NULL UNIQUE, relative BLOB NOT NULL, together TEXT NOT NULL,
     bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, chunk INTEGER REFERENCES chunks (id),
-    state TEXT NOT NULL, folder TEXT UNIQUE, code TEXT, detail TEXT
+    state TEXT NOT NULL, folder TEXT UNIQUE, code TEXT, detail TEXT,
+    sidecars TEXT NOT NULL DEFAULT '[]', label_bytes INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS pictures_waiting ON pictures (together, custom_id) WHERE chunk IS NULL AND state = 'waiting';
 CREATE INDEX IF NOT EXISTS pictures_chunk ON pictures (chunk);
@@ -49,6 +54,7 @@ class Picture:
     custom_id: str
     relative: str
     bytes: int
+    sidecars: Sidecars = NO_SIDECARS
 
 
 @dataclass(frozen=True)
@@ -125,10 +131,17 @@ class State:
         assert row is not None, "begun"
         return int(row[0])
 
+    @property
+    def labels(self) -> LabelCounts:
+        """Labels that all results of finished chunks have, and those that were dropped on the way."""
+        row = self._one("SELECT labels, labels_dropped FROM run")
+        assert row is not None, "begun"
+        return int(row[0]), int(row[1])
+
     # pictures
 
     def add(self, found: Iterable[Found | Unreadable]) -> None:
-        """Takes in files; known ones stay as they are, but a failed one whose file has changed waits again."""
+        """Takes in files; known ones stay as they are, but a failed one that has changed, or its labels, waits again."""
         with self._transaction() as connection:
             for one in found:
                 row = (one.custom_id, os.fsencode(one.relative))
@@ -141,12 +154,16 @@ class State:
                     )
                     continue
                 connection.execute(
-                    "INSERT INTO pictures (custom_id, relative, together, bytes, mtime_ns, state)"
-                    " VALUES (?, ?, ?, ?, ?, 'waiting')"
-                    " ON CONFLICT (custom_id) DO UPDATE SET state = 'waiting', chunk = NULL, code = NULL, detail = NULL,"
-                    " bytes = excluded.bytes, mtime_ns = excluded.mtime_ns, together = excluded.together"
-                    " WHERE state = 'failed' AND (bytes, mtime_ns) <> (excluded.bytes, excluded.mtime_ns)",
-                    (*row, one.together, one.bytes, one.mtime_ns),
+                    "INSERT INTO pictures"
+                    " (custom_id, relative, together, bytes, mtime_ns, sidecars, label_bytes, state)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting')"
+                    " ON CONFLICT (custom_id) DO UPDATE SET state = 'waiting', code = NULL, detail = NULL,"
+                    " chunk = CASE state WHEN 'failed' THEN NULL ELSE chunk END,"
+                    " bytes = excluded.bytes, mtime_ns = excluded.mtime_ns, together = excluded.together,"
+                    " sidecars = excluded.sidecars, label_bytes = excluded.label_bytes"
+                    " WHERE (state = 'waiting' AND sidecars <> excluded.sidecars) OR (state = 'failed'"
+                    " AND (bytes, mtime_ns, sidecars) <> (excluded.bytes, excluded.mtime_ns, excluded.sidecars))",
+                    (*row, one.together, one.bytes, one.mtime_ns, json.dumps(one.sidecars), one.sidecars.bytes),
                 )
 
     def retry_failed(self) -> None:
@@ -182,33 +199,35 @@ class State:
             row = self._one("SELECT key, batch_id FROM chunks WHERE id = ?", (chunk_id,))
             assert row is not None, "a chunk is never removed"
             rows = self._all(
-                "SELECT id, custom_id, relative, bytes FROM pictures WHERE chunk = ? ORDER BY custom_id", (chunk_id,)
+                "SELECT id, custom_id, relative, bytes, sidecars FROM pictures WHERE chunk = ? ORDER BY custom_id",
+                (chunk_id,),
             )
         pictures = tuple(
-            Picture(int(number), name, os.fsdecode(relative), int(size)) for number, name, relative, size in rows
+            Picture(int(number), name, os.fsdecode(relative), int(size), Sidecars(*json.loads(sidecars)))
+            for number, name, relative, size, sidecars in rows
         )
         return Chunk(chunk_id, str(row[0]), UUID(row[1]) if row[1] else None, pictures)
 
-    def plan(self, pictures: int, least: int = 1) -> Chunk | None:
-        """The next chunk of so many pictures, on disk with its key; None when every picture has one.
+    def plan(self, pictures: int, label_bytes: int = CHUNK_BYTES, least: int = 1) -> Chunk | None:
+        """The next chunk of so many pictures, and bytes of labels, on disk with its key; None when every picture has one.
 
         What must travel together does, even where the chunk gets larger by it; and no rest of fewer than `least` is left.
         """
         with self._transaction() as connection:
             chosen: list[int] = []
-            size, last = 0, None
+            size, labels, last = 0, 0, None
             cursor = connection.execute(
-                "SELECT id, together, bytes FROM pictures WHERE chunk IS NULL AND state = 'waiting'"
+                "SELECT id, together, bytes, label_bytes FROM pictures WHERE chunk IS NULL AND state = 'waiting'"
                 " ORDER BY together, custom_id"
             )
-            for number, together, length in cursor:
-                full = len(chosen) >= max(pictures, least) or size + length > CHUNK_BYTES
+            for number, together, length, label_length in cursor:
+                full = len(chosen) >= pictures or size + length > CHUNK_BYTES or labels + label_length > label_bytes
                 if together != last and len(chosen) >= least and full:
                     rest = [number, *(row[0] for row in islice(cursor, least - 1))]
                     chosen += rest if len(rest) < least else []
                     break
                 chosen.append(number)
-                size, last = size + length, together
+                size, labels, last = size + length, labels + label_length, together
             if not chosen:
                 return None
             chunk_id = self._new_chunk(connection, chosen)
@@ -243,7 +262,12 @@ class State:
         return None if row is None else str(row[0])
 
     def finish(
-        self, chunk: Chunk, folders: Mapping[str, str], failures: Mapping[str, tuple[str, str]], manifest_bytes: int
+        self,
+        chunk: Chunk,
+        folders: Mapping[str, str],
+        failures: Mapping[str, tuple[str, str]],
+        manifest_bytes: int,
+        labels: LabelCounts = (0, 0),
     ) -> None:
         """The chunk in one step: pictures done (custom id -> folded folder) and failed (custom id -> code, detail)."""
         with self._transaction() as connection:
@@ -256,7 +280,10 @@ class State:
                 [(code, detail, name) for name, (code, detail) in failures.items()],
             )
             connection.execute("UPDATE chunks SET done = 1 WHERE id = ?", (chunk.id,))
-            connection.execute("UPDATE run SET manifest_bytes = ?", (manifest_bytes,))
+            connection.execute(
+                "UPDATE run SET manifest_bytes = ?, labels = labels + ?, labels_dropped = labels_dropped + ?",
+                (manifest_bytes, *labels),
+            )
 
     # SQL
 

@@ -28,6 +28,10 @@ class Reading:
     found: int
     """Pictures found so far, while the folder is still being read."""
 
+    labels: int = 0
+    """Labels written beside results so far, earlier runs included."""
+    labels_dropped: int = 0
+
     @property
     def finished(self) -> int:
         return self.done + self.failed
@@ -41,6 +45,7 @@ class Tally:
         self._now_s = now_s
         self._begun_s = now_s()
         self._total = self._done = self._failed = self._before = self._found = 0
+        self._labels = self._labels_dropped = 0
         self._running: dict[int, tuple[int, int]] = {}
         self._marks: deque[tuple[float, int]] = deque()
 
@@ -67,6 +72,12 @@ class Tally:
             self._done += done
             self._failed += failed
 
+    def labelled(self, labels: int, dropped: int) -> None:
+        """So many labels more lie beside results, and so many were dropped."""
+        with self._lock:
+            self._labels += labels
+            self._labels_dropped += dropped
+
     def reading(self) -> Reading:
         with self._lock:
             now_s = self._now_s()
@@ -81,4 +92,5 @@ class Tally:
                 then_s, earlier = self._begun_s, 0
             rate = max(0.0, (finished - earlier) / (now_s - then_s)) if now_s > then_s else 0.0
             left_s = (self._total - done - failed) / rate if rate else None
-            return Reading(self._total, done, failed, self._before, now_s - self._begun_s, rate, left_s, self._found)
+            elapsed_s, labels = now_s - self._begun_s, (self._labels, self._labels_dropped)
+            return Reading(self._total, done, failed, self._before, elapsed_s, rate, left_s, self._found, *labels)

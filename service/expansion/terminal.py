@@ -24,6 +24,7 @@ from service.client.errors import ApiProblem, ClientError, Unreachable
 from service.expansion.expand import Order, Summary, expand
 from service.expansion.recipe_file import RecipeFileInvalid, load_recipe
 from service.expansion.run import ExpandError
+from service.expansion.sidecars import LabelForm, Labelling
 from service.expansion.tally import Reading, Tally
 
 SOME_FAILED, NOT_STARTED, STOPPED, INTERRUPTED = 1, 2, 3, 130
@@ -45,6 +46,8 @@ class Asked:
     in_flight: int
     batch_pictures: int
     retry_failed: bool
+    labels: LabelForm
+    masks: str
 
 
 def run(asked: Asked, url: str, *, as_json: bool) -> None:
@@ -102,6 +105,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(f"{summary.done_before} of them were finished before")
     if summary.other_files:
         console.print(f"{summary.other_files} files left out: their names are not those of pictures")
+    if summary.labels or summary.labels_dropped:
+        console.print(f"{summary.labels} labels moved with them, {summary.labels_dropped} dropped (why: in the manifest)")
     if summary.failures:
         console.print(f"[red]{summary.failed} pictures failed[/red]; each with its reason in {summary.failures}")
 
@@ -130,8 +135,9 @@ class _Lines:
 def _facts(now: Reading) -> str:
     if not now.total:
         return f"reading the folder: {now.found} pictures"
+    labels = f" · {now.labels} labels, {now.labels_dropped} dropped" if now.labels or now.labels_dropped else ""
     left = f"{_clock(now.left_s)} left" if now.left_s is not None else "starting"
-    return f"{now.rate:.1f} pictures/s · {left} · {now.failed} failed"
+    return f"{now.rate:.1f} pictures/s · {left} · {now.failed} failed{labels}"
 
 
 def _clock(seconds: float) -> str:
@@ -154,7 +160,16 @@ def _order(asked: Asked, console: Console) -> Order:
         asked.in_flight,
         asked.batch_pictures,
         asked.retry_failed,
+        Labelling(asked.labels, _masks(asked.masks, console)),
     )
+
+
+def _masks(masks: str, console: Console) -> str:
+    if masks in ("auto", "none"):
+        return masks
+    if not Path(masks).is_dir():
+        _leave(console, f"--masks is auto, none or a folder; {masks} is no folder", NOT_STARTED)
+    return str(Path(masks).resolve())
 
 
 def _recipe(asked: Asked, console: Console) -> Recipe:

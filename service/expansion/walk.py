@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.expansion.sidecars import LOOKED_FOR, NO_SIDECARS, Finder, Labelling, Sidecars
+from service.expansion.suffixes import SUFFIXES
 from service.names import output_names
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"})
-"""Names that picture files have; what is inside is judged by the service."""
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f\\\udc80-\udcff]|%(?=0A|0D|22)")
 
 
@@ -26,6 +26,8 @@ class Found:
     """Path below the folder, in the file system's own spelling."""
     bytes: int
     mtime_ns: int
+    """When the picture, or a label file of its, was changed last."""
+    sidecars: Sidecars = NO_SIDECARS
 
     @property
     def together(self) -> str:
@@ -49,12 +51,19 @@ class Other:
     relative: str
 
 
-def walk(folder: Path, leave_out: Path) -> Iterator[Found | Unreadable | Other]:
-    """Everything below `folder`, in no order. Hidden names, folders behind links and `leave_out` are not entered."""
+def walk(folder: Path, leave_out: Path, labelling: Labelling = LOOKED_FOR) -> Iterator[Found | Unreadable | Other]:
+    """Everything below `folder`, in no order. Hidden names, folders behind links and `leave_out` are not entered.
+
+    Label files come with their pictures.
+    """
     pending = [os.fspath(folder)]
-    barred = os.path.realpath(leave_out)
+    barred = {os.path.realpath(leave_out)}
+    if labelling.masks not in ("auto", "none"):
+        barred.add(os.path.realpath(labelling.masks))
+    finder = Finder(os.fspath(folder), labelling)
     while pending:
         here = pending.pop()
+        real = os.path.realpath(here)
         try:
             with os.scandir(here) as entries:
                 visible = [entry for entry in entries if not entry.name.startswith(".")]
@@ -63,10 +72,12 @@ def walk(folder: Path, leave_out: Path) -> Iterator[Found | Unreadable | Other]:
             continue
         for entry in visible:
             if entry.is_dir(follow_symlinks=False):
-                if os.path.realpath(entry.path) != barred:
+                if os.path.realpath(entry.path) not in barred:
                     pending.append(entry.path)
+            elif finder.is_sidecar(real, entry.name):
+                continue
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                yield _found(folder, entry)
+                yield _found(folder, entry, finder)
             else:
                 yield Other(os.path.relpath(entry.path, folder))
 
@@ -85,15 +96,17 @@ def _hex(character: str) -> str:
     return "".join(f"~{byte:02X}" for byte in os.fsencode(character))
 
 
-def _found(folder: Path, entry: os.DirEntry[str]) -> Found | Unreadable | Other:
+def _found(folder: Path, entry: os.DirEntry[str], finder: Finder) -> Found | Unreadable | Other:
     relative = os.path.relpath(entry.path, folder)
     try:
         facts = entry.stat()
+        sidecars = finder.of(relative)
     except OSError as error:
         return _unreadable(folder, entry.path, error)
     if not stat.S_ISREG(facts.st_mode):
         return Other(relative)
-    return Found(custom_id(relative), relative, facts.st_size, facts.st_mtime_ns)
+    changed_ns = max(facts.st_mtime_ns, sidecars.mtime_ns)
+    return Found(custom_id(relative), relative, facts.st_size, changed_ns, sidecars)
 
 
 def _unreadable(folder: Path, path: str, error: OSError) -> Unreadable:

@@ -55,9 +55,16 @@ def company(partner: Partner) -> Picture:
     return make_picture(make_photo(name, height, width), labels)
 
 
-def make_plan(steps: Steps, size: tuple[int, int], seed: int = 7, key: int | str = 0, variant: int = 0) -> Plan:
+def make_plan(
+    steps: Steps,
+    size: tuple[int, int],
+    seed: int = 7,
+    key: int | str = 0,
+    variant: int = 0,
+    rules: Mapping[str, Any] | None = None,
+) -> Plan:
     """A plan of one variant; steps that mix take partners of `company`."""
-    return plan(Recipe.parse({"steps": list(steps)}), seed, key, variant, Size(*size), POOL)
+    return plan(Recipe.parse({"steps": list(steps), "labels": rules or {}}), seed, key, variant, Size(*size), POOL)
 
 
 def make_picture(pixels: Pixels, labels: Mapping[str, Any] | None = None) -> Picture:

@@ -8,8 +8,8 @@ before they are rounded. Fields are in `step.fields`. `REFERENCES` has one for e
 from __future__ import annotations
 
 import colorsys
+import math
 from collections.abc import Callable
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -139,9 +139,24 @@ def fractions(pixels: Pixels, channel: int, step: PlannedStep) -> Levels:
     return ((words(pixels, channel, step) >> 9) + 0.5) / 2**23
 
 
+def normal(bits: int, channel: int) -> float:
+    """Box and Muller: 16 bits are the distance from the origin, 16 the angle; the channel says which coordinate."""
+    distance = math.sqrt(-2 * math.log(((bits >> 16) + 0.5) / 2**16))
+    angle = math.tau * (((bits & 0xFFFF) + 0.5) / 2**16 - 0.125)
+    return distance * (math.sin(angle) if channel % 2 else math.cos(angle))
+
+
+def normals(pixels: Pixels, channel: int, step: PlannedStep) -> Levels:
+    height, width = pixels.shape[:2]
+    first, second = step.noise_seed
+    seed = first ^ 0x9E3779B9, second
+    return np.array(
+        [[normal(word(y * width + x, channel // 2 * 2, seed), channel) for x in range(width)] for y in range(height)]
+    )
+
+
 def gaussian_noise(pixels: Pixels, step: PlannedStep) -> Levels:
-    normal = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
-    noise = [normal(((words(pixels, channel, step) >> 8) + 0.5) / 2**24) for channel in range(3)]
+    noise = [normals(pixels, channel, step) for channel in range(3)]
     return limited(pixels + 255 * step.fields["sigma"] * np.stack(noise, axis=-1))
 
 

@@ -103,6 +103,21 @@ def test_labels_follow_and_make_the_answer_a_list(client: httpx2.Client) -> None
     assert output["labels"]["boxes"]["values"] == [[22, 3, 30, 20]]
 
 
+def test_label_rules_of_the_recipe_say_what_is_dropped(client: httpx2.Client) -> None:
+    labels = {"boxes": {"format": "xyxy", "values": [[2, 3, 10, 20], [2, 3, 30, 20]]}}
+    recipe = {"steps": [{"op": "hflip"}], "labels": {"min_area": 200}}
+    cat = ("cat.jpg", jpeg(32, 24))
+
+    answer = client.post("/v1/augment", headers=WAIT, files=form({"recipe": recipe, "labels": labels}, cat, field="image"))
+    wrong = client.post("/v1/augment", files=form({"recipe": recipe | {"labels": {"min_side": -1}}}, cat, field="image"))
+
+    [output] = answer.json()
+    assert output["labels"]["boxes"]["values"] == [[2, 3, 30, 20]]
+    assert output["labels"]["dropped"] == [{"kind": "box", "index": 0, "reason": "low_area"}]
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "recipe_invalid")
+    assert wrong.json()["pointer"] == "/recipe/labels/min_side"
+
+
 def test_a_picture_that_fails_in_the_worker_is_a_problem(client: httpx2.Client) -> None:
     cut = picture(200, 200, seed=1)[:-600]
     answer = client.post("/v1/augment", headers=WAIT, files=form({"recipe": RECIPE}, ("cut.jpg", cut), field="image"))

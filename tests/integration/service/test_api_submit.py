@@ -337,6 +337,7 @@ async def test_labels_of_a_batch_go_to_their_pictures(api: httpx2.AsyncClient) -
     assert (unknown.json()["code"], unknown.json()["pointer"]) == ("label_invalid", "/labels/c~1d.jpg")
     assert wrong.json()["code"] == "label_invalid"
     assert wrong.json()["pointer"].startswith("/labels/a.jpg/boxes")
+    assert wrong.json()["item"] == "a.jpg"
 
 
 async def test_the_catalogue(api: httpx2.AsyncClient) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kernels import augment
+from kernels.coverage import coverage
 from kernels.labels import Labels, read_mask, write_mask
-from kernels.outlines import coverage
 from kernels.tensors import Size
 from tests.helpers.pictures import Steps
 

@@ -172,7 +172,7 @@ def test_lost_labels_leave_a_reason() -> None:
     assert moved["keypoints"] == [{"points": [[0, 0, 0], [37, 10, 1]]}]
     assert moved["dropped"] == [
         {"kind": "box", "index": 0, "reason": "outside"},
-        {"kind": "box", "index": 1, "reason": "too_small"},
+        {"kind": "box", "index": 1, "reason": "low_visibility"},
         {"kind": "box", "index": 3, "reason": "too_small"},
         {"kind": "polygon", "index": 0, "reason": "outside"},
         {"kind": "keypoints", "index": 0, "reason": "outside"},

@@ -24,10 +24,11 @@ OTHER: dict[str, Any] = {
 }
 
 
-def mixed(steps: Steps, own: Any = OWN, other: Any = OTHER, size: tuple[int, int] = (40, 60)) -> dict[str, Any]:
+def mixed(steps: Steps, own: Any = OWN, other: Any = OTHER, rules: Any = None) -> dict[str, Any]:
     """The labels of a 40 x 60 picture "own" that takes "other", 80 x 120, as partner."""
-    pixels = [np.zeros((*size, 3), np.uint8), np.full((80, 120, 3), 255, np.uint8)]
-    output = augment(pixels, {"steps": list(steps)}, seed=3, keys=["own", "other"], labels=[own, other])[0]
+    pixels = [np.zeros((40, 60, 3), np.uint8), np.full((80, 120, 3), 255, np.uint8)]
+    recipe = {"steps": list(steps), "labels": rules or {}}
+    output = augment(pixels, recipe, seed=3, keys=["own", "other"], labels=[own, other])[0]
     assert output.error is None
     return {} if output.labels is None else output.labels.document()
 
@@ -65,10 +66,21 @@ def test_cutmix_covers_and_brings_what_lies_in_the_box() -> None:
 
 
 def test_a_label_covered_in_part_stays_whole() -> None:
-    # 30 x 20 pixels at the right: they hide 9 of every 10 pixels of no label, and 20 of 20 rows of the second
+    # 30 x 20 pixels at the right hide half of it
     own = {"boxes": {"values": [[20, 0, 40, 10]]}}
-    labels = mixed([{"op": "cutmix", "area": 0.25, "across": 1, "down": 0}], own=own)
-    assert labels["boxes"]["values"][0] == [20, 0, 40, 10]
+    half = {"op": "cutmix", "area": 0.25, "across": 1, "down": 0}
+    assert mixed([half], own=own)["boxes"]["values"][0] == [20, 0, 40, 10]
+    strict = mixed([half], own=own, rules={"min_visible": 0.6})
+    assert {"kind": "box", "index": 0, "reason": "covered"} in strict["dropped"]
+
+
+def test_sides_are_measured_at_the_end() -> None:
+    own = {"boxes": {"values": [[10, 10, 14, 14]]}}
+    steps = [{"op": "mosaic", "size": [80, 120], "x": 0.5, "y": 0.5}, {"op": "resize", "size": [320, 480]}]
+    assert mixed(steps, own=own, rules={"min_side": 15})["boxes"]["values"][0] == [40, 40, 56, 56]
+    assert mixed(steps, own=own, rules={"min_side": 17})["dropped"][0]["reason"] == "too_small"
+    ends_mixed = mixed(steps[:1], own=own, rules={"min_side": 5})
+    assert ends_mixed["dropped"][0] == {"kind": "box", "index": 0, "reason": "too_small"}
 
 
 def test_mosaic_cuts_at_the_edges_of_the_parts() -> None:

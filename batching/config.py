@@ -8,6 +8,7 @@ from typing import Literal
 
 from batching.items import Budget
 from kernels.codec import Limits
+from kernels.codec.gpu import GpuCodecs
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class WorkerConfig:
     budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
     """Limits of source pictures."""
+    codecs: GpuCodecs = field(default_factory=GpuCodecs)
+    """What a GPU decodes."""
     max_output_pixels: int = 200_000_000
     """Most output pixels of one item, all variants."""
     lease_s: float = 30.0

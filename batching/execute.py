@@ -17,6 +17,7 @@ from batching.errors import SourceMissing
 from batching.items import Encoded, Failed, Item
 from batching.ledger import Member
 from kernels import codec
+from kernels.codec.gpu import Codec, GpuCodecs, decode_with
 from kernels.errors import InputError, WorkTooLarge
 from kernels.labels import Labels
 from kernels.partners import Partner, Partners, PartnerUnusable, Pool
@@ -67,11 +68,13 @@ class Lacking:
 Result = Ran | Failed | Lacking
 
 
-def decoder(limits: codec.Limits) -> Decode:
-    """The decoder of `kernels.codec` with these limits."""
+def decoder(limits: codec.Limits, config: GpuCodecs = GpuCodecs(), on_gpu: Codec | None = None) -> Decode:  # noqa: B008  # frozen
+    """The decoder of `kernels.codec` with these limits; `on_gpu`, if given, decodes what `config` says it does."""
 
     def decode(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
-        return codec.decode(content, alpha=alpha, limits=limits)
+        if on_gpu is None:
+            return codec.decode(content, alpha=alpha, limits=limits)
+        return decode_with(on_gpu, content, alpha, limits, config)
 
     return decode
 

@@ -41,7 +41,7 @@ STILL_BEATS = 15
 
 
 class Life:
-    """One worker's loop thread, engine and heartbeat. `leave(code, reason)` ends the process."""
+    """One worker's loop thread, engine and heartbeat. `leave(code, reason)` ends the process; `codec` names the decoder."""
 
     def __init__(
         self,
@@ -51,8 +51,9 @@ class Life:
         make_store: StoreFactory,
         decode: Decode,
         leave: Callable[[int, str], None],
+        codec: str = "cpu",
     ) -> None:
-        self.name, self._config = name, config
+        self.name, self._config, self._codec = name, config, codec
         self._make_ledger, self._make_store, self._leave = make_ledger, make_store, leave
         self.blocking = blocking_client(config.redis_url)
         """The main thread's client, which RQ uses too."""
@@ -165,7 +166,7 @@ class Life:
         serve = ServeConfig(
             worker=self.name,
             device=described(self._device),
-            engine_version=engine_version(str(self._device)),
+            engine_version=engine_version(str(self._device), self._codec),
             budget=config.budget,
             threads=config.engine_threads,
             slice_s=config.slice_s,
@@ -202,7 +203,7 @@ class Life:
             "state": "draining" if self.draining else "busy" if self._server and self._server.busy else "idle",
             "pid": str(os.getpid()),
             "device": described(self._device),
-            "engine_version": engine_version(str(self._device)),
+            "engine_version": engine_version(str(self._device), self._codec),
             "threads": str(self._config.engine_threads),
             "announced_at": f"{time.time():.3f}",
         }

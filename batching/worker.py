@@ -37,11 +37,13 @@ from rq.worker import SimpleWorker
 
 from batching import failpoints
 from batching.config import WorkerConfig
+from batching.device import choose
 from batching.execute import Decode, decoder
 from batching.heartbeat import LedgerFactory
 from batching.life import Life, StoreFactory
 from batching.retries import back_off
 from batching.wake import enqueue_serve, queue_of
+from kernels.codec.gpu import trusted
 
 log = logging.getLogger(__name__)
 DequeueAnswer = tuple[Job, Queue] | None
@@ -101,8 +103,9 @@ def run_worker(
     failpoints.arm(failpoints.parse(config.failpoints))
     torch.set_num_threads(1)
     name = config.name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    decode = make_decode() if make_decode is not None else decoder(config.limits)
-    life = Life(name, config, make_ledger, make_store, decode, _leave)
+    on_gpu = trusted(config.codecs, choose(config.device))
+    decode = make_decode() if make_decode is not None else decoder(config.limits, config.codecs, on_gpu)
+    life = Life(name, config, make_ledger, make_store, decode, _leave, "cpu" if on_gpu is None else on_gpu.name)
     _lives[name] = life
     worker_box: list[ServeWorker] = []
 

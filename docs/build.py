@@ -25,7 +25,7 @@ from kernels.labels import Boxes, Dropped, Keypoints, Labels, Polygon
 from kernels.op import Op
 from kernels.ops import OPS
 from service import app as api
-from service.catalogue.facts import KINDS, fields, labels, step
+from service.catalogue.facts import KINDS, fields, labels, step, stepwise
 from service.catalogue.picture import before_and_after
 from service.errors import STATUS
 from service.settings import Settings, environment_name
@@ -37,7 +37,8 @@ _WRITTEN = "<!-- Written by docs/build.py; edit the source it names, not this pa
 _OPERATIONS = """
     A field marked **drawn** takes a pair `[from, to]`, and each picture gets its own number between the two; a
     single value is the same for all pictures. `chance` is the share of the pictures that a step is applied to.
-    What each operation does, at a glance: the [gallery](../gallery/README.md).
+    What each operation does, at a glance: the [gallery](../gallery/README.md). A recipe with `profile: kornia` is run
+    [step by step](../explanation/one-resampling.md) by the functions named here.
 """
 _SETTINGS = """
     Every process reads its settings from the environment, once, when it starts. Names that begin with
@@ -127,7 +128,7 @@ def _operations() -> str:
         parts += [
             f"## {op.name}",
             _described(op),
-            f"Labels {labels(op)}. Works on: {KINDS[op.kind_name]}.",
+            f"Labels {labels(op)}. Works on: {KINDS[op.kind_name]}. Under `profile: kornia`: {stepwise(op)}",
             f"![{op.name}: before and after](../{_picture_name(op)})",
             _table(("field", "", "takes", "default", "meaning"), rows),
             "\n".join(["```yaml", *(f"- {step(op, place)}" for place in range(len(op.examples))), "```"]),
@@ -266,7 +267,7 @@ def _picture_name(op: Op) -> str:
 
 def _jpeg(picture: Image.Image) -> bytes:
     target = io.BytesIO()
-    picture.save(target, format="JPEG", quality=85, optimize=True)
+    picture.save(target, format="JPEG", quality=80, optimize=True)
     return target.getvalue()
 
 

@@ -23,8 +23,17 @@ def turned(r: Value, g: Value, b: Value, turn: float) -> tuple[Value, Value, Val
     """The colour with its HSV hue moved by `turn` turns of the colour circle; saturation and value stay."""
     high = maximum(r, maximum(g, b))
     chroma = high - minimum(r, minimum(g, b))
+    return at_hue(high, chroma, hue_of(r, g, b, high, chroma) + turn * 6.0)
+
+
+def hue_of(r: Value, g: Value, b: Value, high: Value, chroma: Value) -> Value:
+    """The HSV hue in sixths of the colour circle, -1 to 5; high: the largest channel, chroma: it less the smallest."""
     scale = 1.0 / where(chroma > 0.0, chroma, 1.0)
-    sixths = where(high == r, (g - b) * scale, where(high == g, 2.0 + (b - r) * scale, 4.0 + (r - g) * scale)) + turn * 6.0
+    return where(high == r, (g - b) * scale, where(high == g, 2.0 + (b - r) * scale, 4.0 + (r - g) * scale))
+
+
+def at_hue(high: Value, chroma: Value, sixths: Value) -> tuple[Value, Value, Value]:
+    """The colour of a hue, its largest channel `high` and its smallest that less `chroma`."""
     return _at(high, chroma, sixths + 5.0), _at(high, chroma, sixths + 3.0), _at(high, chroma, sixths + 1.0)
 
 

@@ -20,6 +20,7 @@ from kernels.tensors import MAX_SIDE, Size
 Range = tuple[float, float]
 IntegerRange = tuple[int, int]
 Names = tuple[str, ...]
+_MOST_NAMES = 100
 Drawn = float | int | str
 """One drawn number or name, as it is stored with the result."""
 
@@ -80,11 +81,13 @@ class Choice:
 
     def check(self, value: object) -> tuple[str, ...]:
         given = (value,) if isinstance(value, str) else value
-        if not isinstance(given, list | tuple) or not given:
+        if not isinstance(given, list | tuple) or not all(isinstance(name, str) for name in given) or not given:
             raise ValueError(f"must be a name, or a list of names to draw from: {', '.join(self.names)}")
+        if len(given) > _MOST_NAMES:
+            raise ValueError(f"has {len(given)} names to draw from; at most {_MOST_NAMES} are allowed")
         for name in given:
             if name not in self.names:
-                raise ValueError(f"{name!r} is not one of {', '.join(self.names)}")
+                raise ValueError(f"{name[:40]!r} is not one of {', '.join(self.names)}")
         return tuple(given)
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -92,7 +95,8 @@ class Choice:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         one: JsonSchemaValue = {"enum": list(self.names)}
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}], "drawn": "choice"}
+        several: JsonSchemaValue = {"type": "array", "items": one, "minItems": 1, "maxItems": _MOST_NAMES}
+        return {"anyOf": [one, several], "drawn": "choice"}
 
 
 DrawnKind = Uniform | Integer | Choice

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kernels import rng
+from kernels.equivalents import EQUIVALENTS
 from kernels.errors import RecipeInvalid
 from kernels.label_rules import LabelRules
 from kernels.op import Mix, Op, Places
 from kernels.ops import OPS
 from kernels.params import Drawn, DrawnKind, Params, drawn_fields, static_fields
 from kernels.partners import Choices, Partner, Pool, choices
-from kernels.recipe import Recipe, preorder
+from kernels.recipe import Profile, Recipe, preorder
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 
 _RULES = LabelRules()
@@ -49,6 +50,7 @@ class Plan:
     """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}; partners, if it took some."""
     label_rules: LabelRules = _RULES
     """Which labels the result keeps."""
+    profile: Profile = "fused"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ def plans(recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool | N
     fractions, noise = _draw(steps, seed, variants)
     partners: Sequence[Choices] = [{}] * len(variants) if pool is None else choices(recipe, seed, variants, pool)
     rules = recipe.labels
-    return [_planned(steps, rules, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
+    made = [_planned(steps, rules, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
+    if recipe.profile == "fused":
+        return made
+    return [_within_reach(replace(each, profile=recipe.profile)) for each in made]
 
 
 class _Step(NamedTuple):
@@ -170,6 +175,22 @@ def _canvas(op: Op, made: Callable[..., Size], size: Size, fields: Mapping[str, 
             f"/steps/{number}",
         )
     return canvas
+
+
+def _within_reach(planned: Plan) -> Plan:
+    """The plan, unless a step asks Kornia for more of what lies outside the picture than it can reflect."""
+    for step in planned.steps:
+        equivalent = EQUIVALENTS.get(step.op.name)
+        if equivalent is None or equivalent.reach is None:
+            continue
+        reach, side = equivalent.reach(**asked(equivalent.reach, step.fields)), min(step.size_in)
+        if reach >= side:
+            raise RecipeInvalid(
+                f"{step.op.name} reaches {reach} pixels beyond the picture; in profile kornia that must be less than its "
+                f"shorter side, {side}. Use a smaller window, a larger picture or profile fused",
+                f"/steps/{step.number}",
+            )
+    return planned
 
 
 def asked(function: Any, fields: Mapping[str, Any]) -> dict[str, Any]:

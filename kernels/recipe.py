@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, SerializeAsAny, ValidationError
 from pydantic.json_schema import JsonSchemaValue
@@ -19,6 +19,7 @@ from kernels.ops import OPS
 from kernels.params import Params
 
 MAX_STEPS = 64
+Profile = Literal["fused", "kornia"]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -46,8 +47,8 @@ class Recipe(BaseModel):
     """The form that results are encoded in."""
     labels: LabelRules = LabelRules()
     """Which labels results keep."""
-    profile: Literal["fused"] = "fused"
-    """How chains are executed; `fused` resamples a chain of geometric steps once."""
+    profile: Profile = "fused"
+    """How steps are executed: `fused` resamples a chain of geometric steps once; `kornia` runs each step by itself."""
 
     @classmethod
     def parse(cls, value: object, pointer: str = "") -> Recipe:
@@ -65,8 +66,8 @@ class Recipe(BaseModel):
         output = _checked(Output, value.get("output", {}), f"{pointer}/output")
         labels = _checked(LabelRules, value.get("labels", {}), f"{pointer}/labels")
         profile = value.get("profile", "fused")
-        if profile != "fused":
-            raise RecipeInvalid("must be 'fused'", f"{pointer}/profile")
+        if profile not in get_args(Profile):
+            raise RecipeInvalid(f"must be {' or '.join(map(repr, get_args(Profile)))}", f"{pointer}/profile")
         if output.alpha == "keep" and output.format == "jpeg":
             raise RecipeInvalid("JPEG has no transparency; use png or webp, or alpha: drop", f"{pointer}/output/alpha")
         return cls(steps=steps, output=output, labels=labels, profile=profile)
@@ -119,11 +120,16 @@ def _parse_step(value: object, pointer: str) -> Params:
     if not isinstance(name, str):
         raise RecipeInvalid("a step needs `op`, the name of an operation", f"{pointer}/op")
     if name not in OPS:
-        raise UnknownOp(name[:80], f"{pointer}/op", tuple(difflib.get_close_matches(name, OPS, n=2)))
+        raise UnknownOp(name[:80], f"{pointer}/op", tuple(difflib.get_close_matches(name[:80], OPS, n=2)))
     return _checked(OPS[name].params, value, pointer)
 
 
 def _checked(model: type[Model], value: object, pointer: str) -> Model:
+    # looked for here, because pydantic would make an error for each of them
+    unknown = [name for name in value if name not in model.model_fields] if isinstance(value, Mapping) else []
+    if unknown:
+        names = ", ".join(model.model_fields)
+        raise RecipeInvalid(f"unknown field; the fields are {names}", f"{pointer}/{_escaped(unknown[0])}")
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -131,10 +137,6 @@ def _checked(model: type[Model], value: object, pointer: str) -> Model:
         place = "".join(
             f"/{_escaped(part)}" for part in first["loc"] if part in model.model_fields or isinstance(part, int)
         )
-        if first["type"] == "extra_forbidden":
-            raise RecipeInvalid(
-                f"unknown field; the fields are {', '.join(model.model_fields)}", f"{pointer}/{_escaped(first['loc'][-1])}"
-            ) from None
         raise RecipeInvalid(first["msg"].removeprefix("Value error, "), pointer + place) from None
 
 

@@ -40,11 +40,11 @@ def _painted(planes: torch.Tensor, steps: Sequence[PlannedStep]) -> torch.Tensor
     """Planes (3 or 4, H, W) after steps that move nothing; a fourth one, alpha, is passed by."""
     colour: Planes = (planes[0], planes[1], planes[2])
     for step in steps:
-        colour = _stepped(colour, step)
+        colour = stepped(colour, step)
     return torch.stack([*colour, *planes[3:]])
 
 
-def _stepped(planes: Planes, step: PlannedStep) -> Planes:
+def stepped(planes: Planes, step: PlannedStep) -> Planes:
     match step.op.kind:
         case Pixels(function):
             return _pixels(function, planes, step, {})

@@ -1,7 +1,8 @@
 """run: plans and pictures in, pictures out. Ragged: every picture is computed on its own, so no neighbour can matter.
 
-A plan is cut into stages (`stages`). On a CPU with AVX2 and FMA compiled kernels run them (`cpu`), elsewhere torch does
-(`reference`).
+A plan is cut into stages (`stages`). On a CPU with AVX2 and FMA compiled kernels run them (`cpu`), on CUDA Triton's, all
+pictures together (`cuda`), elsewhere torch does (`reference`); plans of profile kornia run step by step through Kornia
+(`stepwise`) everywhere.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import torch
 
-from kernels import cpu, label_mixing, reference
+from kernels import cpu, cuda, label_mixing, reference, stepwise
 from kernels.cpu import machine
 from kernels.errors import DeviceLost, DeviceOutOfMemory
-from kernels.mixing import Guests
+from kernels.labels import Labels
+from kernels.mixing import Guests, Mixture
 from kernels.partners import Partners
 from kernels.plan import Plan
 from kernels.stages import Stage, stages
@@ -43,7 +46,9 @@ def run(
     if device.type == "cpu":
         return _on_one_thread(plans, pictures, found, None)
     try:
-        return [_made(*each, device) for each in zip(plans, pictures, found, strict=True)]
+        if not _has_triton():
+            return [_made(*each, device) for each in zip(plans, pictures, found, strict=True)]
+        return _together(plans, pictures, found, device)
     except torch.OutOfMemoryError as error:
         raise DeviceOutOfMemory(str(device)) from error
     except torch.AcceleratorError as error:
@@ -53,20 +58,47 @@ def run(
 def run_reference(
     plans: Sequence[Plan], pictures: Sequence[Picture], partners: Sequence[Partners | None] | None = None
 ) -> list[Picture]:
-    """`run` on the CPU by the reference: slow, and what the kernels are checked against."""
+    """`run` on the CPU by the reference, whatever the profile: slow, and what the kernels are checked against."""
     return _on_one_thread(plans, pictures, [None] * len(plans) if partners is None else partners, reference.computed)
+
+
+def _together(
+    plans: Sequence[Plan], pictures: Sequence[Picture], partners: Sequence[Partners | None], device: torch.device
+) -> list[Picture]:
+    """One micro-batch of all fused plans; those of profile kornia, and those that mix pictures, one by one."""
+    from kernels.cuda import execute
+
+    cuts = [_cut(*each) for each in zip(plans, pictures, partners, strict=True)]
+    fused = [
+        place
+        for place, plan in enumerate(plans)
+        if plan.profile == "fused" and not any(isinstance(stage, Mixture) for stage in cuts[place])
+    ]
+    computed = execute.computed([cuts[place] for place in fused], [pictures[place].pixels for place in fused], device)
+    made = {
+        place: Picture(pixels, _moved(pictures[place], cuts[place], plans[place]))
+        for place, pixels in zip(fused, computed, strict=True)
+    }
+    return [made.get(place) or _made(plans[place], pictures[place], partners[place], device) for place in range(len(plans))]
 
 
 def _made(
     plan: Plan, picture: Picture, partners: Partners | None, device: torch.device, computed: Backend | None = None
 ) -> Picture:
+    cut = _cut(plan, picture, partners)
+    compute = computed or (stepwise.computed if plan.profile == "kornia" else _backend(device.type))
+    pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
+    return Picture(pixels, _moved(picture, cut, plan))
+
+
+def _cut(plan: Plan, picture: Picture, partners: Partners | None) -> tuple[Stage, ...]:
     if picture.size != plan.size_in:
         raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
-    cut = stages(plan, None if partners is None else Guests(partners, picture.pixels.shape[2]))
-    compute = computed or _backend(device.type)
-    pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
-    labels = label_mixing.followed(picture.labels, cut, plan.size_in, plan.size_out, plan.label_rules)
-    return Picture(pixels, labels)
+    return stages(plan, None if partners is None else Guests(partners, picture.pixels.shape[2]))
+
+
+def _moved(picture: Picture, cut: tuple[Stage, ...], plan: Plan) -> Labels | None:
+    return label_mixing.followed(picture.labels, cut, plan.size_in, plan.size_out, plan.label_rules)
 
 
 def warm(device: torch.device, folder: Path | None = None) -> None:
@@ -76,6 +108,18 @@ def warm(device: torch.device, folder: Path | None = None) -> None:
     """
     if device.type == "cpu" and machine.is_able():
         cpu.warm(folder)
+    if device.type == "cuda" and _has_triton():
+        cuda.warm(device)
+
+
+@cache
+def _has_triton() -> bool:
+    try:
+        import_module("triton")
+    except ImportError as error:
+        log.warning("Triton cannot be imported (%s): torch computes pictures on the GPU, one after another", error)
+        return False
+    return True
 
 
 @cache

@@ -20,7 +20,7 @@ Weights = NDArray[np.float32]
 REACH_SIGMAS = 4.0
 """Where a Gaussian is cut off; scipy.ndimage's default."""
 _WHOLE = 2.0**22
-_FLAT = 1e-5
+FLAT = 1e-5
 
 
 def gaussian(sigma: float) -> Weights:
@@ -102,7 +102,7 @@ def edges(image: torch.Tensor) -> torch.Tensor:
     across = across[..., :-2, :] + 2.0 * across[..., 1:-1, :] + across[..., 2:, :]
     magnitude = (down * down + across * across).sqrt_()
     steepest = magnitude.amax()
-    return torch.where(steepest > _FLAT, magnitude / steepest, 0.0)
+    return torch.where(steepest > FLAT, magnitude / steepest, 0.0)
 
 
 def mirrored(image: torch.Tensor, size: int) -> torch.Tensor:

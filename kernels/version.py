@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _LIBRARIES = (
@@ -22,11 +22,11 @@ _LIBRARIES = (
 
 
 @cache
-def engine_version(device: str) -> str:
+def engine_version(device: str, codec: str = "cpu") -> str:
     """At most 64 characters, such as `1a2b3c4d5e6f7a8b-cpu-avx512`: results of one engine version have the same bytes.
 
     16 hex digits of SHA-256 over the kernels' sources and the versions of libraries and codecs, then the kind of device
-    and the class of CPU, which choose between vector instructions that round differently.
+    and the class of CPU, which choose between vector instructions that round differently; then the codec, if it is a GPU's.
     """
     from kernels.codec import CODEC_VERSION
 
@@ -37,7 +37,17 @@ def engine_version(device: str) -> str:
         digest.update(source.read_bytes())
     for library in _LIBRARIES:
         digest.update(f"\n{library} {version(library)}".encode())
-    return f"{digest.hexdigest()[:16]}-{_device_kind(device)}-{cpu_class()}"[:64]
+    if _device_kind(device) != "cpu":
+        digest.update(f"\ntriton {_triton_version()}".encode())
+    name = f"{digest.hexdigest()[:16]}-{_device_kind(device)}-{cpu_class()}"
+    return f"{name}-{codec}"[:64] if codec != "cpu" else name[:64]
+
+
+def _triton_version() -> str:
+    try:
+        return version("triton")
+    except PackageNotFoundError:
+        return "none"
 
 
 def cpu_class() -> str:

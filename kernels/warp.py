@@ -36,7 +36,7 @@ def rearranged(pixels: torch.Tensor, mapped: IndexMap) -> torch.Tensor:
     """(H, W, C) uint8 pixels moved by an index map, unread places filled: still uint8."""
     moved = gather(pixels, mapped)
     for cut in mapped.cuts:
-        fill = _filled(cut.fill, moved.shape[2], moved.device).mul(255.0).round_().to(moved.dtype)
+        fill = color_of(cut.fill, moved.shape[2], moved.device).mul(255.0).round_().to(moved.dtype)
         moved[:, torch.from_numpy(cut.columns)] = fill
         moved[torch.from_numpy(cut.rows)] = fill
     return moved
@@ -51,7 +51,7 @@ def moved(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
         return to_planes(rearranged(source, mapped))
     planes = gather(to_planes(source) if source.dtype == torch.uint8 else source, mapped, rows_dim=1)
     for cut in mapped.cuts:
-        fill = _filled(cut.fill, planes.shape[0], planes.device)[:, None, None]
+        fill = color_of(cut.fill, planes.shape[0], planes.device)[:, None, None]
         planes[:, :, torch.from_numpy(cut.columns)] = fill
         planes[:, torch.from_numpy(cut.rows)] = fill
     return planes
@@ -89,7 +89,7 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     shrink_x, shrink_y = shrinking(links)
     inner = within(back.reach, first.size_in, shrink_x / 2, shrink_y / 2)
     filled = first.border == "constant" and not inner
-    fill = _filled(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
+    fill = color_of(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
     box = _needed(back, first, shrink_x, shrink_y)
     left, top = box.left, box.top
     read = _read(image[box.top : box.bottom, box.left : box.right], shrink_x, shrink_y, filled, fill)
@@ -105,7 +105,7 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
         planes += (fill / level)[:, None, None]
     for veil in back.veils:
         if any(veil.fill):
-            shown = _filled(veil.fill, planes.shape[0], planes.device)[:, None, None]
+            shown = color_of(veil.fill, planes.shape[0], planes.device)[:, None, None]
             planes.sub_(shown).mul_(veil.coverage).add_(shown)
         else:
             planes.mul_(veil.coverage)
@@ -165,6 +165,6 @@ def _needed(back: Way, first: Link, shrink_x: int, shrink_y: int) -> Box:
     return needed(back.reach, first.size_in, shrink_x, shrink_y)
 
 
-def _filled(fill: Fill, channels: int, device: torch.device) -> torch.Tensor:
+def color_of(fill: Fill, channels: int, device: torch.device) -> torch.Tensor:
     """A fill as (C,) float32; alpha is 0."""
     return torch.tensor([*fill, 0.0][:channels], dtype=torch.float32, device=device)

@@ -66,8 +66,13 @@ def sqrt(a: Value | float) -> Value:
     raise _unbound("sqrt")
 
 
+def cell(column: Value, row: Value) -> Value:
+    """What `uniform` and `normal` take in place of a pixel number: that of a cell of a grid, whole numbers below 2^15."""
+    raise _unbound("cell")
+
+
 def uniform(i: Value, seed: NoiseSeed, channel: int) -> Value:
-    """A number in (0, 1) for pixel number i; another for each channel, seed and pixel."""
+    """A number in (0, 1) for pixel number i; another for each channel 0 to 3, seed and pixel."""
     raise _unbound("uniform")
 
 
@@ -76,7 +81,7 @@ def normal(i: Value, seed: NoiseSeed, channel: int) -> Value:
     raise _unbound("normal")
 
 
-WORDS = (where, minimum, maximum, clamp, floor, rint, exp2, log2, sqrt, uniform, normal)
+WORDS = (where, minimum, maximum, clamp, floor, rint, exp2, log2, sqrt, cell, uniform, normal)
 Backend = Mapping[str, Callable[..., Value | float]]
 
 
@@ -186,6 +191,10 @@ def _normal(i: torch.Tensor, seed: NoiseSeed, channel: int) -> torch.Tensor:
     return radius * torch.where((hashed & 0x8000) != 0, -value, value)
 
 
+def _cell(column: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
+    return row.to(torch.int64) * 2**15 + column.to(torch.int64)
+
+
 def _number(a: Value | float, like: Value | float) -> Value:
     """a as a tensor: a field may be a plain number, which torch's functions of two tensors refuse."""
     if isinstance(a, torch.Tensor):
@@ -218,6 +227,7 @@ TORCH: Backend = {
     "exp2": _of_one(torch.exp2),
     "log2": _of_one(torch.log2),
     "sqrt": _of_one(_sqrt),
+    "cell": _cell,
     "uniform": _uniform,
     "normal": _normal,
 }

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """What workers run pixels on; auto takes CUDA where there is one."""
+    jpeg_decoder: Literal["cpu", "nvjpeg", "nvimagecodec"] = "cpu"
+    """What decodes JPEG pictures that it can; the others need CUDA, give other bytes and miss damage."""
     workers: Annotated[int, Field(ge=0, le=256)] = 1
     """Worker processes that `augment up` and `augment worker` keep running."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0

@@ -21,7 +21,8 @@ from tests.helpers.stack import Stack, running
 
 _numbers = itertools.count(1)
 # one folder of compiled kernels for this process and all that tests start
-os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "kernels"))
+for _name in ("NUMBA_CACHE_DIR", "TRITON_CACHE_DIR"):
+    os.environ.setdefault(_name, str(Path(__file__).parents[1] / ".pytest_cache" / "kernels"))
 
 
 @pytest.fixture(scope="session")

@@ -42,13 +42,17 @@ class Header:
     """Whether Adobe's marker is there: its CMYK files store how much ink is missing."""
     dropped: tuple[tuple[int, int], ...]
     """First byte and end of each segment that the picture does not need."""
+    process: int
+    """Marker of the frame: 0xC0 is baseline."""
+    sampling: tuple[int, ...]
+    """Each component's blocks in a unit, across times 16 plus down: 0x22, 0x11, 0x11 is 4:2:0."""
     frames: int = 1
 
 
 def header(content: bytes, limits: Limits) -> Header:
     """The header of a file that starts like a JPEG. ImageUnreadable, ImageTruncated, UnsupportedFormat, ..."""
     frame: tuple[int, int, int] | None = None
-    turn, adobe, progressive = 1, False, False
+    turn, adobe, process, sampling = 1, False, 0, b""
     profile: dict[int, bytes] = {}
     dropped: list[tuple[int, int]] = []
     needed = 2
@@ -61,9 +65,9 @@ def header(content: bytes, limits: Limits) -> Header:
             if frame is not None:
                 raise ImageUnreadable("there are two frame headers")
             frame = _frame(marker, content[start:end], limits)
-            progressive = marker in _PROGRESSIVE
+            process, sampling = marker, content[start + 7 : end : 3]
         elif marker == _SCAN:
-            if frame is not None and (progressive or content[start] < frame[2]):
+            if frame is not None and (process in _PROGRESSIVE or content[start] < frame[2]):
                 _check_scans(content, end)
         elif marker == 0xEE and content.startswith(b"Adobe", start):
             adobe = True
@@ -74,7 +78,7 @@ def header(content: bytes, limits: Limits) -> Header:
     if frame is None:
         raise ImageUnreadable("the picture data comes before the frame header")
     whole = b"".join(profile[number] for number in sorted(profile))
-    return Header(*frame, turn, whole or None, adobe, tuple(dropped))
+    return Header(*frame, turn, whole or None, adobe, tuple(dropped), process, tuple(sampling))
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int, int]]:
@@ -131,6 +135,11 @@ def _check_scans(content: bytes, first: int) -> None:
     scans = 1 + content.count(b"\xff\xda", first, end if end >= 0 else len(content))
     if scans > MAX_SCANS:
         raise TooManyFrames(scans, MAX_SCANS, "scans")
+
+
+def without_metadata(content: bytes, header: Header) -> bytes:
+    """The file with nothing but what its picture needs."""
+    return _without(content, header.dropped)
 
 
 def raw(content: bytes, header: Header) -> Raw:

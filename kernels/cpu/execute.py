@@ -139,7 +139,8 @@ class _Pass:
             self._put(warp.moved(self._image()[0], links), size_out)
             return
         if not untouched:
-            interleaved = self._image()[0].permute(1, 2, 0).contiguous()
+            # memory of its own always: a single pixel is contiguous either way round, and the next pass writes the planes
+            interleaved = self._image()[0].permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
             self._front, self._floats = SAMPLE_FLOATS, interleaved.numpy().reshape(-1)
         elif shrinks:
             self._front, self._floats = SAMPLE_FLOATS, self._shrunk(trip)

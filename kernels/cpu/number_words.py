@@ -107,6 +107,10 @@ def log2(a: Number) -> Number:
     return s * y + f32(whole)
 
 
+def cell(column: Number, row: Number) -> np.uint32:
+    return word_add(word_mul(u32(truncated(row)), u32(2**15)), u32(truncated(column)))
+
+
 def _hash(i: np.uint32, seed: Seed, channel: int) -> np.uint32:
     """As `kernels.words` hashes: the two seed words enter in separate rounds."""
     x = word_xor(word_add(word_mul(i, u32(4)), u32(channel)), seed[0])
@@ -150,6 +154,7 @@ WORDS: dict[str, Callable[..., object]] = {
     "exp2": exp2,
     "log2": log2,
     "sqrt": sqrt,
+    "cell": cell,
     "uniform": uniform,
     "normal": normal,
 }

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from kernels.colors import byte
 from kernels.op import Op, Pixels
 from kernels.params import Choice, Color, Names, Params, Range, Uniform
-from kernels.words import NoiseSeed, Value, floor, maximum, minimum, rint, sqrt, uniform, where
+from kernels.shapes import begin
+from kernels.words import NoiseSeed, Value, maximum, minimum, rint, sqrt, uniform, where
 
 
 class Cutout(Params):
@@ -52,8 +53,7 @@ def cutout(
 ) -> tuple[Value, Value, Value]:
     square = sqrt(area * w * h)
     width, height = extent(area, square, w), extent(area, square, h)
-    left = minimum(floor(across * (w - width + 1.0)), w - width)
-    top = minimum(floor(down * (h - height + 1.0)), h - height)
+    left, top = begin(across, w, width), begin(down, h, height)
     hit = (x > left) & (x < left + width) & (y > top) & (y < top + height)
     return (
         where(hit, where(filling == 0, byte(uniform(i, seed, 0)), color[0]), r),

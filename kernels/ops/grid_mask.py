@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from kernels.op import Op, Pixels
 from kernels.params import Color, Integer, IntegerRange, Params, Range, Uniform
-from kernels.words import Value, floor, maximum, minimum, rint, where
+from kernels.shapes import cell_side
+from kernels.words import Value, floor, rint, where
 
 
 class GridMask(Params):
@@ -46,9 +47,9 @@ def grid_mask(
     down: float,
     color: tuple[float, float, float],
 ) -> tuple[Value, Value, Value]:
-    cell = maximum(2.0, rint(minimum(w, h) / cells))
-    square = rint(cell * share) - 0.5
-    hit = (place(x, cell, across) < square) & (place(y, cell, down) < square)
+    side = cell_side(w, h, cells)
+    square = rint(side * share) - 0.5
+    hit = (place(x, side, across) < square) & (place(y, side, down) < square)
     return where(hit, color[0], r), where(hit, color[1], g), where(hit, color[2], b)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.op import Mix, Op
+from kernels.equivalents import EQUIVALENTS
+from kernels.op import Field, Mix, Op, Places
 from kernels.params import Choice, Integer, Uniform, drawn_fields
 
 KINDS = {
@@ -58,6 +59,19 @@ def labels(op: Op) -> str:
     if isinstance(op.kind, Mix):
         return "are merged"
     return "follow" if op.moves_labels else "stay"
+
+
+def stepwise(op: Op) -> str:
+    """What profile kornia does for the operation, and how that differs."""
+    if isinstance(op.kind, Places):
+        return "`kornia.geometry.transform.warp_affine`, or `warp_perspective`."
+    if isinstance(op.kind, Field):
+        return "`kornia.geometry.transform.remap`."
+    found = EQUIVALENTS.get(op.name)
+    if found is None:
+        return "as in the torch reference; Kornia has no such function of fixed numbers."
+    named = ", ".join(f"`kornia.{name}`" for name in found.names)
+    return f"{named}. {found.differs}".strip()
 
 
 def step(op: Op, place: int = 0) -> str:

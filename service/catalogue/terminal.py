@@ -112,7 +112,9 @@ def _planned(recipe: Recipe, size: Size) -> Plan:
 
 
 def _stages(recipe: Recipe) -> list[dict[str, list[str] | str]]:
-    """Consecutive steps that are worked off together, every step applied."""
+    """Consecutive steps that are worked off together, every step applied; in profile kornia each is by itself."""
+    if recipe.profile == "kornia":
+        return [{"does": "by itself, through Kornia", "ops": [params.op]} for params in preorder(recipe.steps)]
     groups = itertools.groupby((OPS[params.op] for params in preorder(recipe.steps)), _does)
     return [{"does": does, "ops": [op.name for op in ops]} for does, ops in groups]
 

@@ -47,6 +47,10 @@ def _document(path: Path, text: str) -> object:
         raise RecipeFileInvalid(path, f"is not YAML: {error.problem or error.context}", line) from error
     except yaml.YAMLError as error:
         raise RecipeFileInvalid(path, f"is not YAML: {error}") from error
+    except RecursionError:
+        raise RecipeFileInvalid(path, "is nested too deeply, so not a recipe") from None
+    except ValueError:  # an integer of thousands of digits, or the 99th of a month
+        raise RecipeFileInvalid(path, "holds a number or a date that cannot be read") from None
 
 
 def _line(text: str, pointer: str) -> int | None:

@@ -63,16 +63,17 @@ def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) 
 
 
 def _stages(recipe: Recipe) -> list[dict[str, Any]]:
-    """Consecutive steps that are worked off together, every step applied."""
+    """Consecutive steps that are worked off together, every step applied; in profile kornia each is by itself."""
     numbered = list(enumerate(step.op for step in preorder(recipe.steps)))
-    groups = itertools.groupby(numbered, lambda step: _stage(OPS[step[1]]))
+    alone = recipe.profile == "kornia"
+    groups = itertools.groupby(numbered, lambda step: (_stage(OPS[step[1]]), step[0] if alone else None))
     return [
         {
             "stage": stage,
             "steps": [number for number, _ in steps],
             "ops": [op for _, op in steps],
         }
-        for stage, steps in ((stage, list(group)) for stage, group in groups)
+        for (stage, _), steps in ((key, list(group)) for key, group in groups)
     ]
 
 

@@ -68,7 +68,8 @@ def reconciler_program(settings: Settings, log: Path | None = None) -> Program:
 def worker_program(settings: Settings, name: str, log: Path | None = None, number: int = 0) -> Program:
     """One worker process; `number` chooses its GPU where there are several."""
     # a system with a folder of its own keeps its compiled kernels there too; other workers, in their user's cache
-    kernels = {} if log is None else {"NUMBA_CACHE_DIR": str(settings.data.resolve() / "kernels")}
+    folder = str(settings.data.resolve() / "kernels")
+    kernels = {} if log is None else {"NUMBA_CACHE_DIR": folder, "TRITON_CACHE_DIR": folder}
     tuning = {key: value for key, value in (ALLOCATOR | ONE_THREAD | kernels).items() if key not in os.environ}
     return Program(
         name=name,

@@ -10,6 +10,7 @@ from batching.items import Budget
 from batching.ledger import Ledger, Store
 from batching.worker import WorkerConfig, run_worker
 from kernels.codec import Limits
+from kernels.codec.gpu import GpuCodecs
 from kernels.errors import DeviceLost
 from service.settings import Settings, load
 from service.store import open_store
@@ -30,6 +31,7 @@ def config_of(settings: Settings) -> WorkerConfig:
         threads=settings.threads,
         budget=Budget(cost_pixels=settings.micro_batch_pixels, items=settings.micro_batch_items),
         limits=Limits(settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side),
+        codecs=GpuCodecs(jpeg=settings.jpeg_decoder),
         max_output_pixels=settings.max_output_pixels,
         lease_s=settings.lease_s,
         slice_s=settings.slice_s,

@@ -1,14 +1,13 @@
 """What each operation means, said once more: slow, obvious and independent of the operations' own code.
 
 A reference takes (H, W, 3) uint8 pixels and the planned step, and gives the levels 0..255 that the result should have,
-before they are rounded. Fields are in `step.fields`. `REFERENCES` has one for each operation that moves no pixels;
-`references_geometry.REFERENCES` has the others.
+before they are rounded. Fields are in `step.fields`. `REFERENCES` has one for each operation on colours and on
+neighbourhoods; `references_light`, `references_noise` and `references_geometry` have the others.
 """
 
 from __future__ import annotations
 
 import colorsys
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -118,104 +117,91 @@ def tint(pixels: Pixels, step: PlannedStep) -> Levels:
     return limited(pixels + 255 * step.fields["amount"] * sign)
 
 
-# ------------------------------------------------------------------------------------------------ noise
-def word(pixel: int, channel: int, seed: tuple[int, int]) -> int:
-    """The 32 random bits of one channel of one pixel."""
-
-    def mixed(x: int) -> int:
-        x = (x ^ x >> 16) * 0x7FEB352D % 2**32
-        x = (x ^ x >> 15) * 0x846CA68B % 2**32
-        return x ^ x >> 16
-
-    return mixed((mixed((4 * pixel + channel) % 2**32 ^ seed[0]) + seed[1]) % 2**32)
+def brightness_contrast(pixels: Pixels, step: PlannedStep) -> Levels:
+    spread = 127.5 + step.fields["contrast"] * (pixels - 127.5)
+    return limited(spread + 255 * step.fields["brightness"])
 
 
-def words(pixels: Pixels, channel: int, step: PlannedStep) -> NDArray[np.int64]:
-    height, width = pixels.shape[:2]
-    return np.array([[word(y * width + x, channel, step.noise_seed) for x in range(width)] for y in range(height)])
+def by_name(step: PlannedStep) -> Levels:
+    return np.array([step.fields["red"], step.fields["green"], step.fields["blue"]])
 
 
-def fractions(pixels: Pixels, channel: int, step: PlannedStep) -> Levels:
-    return ((words(pixels, channel, step) >> 9) + 0.5) / 2**23
+def rgb_shift(pixels: Pixels, step: PlannedStep) -> Levels:
+    return limited(pixels + 255 * by_name(step))
 
 
-def normal(bits: int, channel: int) -> float:
-    """Box and Muller: 16 bits are the distance from the origin, 16 the angle; the channel says which coordinate."""
-    distance = math.sqrt(-2 * math.log(((bits >> 16) + 0.5) / 2**16))
-    angle = math.tau * (((bits & 0xFFFF) + 0.5) / 2**16 - 0.125)
-    return distance * (math.sin(angle) if channel % 2 else math.cos(angle))
+def channel_gain(pixels: Pixels, step: PlannedStep) -> Levels:
+    return limited(pixels * by_name(step))
 
 
-def normals(pixels: Pixels, channel: int, step: PlannedStep) -> Levels:
-    height, width = pixels.shape[:2]
-    first, second = step.noise_seed
-    seed = first ^ 0x9E3779B9, second
-    return np.array(
-        [[normal(word(y * width + x, channel // 2 * 2, seed), channel) for x in range(width)] for y in range(height)]
-    )
+def channel_shuffle(pixels: Pixels, step: PlannedStep) -> Levels:
+    return pixels[..., ["rgb".index(name) for name in step.fields["order"]]].astype(np.float64)
 
 
-def gaussian_noise(pixels: Pixels, step: PlannedStep) -> Levels:
-    noise = [normals(pixels, channel, step) for channel in range(3)]
-    return limited(pixels + 255 * step.fields["sigma"] * np.stack(noise, axis=-1))
+def hsv_shift(pixels: Pixels, step: PlannedStep) -> Levels:
+    result = np.empty(pixels.shape)
+    for place in np.ndindex(pixels.shape[:2]):
+        h, s, v = colorsys.rgb_to_hsv(*(pixels[place] / 255.0))
+        h = (h + step.fields["hue"]) % 1.0
+        s = min(1.0, max(0.0, s + step.fields["saturation"])) if s > 0 else 0.0
+        v = min(1.0, max(0.0, v + step.fields["value"]))
+        result[place] = colorsys.hsv_to_rgb(h, s, v)
+    return result * 255
 
 
-def random_colours(pixels: Pixels, first_channel: int, step: PlannedStep) -> Levels:
-    return np.stack([np.floor(fractions(pixels, first_channel + channel, step) * 256) for channel in range(3)], axis=-1)
+def sepia(pixels: Pixels, step: PlannedStep) -> Levels:
+    brown = limited(pixels @ np.array([[0.393, 0.349, 0.272], [0.769, 0.686, 0.534], [0.189, 0.168, 0.131]]))
+    return step.fields["strength"] * brown + (1 - step.fields["strength"]) * pixels
 
 
-def impulse_noise(pixels: Pixels, step: PlannedStep) -> Levels:
-    hit = fractions(pixels, 0, step) < step.fields["amount"]
-    return np.where(hit[..., None], random_colours(pixels, 1, step), pixels)
-
-
-def salt(pixels: Pixels, step: PlannedStep) -> Levels:
-    return np.where((fractions(pixels, 0, step) < step.fields["amount"])[..., None], 255.0, pixels)
-
-
-def pepper(pixels: Pixels, step: PlannedStep) -> Levels:
-    return np.where((fractions(pixels, 0, step) < step.fields["amount"])[..., None], 0.0, pixels)
-
-
-def salt_and_pepper(pixels: Pixels, step: PlannedStep) -> Levels:
-    speck = np.where(fractions(pixels, 1, step) < step.fields["salt"], 255.0, 0.0)
-    hit = fractions(pixels, 0, step) < step.fields["amount"]
-    return np.where(hit[..., None], speck[..., None], pixels)
-
-
-# ------------------------------------------------------------------------------------------------ masks
-def cutout(pixels: Pixels, step: PlannedStep) -> Levels:
-    height, width = pixels.shape[:2]
-    area = step.fields["area"] * height * width
-    side = np.sqrt(area)
-    rows, columns = (side, side)
-    if side > height:
-        rows, columns = height, area / height
-    if side > width:
-        rows, columns = area / width, width
-    rows, columns = round(rows), round(columns)
-    top = min(int(step.fields["down"] * (height - rows + 1)), height - rows)
-    left = min(int(step.fields["across"] * (width - columns + 1)), width - columns)
-    noise = step.fields["filling"] == "noise"
-    filling = random_colours(pixels, 0, step) if noise else np.full(pixels.shape, 255.0) * step.fields["color"]
+def auto_contrast(pixels: Pixels, step: PlannedStep) -> Levels:
     result = pixels.astype(np.float64)
-    hole = (slice(top, top + rows), slice(left, left + columns))
-    result[hole] = filling[hole]
-    return result
+    for channel in range(3):
+        values = np.sort(pixels[..., channel].ravel()).astype(np.float64)
+        lost = int(step.fields["cutoff"] * len(values))
+        low, high = values[lost], values[-1 - lost]
+        if high > low:
+            result[..., channel] = (pixels[..., channel] - low) / (high - low) * 255
+    return limited(result)
 
 
-def grid_mask(pixels: Pixels, step: PlannedStep) -> Levels:
+def sigmoid_contrast(pixels: Pixels, step: PlannedStep) -> Levels:
+    return 255 / (1 + np.exp(step.fields["gain"] * (step.fields["cutoff"] - pixels / 255)))
+
+
+def log_contrast(pixels: Pixels, step: PlannedStep) -> Levels:
+    return limited(255 * step.fields["gain"] * np.log2(1 + pixels / 255))
+
+
+def tone_curve(pixels: Pixels, step: PlannedStep) -> Levels:
+    t = pixels / 255
+    first, second = 1 / 3 + step.fields["shadows"], 2 / 3 + step.fields["highlights"]
+    return limited(255 * (3 * (1 - t) ** 2 * t * first + 3 * (1 - t) * t**2 * second + t**3))
+
+
+def solarize_add(pixels: Pixels, step: PlannedStep) -> Levels:
+    added = limited(pixels + 255 * step.fields["addition"])
+    return np.where(pixels / 255 < step.fields["threshold"], added, pixels)
+
+
+def threshold(pixels: Pixels, step: PlannedStep) -> Levels:
+    white = grey(pixels) >= 256 * step.fields["level"] - 0.5
+    return np.repeat(np.where(white, 255.0, 0.0)[..., None], 3, axis=-1)
+
+
+def color_quantize(pixels: Pixels, step: PlannedStep) -> Levels:
+    shades = np.linspace(0, 255, step.fields["shades"])
+    return shades[np.abs(pixels[..., None] - shades).argmin(axis=-1)]
+
+
+def dithering(pixels: Pixels, step: PlannedStep) -> Levels:
+    pattern = np.zeros((1, 1))
+    for _ in range(3):
+        pattern = np.block([[4 * pattern, 4 * pattern + 2], [4 * pattern + 3, 4 * pattern + 1]])
     height, width = pixels.shape[:2]
-    cell = max(2, round(min(height, width) / step.fields["cells"]))
-    square = round(cell * step.fields["share"])
-    result = pixels.astype(np.float64)
-    for y in range(height):
-        for x in range(width):
-            row = (y + int(step.fields["down"] * cell)) % cell
-            column = (x + int(step.fields["across"] * cell)) % cell
-            if row < square and column < square:
-                result[y, x] = 255 * np.array(step.fields["color"])
-    return result
+    tiled = np.tile(pattern, (height // 8 + 1, width // 8 + 1))[:height, :width]
+    steps = step.fields["shades"] - 1
+    return np.floor(pixels / 255 * steps + (tiled[..., None] + 0.5) / 64) / steps * 255
 
 
 # ------------------------------------------------------------------------------------------------ neighbourhoods
@@ -271,31 +257,38 @@ def edge_enhance(pixels: Pixels, step: PlannedStep) -> Levels:
 
 
 REFERENCES: dict[str, Reference] = {
+    "auto_contrast": auto_contrast,
     "box_blur": box_blur,
     "brightness": brightness,
+    "brightness_contrast": brightness_contrast,
     "channel_dropout": channel_dropout,
+    "channel_gain": channel_gain,
+    "channel_shuffle": channel_shuffle,
     "channel_swap": channel_swap,
     "color_jitter": color_jitter,
+    "color_quantize": color_quantize,
     "contrast": contrast,
-    "cutout": cutout,
+    "dithering": dithering,
     "edge_enhance": edge_enhance,
     "edge_map": edge_map,
     "gamma": gamma,
     "gaussian_blur": gaussian_blur,
-    "gaussian_noise": gaussian_noise,
     "grayscale": grayscale,
-    "grid_mask": grid_mask,
+    "hsv_shift": hsv_shift,
     "hue": hue,
-    "impulse_noise": impulse_noise,
     "invert": invert,
+    "log_contrast": log_contrast,
     "max_filter": max_filter,
     "min_filter": min_filter,
-    "pepper": pepper,
     "percentile_filter": percentile_filter,
     "posterize": posterize,
-    "salt": salt,
-    "salt_and_pepper": salt_and_pepper,
+    "rgb_shift": rgb_shift,
     "saturation": saturation,
+    "sepia": sepia,
+    "sigmoid_contrast": sigmoid_contrast,
     "solarize": solarize,
+    "solarize_add": solarize_add,
+    "threshold": threshold,
     "tint": tint,
+    "tone_curve": tone_curve,
 }

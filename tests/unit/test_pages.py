@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+from benchmarks.sharpness import table
 from kernels.ops import OPS
 from service.errors import STATUS
 from service.settings import Settings, environment_name
@@ -22,6 +24,11 @@ def test_every_link_leads_somewhere() -> None:
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_the_page_on_sharpness_shows_what_was_measured() -> None:
+    (result,) = (ROOT / "benchmarks" / "results").glob("*/sharpness--*.json")
+    assert table(json.loads(result.read_text())) in (DOCS / "explanation" / "one-resampling.md").read_text()
 
 
 def test_every_decision_is_listed() -> None:

@@ -356,8 +356,14 @@ async def test_a_recipe_is_explained(api: httpx2.AsyncClient) -> None:
         await api.post("/v1/recipes/validate", json={"recipe": {"steps": steps}, "size": [300, 400], "variants": 4})
     ).json()
     wrong = await api.post("/v1/recipes/validate", json={"recipe": {"steps": [{"op": "rotate", "degrees": "far"}]}})
+    stepwise = (
+        await api.post("/v1/recipes/validate", json={"recipe": {"steps": steps, "profile": "kornia"}, "size": [300, 400]})
+    ).json()
 
     assert [stage["steps"] for stage in report["stages"]] == [[0, 1], [2], [3]]
+    assert [stage["steps"] for stage in stepwise["stages"]] == [[0], [1], [2], [3]]
+    assert stepwise["recipe"]["profile"] == "kornia"
+    assert stepwise["recipe_digest"] != report["recipe_digest"]
     assert (report["size_in"], report["size_out"]) == ([300, 400], [100, 200])
     assert report["cost"] == {"pixels": 300 * 400 + 4 * 100 * 200, "output_pixels": 4 * 100 * 200, "variants": 4}
     assert (wrong.status_code, wrong.json()["pointer"]) == (422, "/recipe/steps/0/degrees")

@@ -6,7 +6,6 @@ import base64
 import io
 import random
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,36 +13,21 @@ from PIL import Image
 
 from kernels.errors import LabelInvalid
 from kernels.labels import Labels, read_mask
-from kernels.op import Field, Op, Places
-from kernels.ops import OPS
-from kernels.params import Choice, Warp, drawn_fields
 from kernels.run import run
 from kernels.tensors import Size
 from tests.helpers.pictures import CPU, make_image, make_picture, make_plan
+from tests.helpers.recipes import MOVING, Step, any_recipe
 
-MOVING = [op for op in OPS.values() if isinstance(op.kind, Places | Field)]
 
-
-def any_step(rng: random.Random, op: Op) -> dict[str, Any]:
-    """A step with ranges anywhere within what the operation allows."""
-    step: dict[str, Any] = {"op": op.name, "chance": rng.choice([1.0, 1.0, 0.5])}
-    for name, kind in drawn_fields(op.params):
-        if isinstance(kind, Choice) or name.endswith("_pixels"):
-            continue
-        step[name] = sorted(rng.uniform(kind.minimum, kind.maximum) for _ in range(2))
-    if "size" in op.params.model_fields:
-        step["size"] = [rng.randint(1, 90), rng.randint(1, 90)]
-    if issubclass(op.params, Warp):
-        step["border"] = rng.choice(["constant", "replicate", "reflect", "wrap"])
-        step["fill"] = [1.0, 1.0, 1.0]
-    return step
+def white_outside(step: Step) -> Step:
+    return {**step, "fill": [1.0, 1.0, 1.0]} if "fill" in step else step
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_any_chain_of_any_steps(seed: int) -> None:
     rng = random.Random(seed)
     height, width = rng.choice([(1, 1), (1, 50), (50, 1), (40, 60), (333, 20)])
-    steps = [any_step(rng, rng.choice(MOVING)) for _ in range(rng.randint(1, 6))]
+    steps = [white_outside(step) for step in any_recipe(rng, among=MOVING)]
     if rng.random() < 0.3:
         steps.insert(rng.randrange(len(steps) + 1), {"op": "invert", "chance": 0.0})
     classes = np.random.default_rng(seed).integers(0, 3, (height, width), dtype=np.uint8)

@@ -141,6 +141,16 @@ def test_threads_side_by_side_change_nothing() -> None:
     assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
+def test_a_single_pixel_is_not_overwritten_while_it_is_enlarged() -> None:
+    pixel = np.array([[[10, 120, 240]]], np.uint8)
+    enlarged = make_plan(
+        [{"op": "invert"}, {"op": "resize", "size": [80, 80]}, {"op": "brightness", "factor": 0.4}], (1, 1)
+    )
+    for _ in range(3):
+        found = run([enlarged], [Picture(torch.from_numpy(pixel))], CPU)[0].pixels
+        assert torch.equal(found, run_reference([enlarged], [Picture(torch.from_numpy(pixel))])[0].pixels)
+
+
 def test_large_scratch_is_not_kept() -> None:
     from kernels.cpu import execute
 

@@ -18,21 +18,40 @@ from kernels.plan import Plan, plan
 from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.tensors import Picture, Size
-from tests.helpers import references, references_geometry, references_mixing
+from tests.helpers import references, references_geometry, references_light, references_mixing, references_noise
 from tests.helpers.pictures import POOL, company
 
 CPU = torch.device("cpu")
-REFERENCES = {**references.REFERENCES, **references_geometry.REFERENCES, **references_mixing.REFERENCES}
+REFERENCES = {
+    **references.REFERENCES,
+    **references_light.REFERENCES,
+    **references_noise.REFERENCES,
+    **references_geometry.REFERENCES,
+    **references_mixing.REFERENCES,
+}
 COLOURING = {
     "channel_dropout",
+    "channel_gain",
+    "coarse_dropout",
     "copy_paste",
     "cutmix",
     "cutout",
+    "fancy_pca",
     "gaussian_noise",
     "impulse_noise",
+    "iso_noise",
+    "laplace_noise",
     "mixup",
     "mosaic",
+    "pixel_dropout",
+    "planckian_jitter",
+    "random_erasing",
+    "rgb_shift",
+    "sepia",
+    "shot_noise",
+    "speckle_noise",
     "tint",
+    "uniform_noise",
 }
 """Operations whose purpose puts colour into a grey picture."""
 SHAPES = [(1, 1), (1, 2), (1, 23), (23, 1), (2, 2), (3, 5)]

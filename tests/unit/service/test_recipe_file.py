@@ -47,6 +47,14 @@ def test_json_errors_name_the_line_too(tmp_path: Path) -> None:
     assert raised.value.line == 2
 
 
+@pytest.mark.parametrize("name", ["recipe.yaml", "recipe.json"])
+def test_what_nothing_can_read_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecipeFileInvalid, match="nested too deeply"):
+        load_recipe(written(tmp_path, '{"steps": ' + "[" * 3000 + "]" * 3000 + "}", name))
+    with pytest.raises(RecipeFileInvalid, match="cannot be read"):
+        load_recipe(written(tmp_path, '{"steps": [{"op": "rotate", "degrees": ' + "9" * 5000 + "}]}", name))
+
+
 def test_what_is_no_recipe_at_all(tmp_path: Path) -> None:
     with pytest.raises(RecipeFileInvalid, match="No such file"):
         load_recipe(tmp_path / "missing.yaml")

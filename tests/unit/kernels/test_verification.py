@@ -1,0 +1,272 @@
+"""Random chains and recipes against slower ways to the same result: classes T1, T3, T4, T6 and T7 of the verification.
+
+T2 and T8, each operation alone against Kornia, are in `test_against_kornia`. Every case is made from the seed in its name;
+`make test-long` runs many more of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.truth import averaged, folded, followed, shown
+from kernels import rng as counted
+from kernels.chain import chain
+from kernels.errors import RecipeInvalid
+from kernels.ops import OPS
+from kernels.plan import Plan, plan
+from kernels.recipe import Recipe
+from kernels.route import shrinking
+from kernels.run import run, run_reference
+from kernels.tensors import Picture, Size
+from tests.helpers import references_geometry
+from tests.helpers.pictures import CPU, Pixels, make_image, make_photo, make_picture
+from tests.helpers.recipes import BORDERS, Step, any_recipe
+
+PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
+
+
+def seeds(few: int, many: int) -> list[Any]:
+    """`few` seeds for every run of the tests, and the others up to `many` for the long one."""
+    return [*range(few), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(few, many))]
+
+
+def planned(steps: Sequence[Step], pixels: Pixels, profile: str = "fused", key: int = 0) -> Plan:
+    return plan(Recipe.parse({"steps": list(steps), "profile": profile}), 5, key, 0, Size(*pixels.shape[:2]))
+
+
+def ran(made: Plan, pixels: Pixels) -> Pixels:
+    result: Pixels = run([made], [make_picture(pixels)], CPU)[0].pixels.numpy()
+    return result
+
+
+def any_pixels(rng: random.Random, largest: int = 200) -> Pixels:
+    """A part of a photograph, or noise; often with an odd side or with one of a single pixel."""
+    height, width = rng.choice([(rng.randint(20, largest), rng.randint(20, largest)), (1, 57), (43, 1), (1, 1), (31, 64)])
+    if rng.random() < 0.5:
+        return make_image(height, width, seed=rng.randrange(1000))
+    return make_photo(rng.choice(PHOTOS), height, width)
+
+
+# ------------------------------------------------------------------------------------------------ T1: bits
+def philox(counter: Sequence[int], key: Sequence[int]) -> list[int]:
+    """Philox4x32-10 in whole numbers, round by round, as its paper has it."""
+    (a, b, c, d), (k, m) = counter, key
+    for _ in range(10):
+        high, low = divmod(0xD2511F53 * a, 2**32)
+        other_high, other_low = divmod(0xCD9E8D57 * c, 2**32)
+        a, b, c, d = other_high ^ b ^ k, other_low, high ^ d ^ m, low
+        k, m = (k + 0x9E3779B9) % 2**32, (m + 0xBB67AE85) % 2**32
+    return [a, b, c, d]
+
+
+def test_philox_has_the_bits_of_its_definition() -> None:
+    rng = random.Random(1)
+    for _ in range(200):
+        counter, key = [rng.getrandbits(32) for _ in range(4)], [rng.getrandbits(32) for _ in range(2)]
+        found = counted.philox(np.array(counter, dtype=np.uint64), key[0] | key[1] << 32)
+        assert found.tolist() == philox(counter, key), (counter, key)
+
+
+def exact_step(rng: random.Random, size: tuple[int, int]) -> Step:
+    """A step that only rearranges pixels, with a fill that is one of the 256 levels."""
+    height, width = size
+    fill = [rng.randrange(256) / 255 for _ in range(3)]
+    warp = {"border": rng.choice(BORDERS), "fill": fill}
+    cut = {"size": [rng.randint(1, height + 20), rng.randint(1, width + 20)]}
+    sides = {side: rng.randint(0, 40) for side in ("left", "top", "right", "bottom")}
+    return rng.choice(
+        [
+            {"op": "hflip"},
+            {"op": "vflip"},
+            {"op": "pad", **sides, **warp},
+            {"op": "center_crop", **cut, **warp},
+            {"op": "random_crop", **cut, **warp},
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", seeds(60, 600))
+def test_t1_rearranging_chains_are_numpys_bit_for_bit(seed: int) -> None:
+    rng = random.Random(seed)
+    pixels, steps = any_pixels(rng, 70), []
+    size = pixels.shape[:2]
+    for _ in range(rng.randint(1, 5)):
+        steps.append(exact_step(rng, size))
+        size = planned(steps, pixels).size_out
+    made = planned(steps, pixels)
+    expected = pixels
+    for step in made.steps:
+        levels = references_geometry.REFERENCES[step.op.name](expected, step)
+        expected = np.rint(levels).astype(np.uint8)
+    assert np.array_equal(ran(made, pixels), expected), (seed, steps)
+
+
+@pytest.mark.parametrize("name", ["invert", "posterize", "solarize", "channel_swap", "channel_dropout"])
+def test_t1_tables_hold_the_levels_of_whole_numbers(name: str) -> None:
+    """Every level of every channel, by arithmetic on whole numbers."""
+    levels = np.arange(256, dtype=np.uint8)
+    pixels = np.ascontiguousarray(np.stack([levels, levels[::-1], np.roll(levels, 99)], axis=-1)[None])
+    for threshold in (0, 51, 128, 255):
+        made = planned([{"op": name, **({"threshold": threshold / 255} if name == "solarize" else {})}], pixels)
+        fields: Any = made.steps[0].fields
+        expected = pixels.copy()
+        match name:
+            case "invert":
+                expected = 255 - pixels
+            case "posterize":
+                expected = pixels >> (8 - fields["bits"]) << (8 - fields["bits"])
+            case "solarize":
+                expected = np.where(pixels < threshold, pixels, 255 - pixels)
+            case "channel_swap":
+                first, second = "rgb".index(fields["first"]), "rgb".index(fields["second"])
+                expected[..., [first, second]] = pixels[..., [second, first]]
+            case _:
+                expected[..., "rgb".index(fields["channel"])] = 0
+        assert np.array_equal(ran(made, pixels), expected), (name, threshold)
+
+
+# ------------------------------------------------------------------------------------------------ T3: one reading
+def warps(rng: random.Random, count: int, borders: Sequence[str], elastic: bool = True) -> list[Step]:
+    """Steps that turn, lean, enlarge and bend, none of them by whole pixels."""
+    fill = [round(rng.random(), 2) for _ in range(3)]
+    kinds: list[Step] = [
+        {"op": "rotate", "degrees": rng.uniform(-180, 180)},
+        {"op": "shear", "x": rng.uniform(-20, 20), "y": rng.uniform(-10, 10)},
+        {"op": "affine", "degrees": rng.uniform(-40, 40), "scale": rng.uniform(1.0, 1.4)},
+        {"op": "perspective", "distortion": rng.uniform(0.05, 0.3)},
+        {"op": "translate", "x": rng.uniform(-0.3, 0.3), "y": rng.uniform(-0.3, 0.3)},
+    ]
+    if elastic:
+        kinds.append({"op": "elastic", "alpha": rng.uniform(0.01, 0.06)})
+    return [{**rng.choice(kinds), "border": rng.choice(borders), "fill": fill} for _ in range(count)]
+
+
+@pytest.mark.parametrize("seed", seeds(24, 240))
+def test_t3_a_chain_is_one_reading_of_float64_coordinates(seed: int) -> None:
+    rng = random.Random(seed)
+    pixels = make_photo(rng.choice(PHOTOS), 131, 170) if seed % 2 else make_image(131, 170, seed=seed)
+    made = planned(warps(rng, 2 + seed % 3, BORDERS), pixels)
+    moved = chain(made.steps)
+    if shrinking(moved) != (1, 1):
+        pytest.skip("smoothed first")
+    off = np.abs(ran(made, pixels) - shown(moved, pixels.astype(np.float64))).max(axis=-1)
+    off = off[~edges_on_the_way(made)]
+    assert off.size > 2000
+    assert np.mean(off <= 1.0) >= 0.999, f"seed {seed}: {off.max():.2f} levels, {np.mean(off > 1.0):.4%} beyond one"
+
+
+def edges_on_the_way(made: Plan) -> NDArray[np.bool_]:
+    """Output pixels that show an edge of a canvas on the way: it is as soft as the chain shrinks after it."""
+    moved = chain(made.steps)
+    rows, columns = made.size_out
+    y, x = np.meshgrid(np.arange(rows) + 0.5, np.arange(columns) + 0.5, indexing="ij")
+    near = np.zeros((rows, columns), dtype=bool)
+    for number in range(1, len(moved)):
+        link, found = moved[number], followed(moved[number:], x, y)
+        for places, side in ((found.x, link.size_in.width), (found.y, link.size_in.height)):
+            inside = places if link.border == "constant" else folded(places, side, link.border, 0.0)
+            near |= (np.abs(inside) < 2.0) | (np.abs(inside - side) < 2.0)
+    return near
+
+
+@pytest.mark.parametrize("seed", seeds(6, 60))
+def test_t3_a_chain_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
+    """Down to two thirds of the size; about half of it and less, whole boxes blur more than ideal smoothing would."""
+    rng = random.Random(seed)
+    photo = make_photo(PHOTOS[seed % len(PHOTOS)])
+    coarse = averaged(photo, 4)
+    steps = warps(rng, 2 + seed % 3, ["reflect"], elastic=False)
+    if seed % 2:
+        steps.append({"op": "affine", "degrees": 5, "scale": rng.uniform(0.8, 1.0), "shear_x": 0, "border": "reflect"})
+    plans = [planned(steps, coarse, profile) for profile in ("fused", "kornia")]
+    fine = photo[: coarse.shape[0] * 4, : coarse.shape[1] * 4].astype(np.float64)
+    truth = shown(chain(plans[0].steps), fine, points=4, finer=4)
+    fused, kornia = (np.sqrt(np.mean((ran(each, coarse) - truth) ** 2)) for each in plans)
+    assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
+
+
+# ------------------------------------------------------------------------------------------------ T4: what is covered
+@pytest.mark.parametrize("seed", seeds(20, 200))
+def test_t4_a_chain_covers_what_single_steps_cover(seed: int) -> None:
+    """Against bilinear reading with zeros outside, step by step."""
+    overlap, beyond, steps = covered(seed, ["constant"])
+    assert overlap >= 0.998, f"seed {seed}: {steps}"
+    assert beyond == 0.0, f"seed {seed}: {steps}"
+
+
+@pytest.mark.parametrize("seed", seeds(20, 200))
+def test_t4_every_border_among_the_steps_covers_what_it_covers_alone(seed: int) -> None:
+    """Black edges that are reflected or repeated are longer, and slivers thinner than a pixel vanish when read twice."""
+    overlap, beyond, steps = covered(seed, BORDERS)
+    assert overlap >= 0.996, f"seed {seed}: {steps}"
+    assert beyond <= 0.0005, f"seed {seed}: {steps}"
+
+
+def covered(seed: int, borders: Sequence[str]) -> tuple[float, float, list[Step]]:
+    """Of a white picture: both ways' overlap, and the share of pixels in which they differ not beside an edge.
+
+    What is left of a picture may be all edge, so the overlap is a share of half the canvas at least.
+    """
+    rng = random.Random(seed)
+    white = np.full((260, 340, 3), 255, dtype=np.uint8)
+    steps = [{**step, "fill": [0, 0, 0]} for step in warps(rng, rng.randint(1, 4), borders, elastic=False)]
+    rng.choice(steps)["border"] = "constant"
+    fused, kornia = (ran(planned(steps, white, profile), white)[..., 0] > 127 for profile in ("fused", "kornia"))
+    edge = scipy.ndimage.maximum_filter(kornia, 3) & ~scipy.ndimage.minimum_filter(kornia, 3)
+    beyond = float(np.mean((fused != kornia) & ~edge))
+    return 1.0 - (fused != kornia).sum() / max((fused | kornia).sum(), white[..., 0].size / 2), beyond, steps
+
+
+# ------------------------------------------------------------------------------------------------ T6: company
+@pytest.mark.parametrize("profile", ["fused", "kornia"])
+@pytest.mark.parametrize("seed", seeds(6, 80))
+def test_t6_no_order_split_or_company_changes_a_byte(seed: int, profile: str) -> None:
+    rng = random.Random(seed)
+    plans, pictures = [], []
+    while len(plans) < 10:
+        pixels = any_pixels(rng, 90)
+        try:
+            plans.append(planned(any_recipe(rng), pixels, profile, key=len(plans)))
+        except RecipeInvalid:
+            continue  # too large a window for Kornia, or a canvas too large
+        pictures.append(make_picture(pixels))
+    expected = hashes(plans, pictures)
+    order = list(range(len(plans)))
+    rng.shuffle(order)
+    while order:
+        size = rng.randint(1, len(order))
+        part, order = order[:size], order[size:]
+        found = hashes([plans[place] for place in part], [pictures[place] for place in part])
+        assert found == [expected[place] for place in part], f"seed {seed}"
+
+
+def hashes(plans: Sequence[Plan], pictures: Sequence[Picture]) -> list[str]:
+    return [hashlib.sha256(result.pixels.numpy().tobytes()).hexdigest() for result in run(plans, pictures, CPU)]
+
+
+# ------------------------------------------------------------------------------------------------ T7: two backends
+@pytest.mark.parametrize("seed", seeds(40, 600))
+def test_t7_compiled_kernels_agree_with_torch_on_any_recipe(seed: int) -> None:
+    rng = random.Random(seed)
+    pixels = any_pixels(rng)
+    made = planned(any_recipe(rng, 4), pixels, key=seed)
+    picture = make_picture(pixels)
+    found, expected = run([made], [picture], CPU)[0].pixels.int(), run_reference([made], [picture])[0].pixels.int()
+    assert found.shape == expected.shape
+    off = (found - expected).abs()
+    assert torch.mean((off <= 1).float()) >= 0.995, f"seed {seed}: {[step.op.name for step in made.steps]}"
+
+
+def test_every_operation_is_drawn() -> None:
+    """The random recipes above are of all operations."""
+    drawn = {step["op"] for seed in range(80) for step in any_recipe(random.Random(seed))}
+    assert drawn == set(OPS)

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 
 from kernels.errors import DeviceLost, DeviceOutOfMemory
+from kernels.partners import Partners
 from kernels.plan import Plan
 from kernels.run import run
 from kernels.tensors import Picture
@@ -60,14 +61,18 @@ def own_stream(device: torch.device) -> Iterator[None]:
 
 
 def run_within_memory(
-    plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device, too_large: Callable[[], None] = lambda: None
+    plans: Sequence[Plan],
+    pictures: Sequence[Picture],
+    partners: Sequence[Partners],
+    device: torch.device,
+    too_large: Callable[[], None] = lambda: None,
 ) -> list[Picture]:
     """`kernels.run.run`, in halves where the device has too little memory; what does not fit alone runs on the CPU.
 
     too_large() is called for each set of plans that did not fit.
     """
     try:
-        return run(plans, pictures, device)
+        return run(plans, pictures, device, partners)
     except DeviceOutOfMemory as error:
         log.warning("%s; running %d pictures in halves", error.message, len(plans))
     too_large()
@@ -76,7 +81,7 @@ def run_within_memory(
     if device.type != "cpu":
         torch.cuda.empty_cache()
     if len(plans) == 1:
-        return run(plans, pictures, CPU)
+        return run(plans, pictures, CPU, partners)
     half = len(plans) // 2
-    first = run_within_memory(plans[:half], pictures[:half], device, too_large)
-    return first + run_within_memory(plans[half:], pictures[half:], device, too_large)
+    first = run_within_memory(plans[:half], pictures[:half], partners[:half], device, too_large)
+    return first + run_within_memory(plans[half:], pictures[half:], partners[half:], device, too_large)

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -20,11 +20,12 @@ import torch
 from batching import failpoints
 from batching.device import CPU, Cap, own_stream, run_within_memory
 from batching.errors import Internal, ItemTimeout, ResourceExhausted
-from batching.execute import Decode, Ran, Result, Work, decoded, encoded, planned
+from batching.execute import Decode, Lacking, Ran, Result, Work, decoded, encoded, partners, planned
 from batching.handoffs import HandOff
 from batching.items import Budget, Failed, Item
 from batching.telemetry import Tally
 from kernels.errors import AugmentationError, DeviceLost, DeviceOutOfMemory
+from kernels.partners import Partners, PartnerUnusable
 from kernels.plan import Plan
 from kernels.tensors import Picture
 
@@ -45,7 +46,7 @@ class EngineConfig:
     budget: Budget = field(default_factory=Budget)
     """stages: most that is run together, and half of what waits between two stages."""
     max_output_pixels: int = 200_000_000
-    """Most output pixels of one item, all variants."""
+    """Most output pixels of one item, all variants, those of its partners included."""
     item_timeout_s: float = 60.0
     """Longest time for one item; looked at between variants."""
 
@@ -66,10 +67,13 @@ class _Decoded:
     task: _Task
     picture: Picture
     plans: tuple[Plan, ...]
+    partners: Partners
+    partner_pixels: int = 0
+    """Of partners that are decoded already."""
 
     @property
     def cost(self) -> int:
-        return sum(plan.size_in.pixels + plan.size_out.pixels for plan in self.plans)
+        return self.partner_pixels + sum(plan.size_in.pixels + plan.size_out.pixels for plan in self.plans)
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class _Computed:
 
 
 class Engine:
-    """Submit work, get exactly one result for it: `Ran` or `Failed`. A bad picture fails alone.
+    """Submit work, get exactly one result for it: `Ran`, `Failed` or `Lacking`. A bad picture fails alone.
 
     `lost` is called, once, when the device no longer answers; what was submitted then gets no result.
     """
@@ -106,6 +110,11 @@ class Engine:
     def submit(self, work: Work, done: Done) -> None:
         """Adds work; `done` is called from an engine thread. Never blocks: who submits bounds what is in flight."""
         self._entrance.put(work.item.priority, work.item.cost_pixels, _Task(work, done, time.perf_counter()))
+
+    @property
+    def max_output_pixels(self) -> int:
+        """Most pixels of one item's results and partners."""
+        return self._config.max_output_pixels
 
     def withdraw(self) -> list[Work]:
         """Takes back all work that is not begun; it gets no result."""
@@ -168,7 +177,8 @@ class Engine:
         prepared = self._prepare(task)
         for variant, plan in enumerate(prepared.plans):
             with self._tally.stage("run"):
-                picture = run_within_memory([plan], [prepared.picture], self._config.device)[0]
+                run = ([plan], [prepared.picture], [prepared.partners], self._config.device)
+                picture = run_within_memory(*run)[0]
             failpoints.hit("ran")
             with self._tally.stage("encode"):
                 outputs.append(encoded(task.item, variant, plan, picture))
@@ -180,13 +190,22 @@ class Engine:
     def _prepare(self, task: _Task) -> _Decoded:
         with self._tally.stage("decode"):
             picture = decoded(task.work, self._decode)
-            plans = planned(task.item, picture, self._config.max_output_pixels)
-        return _Decoded(task, picture, tuple(plans))
+            plans = planned(task.work, picture, self._config.max_output_pixels)
+        return _Decoded(task, picture, tuple(plans), partners(task.work, self._decode))
+
+    def _prepare_all(self, task: _Task) -> _Decoded:
+        """Partners are decoded too: the one thread that runs must not wait for them."""
+        prepared = self._prepare(task)
+        taken = {partner for plan in prepared.plans for step in plan.steps for partner in step.partners}
+        with self._tally.stage("decode"):
+            found = {partner: prepared.partners(partner) for partner in taken}
+        pixels = sum(picture.size.pixels for picture in found.values())
+        return replace(prepared, partners=found.__getitem__, partner_pixels=pixels)
 
     def _decode_items(self) -> None:
         while task := self._next():
-            prepared = isolated(task.item, partial(self._prepare, task))
-            if isinstance(prepared, Failed):
+            prepared = isolated(task.item, partial(self._prepare_all, task))
+            if isinstance(prepared, Failed | Lacking):
                 self._finish(task, prepared)
             else:
                 self._to_run.put(task.item.priority, prepared.cost, prepared)
@@ -195,17 +214,18 @@ class Engine:
         with own_stream(self._config.device):
             while group := self._to_run.get_many(self._cap.cost, self._config.budget.items):
                 for prepared, computed in zip(group, self._run_group(group), strict=True):
-                    if isinstance(computed, Failed):
+                    if isinstance(computed, Failed | Lacking):
                         self._finish(prepared.task, computed)
                     else:
                         self._to_encode.put(prepared.task.item.priority, prepared.cost, computed)
 
-    def _run_group(self, group: Sequence[_Decoded]) -> list[_Computed | Failed]:
+    def _run_group(self, group: Sequence[_Decoded]) -> list[_Computed | Failed | Lacking]:
         plans = [plan for prepared in group for plan in prepared.plans]
         pictures = [prepared.picture for prepared in group for _ in prepared.plans]
+        found = [prepared.partners for prepared in group for _ in prepared.plans]
         try:
             with self._tally.stage("run"):
-                computed = run_within_memory(plans, pictures, self._config.device, self._cap.shrink)
+                computed = run_within_memory(plans, pictures, found, self._config.device, self._cap.shrink)
             self._cap.grow()
             failpoints.hit("ran")
         except DeviceLost:
@@ -219,7 +239,10 @@ class Engine:
         return [_Computed(one.task, one.plans, tuple(next(rest) for _ in one.plans)) for one in group]
 
     def _run_alone(self, prepared: _Decoded) -> _Computed:
-        pictures = run_within_memory(prepared.plans, [prepared.picture] * len(prepared.plans), self._config.device)
+        number = len(prepared.plans)
+        pictures = run_within_memory(
+            prepared.plans, [prepared.picture] * number, [prepared.partners] * number, self._config.device
+        )
         failpoints.hit("ran")
         return _Computed(prepared.task, prepared.plans, tuple(pictures))
 
@@ -237,7 +260,7 @@ class Engine:
         return Ran(item, tuple(outputs))
 
 
-def isolated(item: Item, attempt: Callable[[], T]) -> T | Failed:
+def isolated(item: Item, attempt: Callable[[], T]) -> T | Failed | Lacking:
     """What `attempt` returns, or why the item failed; what is not the picture's fault is tried twice. Raises DeviceLost."""
     error: BaseException = Internal()
     for _ in range(2):
@@ -245,6 +268,8 @@ def isolated(item: Item, attempt: Callable[[], T]) -> T | Failed:
             return attempt()
         except DeviceLost:
             raise
+        except PartnerUnusable as unusable:
+            return Lacking(item, unusable.partner.key)
         except AugmentationError as known:
             if not known.retryable:
                 return Failed(item, known.code, known.message)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 MOST_BYTES = 256 * 2**20
 MOST_FETCHES = 16
@@ -17,6 +17,7 @@ class FetchGate:
         self._most_bytes = most_bytes
         self._fetches = asyncio.Semaphore(most_fetches)
         self._held = 0
+        self._beyond = asyncio.Lock()
         self._room = asyncio.Event()
         self._room.set()
 
@@ -31,6 +32,23 @@ class FetchGate:
                 self._room.clear()
                 await self._room.wait()
             yield
+
+    @asynccontextmanager
+    async def more(self, urgent: bool) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """While a picture fetches its partners: `await room()` before each. One picture at a time may pass the bound.
+
+        Nobody may wait for room alone here, since all that is held may belong to others who wait.
+        """
+        async with AsyncExitStack() as beyond:
+            passed = urgent
+
+            async def room() -> None:
+                nonlocal passed
+                if not passed and self._held >= self._most_bytes:
+                    await beyond.enter_async_context(self._beyond)
+                    passed = True
+
+            yield room
 
     def hold(self, content_bytes: int) -> None:
         """A picture was fetched."""

@@ -20,8 +20,21 @@ class Finish:
     """Batches whose last item became final with this group."""
 
 
+@dataclass(frozen=True)
+class Member:
+    """A picture of a batch as others of the batch may take it as their partner."""
+
+    name: int | str
+    """Its custom_id; in tests and benchmarks also an item key."""
+    source_key: str
+    source_sha256: str
+    pixels: int
+    labels: str | None
+    """Labels as JSON text."""
+
+
 class Ledger(Protocol):
-    """The truth about items, asked once per micro-batch or group, never once per item."""
+    """The truth about items, asked once per micro-batch, group or batch, never once per item."""
 
     async def lease(self, item_ids: Sequence[UUID], worker: str) -> list[Item]:
         """Compare-and-set `queued -> leased` on the database clock; returns only what is now ours, tokens included."""
@@ -37,6 +50,10 @@ class Ledger(Protocol):
 
     async def hand_back(self, items: Sequence[Item]) -> None:
         """`leased -> queued`, uncharged: a draining worker returns what it has not begun."""
+        ...
+
+    async def members(self, batch_id: UUID) -> Sequence[Member]:
+        """Every picture of a batch that was not refused when it was sent, in any order; the same at any time."""
         ...
 
 

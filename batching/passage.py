@@ -5,36 +5,71 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
 from uuid import UUID
 
 from batching import failpoints
+from batching.company import Companies
 from batching.engine import Engine
 from batching.errors import Internal, SourceMissing, Unavailable
-from batching.execute import Ran, Result, Work
+from batching.execute import Guest, Lacking, Ran, Result, Work
 from batching.fetching import FetchGate
 from batching.items import Done, Encoded, Failed, Item, Outcome, Stored
 from batching.leases import Leases
 from batching.ledger import Store
 from batching.retries import back_off
 from batching.telemetry import Tally
+from kernels.errors import RecipeInvalid, WorkTooLarge
+from kernels.partners import choices, most_partners
+from kernels.plan import Variant
+from kernels.tensors import Size
 
 log = logging.getLogger(__name__)
 ODD_ERRORS = 3
 """Tries of one fetch or put before an error that is not the store's absence fails the item."""
 
 
+_ANY_SIZE = Size(1, 1)
+"""Partners are chosen by keys, whatever the size of a picture."""
+Found = TypeVar("Found")
+
+
 class NotOurs(Exception):
     """The item is to be handed back: it is not begun and the worker leaves, or its lease is lost."""
+
+
+class _Held:
+    """Bytes that one item holds of what the gate lets into memory."""
+
+    def __init__(self, gate: FetchGate, content_bytes: int) -> None:
+        self._gate, self._bytes = gate, content_bytes
+
+    def add(self, content_bytes: int) -> None:
+        self._gate.hold(content_bytes)
+        self._bytes += content_bytes
+
+    def release(self) -> None:
+        self._gate.release(self._bytes)
 
 
 class Passage:
     """Moves items from lease to outcome. What the store refuses is tried for as long as the lease is ours."""
 
     def __init__(
-        self, store: Store, engine: Engine, leases: Leases, tally: Tally, device: str, engine_version: str
+        self,
+        store: Store,
+        companies: Companies,
+        engine: Engine,
+        leases: Leases,
+        tally: Tally,
+        device: str,
+        engine_version: str,
     ) -> None:
         """device, engine_version: what results say they were made by."""
-        self._objects, self._engine, self._leases, self._tally = store, engine, leases, tally
+        self._objects, self._companies, self._engine = store, companies, engine
+        self._leases, self._tally = leases, tally
         self._device, self._engine_version = device, engine_version
         self._gate = FetchGate()
         self._running: dict[tuple[UUID, int], asyncio.Future[Result]] = {}
@@ -53,32 +88,84 @@ class Passage:
         async with self._gate.fetching(urgent=item.priority == "interactive"):
             self._check_begun(item)
             with self._tally.stage("fetch"):
-                content = await self._fetch(item)
+                content = await self._fetch(item, item.source_key)
             if isinstance(content, Failed):
                 return content
             self._gate.hold(len(content))
+        held = _Held(self._gate, len(content))
         try:
             failpoints.hit("fetched")
             self._check_begun(item)
-            result = await self._compute(Work(item, content))
+            result = await self._result(Work(item, content), held)
         finally:
-            self._gate.release(len(content))
+            held.release()
         if isinstance(result, Failed):
             return result
         with self._tally.stage("store"):
             return await self._store(result)
 
-    async def _fetch(self, item: Item) -> bytes | Failed:
+    async def _result(self, work: Work, held: _Held) -> Ran | Failed:
+        """What the engine makes of an item; with other partners where one that was chosen cannot be decoded."""
+        item = work.item
+        while True:
+            if most_partners(item.recipe):
+                completed = await self._with_partners(work, held)
+                if isinstance(completed, Failed):
+                    return completed
+                work = completed
+            result = await self._compute(work)
+            if not isinstance(result, Lacking):
+                return result
+            self._companies.pass_over(item.batch_id, result.partner)
+            self._check_ours(item)
+
+    async def _with_partners(self, work: Work, held: _Held) -> Work | Failed:
+        """The item with the bytes of the partners that it takes, those it has already kept."""
+        item = work.item
+        company = await self._attempt(item, lambda: self._companies.of(item.batch_id))
+        if isinstance(company, Failed):
+            return company
+        wanted = [Variant(item.key, variant, _ANY_SIZE) for variant in range(item.variants)]
+        try:
+            chosen = choices(item.recipe, item.seed, wanted, company.pool)
+        except RecipeInvalid as error:
+            return Failed(item, error.code, error.message)
+        taken = [partner.key for variant in chosen for partners in variant.values() for partner in partners]
+        pixels, limit = sum(company.members[key].pixels for key in taken), self._engine.max_output_pixels
+        if pixels > limit:
+            error_too_large = WorkTooLarge(pixels, limit)
+            return Failed(item, error_too_large.code, error_too_large.message)
+        guests = dict(work.guests)
+        async with self._gate.more(urgent=item.priority == "interactive") as room:
+            for key in dict.fromkeys(taken):
+                if key in guests:
+                    continue
+                member = company.members[key]
+                await room()
+                self._check_begun(item)
+                with self._tally.stage("fetch"):
+                    content = await self._fetch(item, member.source_key)
+                if isinstance(content, Failed):
+                    return replace(content, detail=f"its partner {member.name}: {content.detail}")
+                held.add(len(content))
+                guests[key] = Guest(member, content)
+        return replace(work, pool=company.pool, guests=guests)
+
+    async def _fetch(self, item: Item, source_key: str) -> bytes | Failed:
+        return await self._attempt(item, lambda: self._objects.get(source_key))
+
+    async def _attempt(self, item: Item, get: Callable[[], Awaitable[Found]]) -> Found | Failed:
+        """What `get` gives, tried for as long as the lease is ours while store or database do not answer."""
         odd = 0
         for pause_s in back_off():
             try:
-                return await self._objects.get(item.source_key)
+                return await get()
             except SourceMissing as error:
                 return Failed(item, error.code, error.message)
             except Unavailable as error:
                 log.warning("cannot fetch: %s", error)
             except Exception:
-                log.exception("fetching the picture of item %s failed", item.id)
+                log.exception("fetching what item %s needs failed", item.id)
                 odd += 1
                 if odd >= ODD_ERRORS:
                     return Failed(item, Internal.code, Internal().message)

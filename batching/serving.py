@@ -16,6 +16,7 @@ from uuid import UUID
 
 from batching import failpoints
 from batching.bells import Bells
+from batching.company import Companies
 from batching.engine import Engine
 from batching.errors import Internal, Unavailable
 from batching.farewell import Farewell
@@ -74,7 +75,15 @@ class Server:
         self._in_flight = InFlight(config.budget, config.threads)
         self._bells = Bells(tools.bells)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._passage = Passage(tools.store, tools.engine, tools.leases, tools.tally, config.device, config.engine_version)
+        self._passage = Passage(
+            tools.store,
+            Companies(tools.ledger),
+            tools.engine,
+            tools.leases,
+            tools.tally,
+            config.device,
+            config.engine_version,
+        )
         self._entries: dict[tuple[UUID, int], Taken] = {}
         """By attempt."""
         self._finisher = Finisher(

@@ -52,9 +52,9 @@ _ERRORS = """
     its `error`. *Again* says whether the same request may succeed later; such answers carry `Retry-After`.
 """
 _GALLERY = """
-    One picture for each operation: before, and after its first example. Fields, ranges and units are in the
-    [reference](../reference/operations.md). The photograph is Chelsea the cat by Stefan van der Walt (CC0),
-    from scikit-image.
+    One picture for each operation: before, and after its first example; in the middle what is mixed in, where the
+    operation takes other pictures. Fields, ranges and units are in the [reference](../reference/operations.md). The
+    photographs are Chelsea the cat by Stefan van der Walt and a coffee by Rachel Michetti (both CC0), from scikit-image.
 """
 _METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -152,10 +152,12 @@ class TooManyFrames(InputError):
 
 
 class WorkTooLarge(InputError):
-    """The asked variants of this picture add up to more output than one item may make."""
+    """The asked variants of this picture, with the pictures that they mix in, add up to more than one item may make."""
 
     def __init__(self, pixels: int, limit: int) -> None:
-        super().__init__(f"the variants of one picture add up to {pixels} output pixels; at most {limit} are allowed")
+        super().__init__(
+            f"the variants of one picture, and what they mix in, add up to {pixels} pixels; at most {limit} are allowed"
+        )
         self.pixels, self.limit = pixels, limit
 
 

@@ -23,6 +23,7 @@ _WHY = {
     "function": "a neighbourhood, or a picture as a whole, needs finished neighbours",
     "measure": "a statistic needs the finished picture",
     "resample": "a chain that shrinks, or moves whole pixels, after steps on pixels is read from planes",
+    "mix": "other pictures are laid over finished pixels",
     "rearrange": "whole pixels are moved before anything is computed",
 }
 
@@ -113,6 +114,8 @@ def _does(stage: Noted) -> str:
             )
         case "function":
             return "a function of its own, on planes"
+        case "mix":
+            return "laid together with other pictures of the batch"
         case "measure":
             return "a statistic of the picture"
         case _:

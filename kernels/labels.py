@@ -20,7 +20,7 @@ from kernels.tensors import Size
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e6, le=1e6)]
 ClassName = Annotated[int, Field(strict=True)] | Annotated[str, Field(strict=True, max_length=255)]
-Reason = Literal["outside", "low_visibility", "too_small", "low_area"]
+Reason = Literal["outside", "low_visibility", "too_small", "low_area", "covered"]
 LabelKind = Literal["box", "polygon", "keypoints"]
 BoxFormat = Literal["xyxy", "xywh", "cxcywh", "yolo"]
 Corners = tuple[float, float, float, float]
@@ -88,7 +88,10 @@ class Dropped(BaseModel):
     """Its place among the labels of its kind as they came in."""
     reason: Reason
     """outside: no part of it is left; low_visibility, too_small, low_area: less is left than the recipe's `min_visible`,
-    `min_side` or `min_area` asks for. The first that holds is named."""
+    `min_side` or `min_area` asks for; covered: another picture leaves less of it to be seen than `min_visible`. The first
+    that holds is named."""
+    partner: str | None = None
+    """The other picture it came with, by its custom_id, else its key as 16 hex digits; absent: the picture's own."""
 
 
 class Labels(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,10 +15,11 @@ from kernels import rng
 from kernels.codec import decode
 from kernels.errors import InputError
 from kernels.labels import Labels
+from kernels.partners import Partner, Partners, PartnerUnusable, Pool, most_partners
 from kernels.plan import Plan, Variant, plans
 from kernels.recipe import Recipe
 from kernels.run import run
-from kernels.tensors import Picture, Size
+from kernels.tensors import Picture
 
 Source = bytes | NDArray[np.uint8] | torch.Tensor
 """A picture file's bytes, or (height, width, 3) uint8 pixels; also (height, width) grey and four channels with alpha."""
@@ -49,8 +50,9 @@ def augment(
 ) -> list[Augmented]:
     """Results in order: picture 0 variant 0, picture 0 variant 1, ...; a bad picture gives results with an `error`.
 
-    A result depends on its picture, recipe, seed, key and variant only. keys: one for each picture, their places
-    0, 1, 2, ... if not given. labels: one for each picture (None for none), as documents or `Labels`.
+    A result depends on its picture, recipe, seed, key and variant only; where the recipe mixes pictures, on those that
+    it takes of this call too. keys: one for each picture, their places 0, 1, 2, ... if not given; no two alike where the
+    recipe mixes. labels: one for each picture (None for none), as documents or `Labels`.
     RecipeInvalid and UnknownOp for a recipe given as a document that is wrong.
     """
     checked = Recipe.parse(recipe)
@@ -59,8 +61,18 @@ def augment(
     if not len(keys) == len(labels) == len(pictures):
         raise ValueError(f"{len(pictures)} pictures, but {len(keys)} keys and {len(labels)} labels")
 
+    keep_alpha = checked.output.alpha == "keep"
+
+    def read(place: int) -> Picture:
+        picture = _picture(pictures[place], keep_alpha)
+        if labels[place] is None:
+            return picture
+        return replace(picture, labels=Labels.parse(labels[place], picture.size, f"/labels/{place}"))
+
+    pool, find = _pool(checked, keys, read)
+
     def one(place: int) -> list[Augmented]:
-        return _variants(pictures[place], checked, seed, keys[place], variants, torch.device(device), labels[place], place)
+        return _variants(lambda: read(place), checked, seed, keys[place], variants, torch.device(device), pool, find)
 
     allowed = torch.get_num_threads()
     threads = min(allowed, len(pictures)) if device == "cpu" else 1
@@ -68,29 +80,40 @@ def augment(
         return [output for place in range(len(pictures)) for output in one(place)]
     # whole pictures side by side: each is computed by one thread, so the number of threads changes no result
     try:
-        with ThreadPoolExecutor(threads, "augment", initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            done = list(pool.map(one, range(len(pictures))))
+        with ThreadPoolExecutor(threads, "augment", initializer=torch.set_num_threads, initargs=(1,)) as workers:
+            done = list(workers.map(one, range(len(pictures))))
     finally:
         torch.set_num_threads(allowed)
     return [output for outputs in done for output in outputs]
 
 
+def _pool(recipe: Recipe, keys: Sequence[int | str], read: Callable[[int], Picture]) -> tuple[Pool, Partners]:
+    """The pictures of a call as partners, and where they are found; empty where the recipe mixes nothing."""
+    mixes = most_partners(recipe) > 0
+    places = {rng.item_key(key): place for place, key in enumerate(keys)} if mixes else {}
+
+    def find(partner: Partner) -> Picture:
+        try:
+            return read(places[partner.key])
+        except InputError as error:
+            raise PartnerUnusable(partner, error) from error
+
+    return Pool(keys if mixes else ()), find
+
+
 def _variants(
-    source: Source,
+    read: Callable[[], Picture],
     recipe: Recipe,
     seed: int,
     key: int | str,
     variants: int,
     device: torch.device,
-    labels: Any,
-    place: int,
+    pool: Pool,
+    find: Partners,
 ) -> list[Augmented]:
     try:
-        picture = _picture(source, recipe.output.alpha == "keep")
-        if labels is not None:
-            picture = replace(picture, labels=Labels.parse(labels, picture.size, f"/labels/{place}"))
-        planned = _plans(recipe, seed, key, variants, picture.size)
-        results = run(planned, [picture] * variants, device)
+        picture = read()
+        planned, results = _run(recipe, seed, key, variants, picture, device, pool, find)
     except InputError as error:
         return [Augmented(key, variant, None, error=error) for variant in range(variants)]
     return [
@@ -99,9 +122,24 @@ def _variants(
     ]
 
 
-def _plans(recipe: Recipe, seed: int, key: int | str, variants: int, size: Size) -> list[Plan]:
-    number = rng.item_key(key)
-    return plans(recipe, seed, [Variant(number, variant, size) for variant in range(variants)])
+def _run(
+    recipe: Recipe,
+    seed: int,
+    key: int | str,
+    variants: int,
+    picture: Picture,
+    device: torch.device,
+    pool: Pool,
+    find: Partners,
+) -> tuple[list[Plan], list[Picture]]:
+    """Plans and results of a picture's variants. A partner that cannot be read is passed over for the next in rank."""
+    wanted = [Variant(rng.item_key(key), variant, picture.size) for variant in range(variants)]
+    while True:
+        planned = plans(recipe, seed, wanted, pool)
+        try:
+            return planned, run(planned, [picture] * variants, device, [find] * variants)
+        except PartnerUnusable as error:
+            pool = pool.without(error.partner.key)
 
 
 def _picture(source: Source, keep_alpha: bool) -> Picture:

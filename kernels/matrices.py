@@ -89,6 +89,13 @@ def window(left: float, top: float, width: float, height: float, output: Size) -
     return multiply(scaling(output.width / width, output.height / height), translation(-left, -top))
 
 
+def covering(source: Size, target: Size) -> Matrix:
+    """A picture scaled alike both ways and centred, so that it just covers `target`; what is too much is cut off."""
+    scale = max(target.width / source.width, target.height / source.height)
+    centre = translation(target.width / 2, target.height / 2)
+    return product(centre, scaling(scale, scale), translation(-source.width / 2, -source.height / 2))
+
+
 def quad_to_quad(source: Quad, target: Quad) -> Matrix:
     """The perspective that takes the corners of `source` to those of `target`; both convex, corners in one order."""
     return multiply(_from_unit_square(target), inverse(_from_unit_square(source)))

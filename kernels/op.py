@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -106,7 +107,53 @@ class Whole:
     function: Callable[..., torch.Tensor]
 
 
-Kind = Pixels | Statistic | Places | Field | Stencil | Whole
+class Region(NamedTuple):
+    """Whole columns left .. right and rows top .. bottom of a canvas, ends excluded; it may be empty."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> Size:
+        return Size(self.bottom - self.top, self.right - self.left)
+
+
+class Cutout(NamedTuple):
+    """Only labelled objects are shown: a share of them (0..1), their edges softened by a Gaussian of `softness` pixels."""
+
+    share: float
+    softness: float
+
+
+class Layer(NamedTuple):
+    """How one picture of several lies on the canvas: moved there by `matrix`, shown within `region`.
+
+    weight: 0..1 of what shows there is this picture. cutout: what of it is shown; None: all.
+    """
+
+    matrix: Matrix
+    region: Region
+    weight: float = 1.0
+    cutout: Cutout | None = None
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Pictures laid on one canvas, one over the other: the step's own, then `partners` others; labels are merged.
+
+    layer(place, source, canvas, fields by name) -> Layer, of the step's own picture (place 0) and of each partner (1, 2,
+    ...), all of size `source`. A partner is the decoded picture as it was sent. canvas(size_in, fields by name) -> Size,
+    of the step's output, where it is not the picture's own. A barrier: what is before and after it is fused on its own.
+    """
+
+    partners: int
+    layer: Callable[..., Layer]
+    canvas: Callable[..., Size] | None = None
+
+
+Kind = Pixels | Statistic | Places | Field | Stencil | Whole | Mix
 
 
 @dataclass(frozen=True)
@@ -140,6 +187,11 @@ class Op:
                 self._check(function, fields, ("image",), ())
             case Whole(function):
                 self._check(function, fields, ("image",), ("seed",))
+            case Mix(_, layer, canvas):
+                first = ("place", "source", "canvas")
+                self._check(layer, fields if canvas is None else set(), first, tuple(fields))
+                if canvas is not None:
+                    self._check(canvas, set(), ("size_in",), tuple(fields))
         if not self.examples or any(type(example) is not self.params for example in self.examples):
             raise TypeError(f"{self.name}: examples must be one or more {self.params.__name__}")
 
@@ -169,4 +221,4 @@ class Op:
 
     @property
     def moves_labels(self) -> bool:
-        return isinstance(self.kind, Places | Field)
+        return isinstance(self.kind, Places | Field | Mix)

@@ -13,9 +13,10 @@ from kernels import rng
 from kernels.equivalents import EQUIVALENTS
 from kernels.errors import RecipeInvalid
 from kernels.label_rules import LabelRules
-from kernels.op import Op, Places
+from kernels.op import Mix, Op, Places
 from kernels.ops import OPS
 from kernels.params import Drawn, DrawnKind, Params, drawn_fields, static_fields
+from kernels.partners import Choices, Partner, Pool, choices
 from kernels.recipe import Profile, Recipe, preorder
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 
@@ -34,6 +35,8 @@ class PlannedStep(NamedTuple):
     noise_seed: tuple[int, int]
     size_in: Size
     size_out: Size
+    partners: tuple[Partner, ...] = ()
+    """The pictures that a mixing step takes, where the plan was made for a pool."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Plan:
     size_in: Size
     size_out: Size
     draws: tuple[Mapping[str, Any], ...]
-    """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}."""
+    """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}; partners, if it took some."""
     label_rules: LabelRules = _RULES
     """Which labels the result keeps."""
     profile: Profile = "fused"
@@ -59,18 +62,24 @@ class Variant:
     size: Size
 
 
-def plan(recipe: Recipe, seed: int, key: int | str, variant: int, size: Size) -> Plan:
+def plan(recipe: Recipe, seed: int, key: int | str, variant: int, size: Size, pool: Pool | None = None) -> Plan:
     """The plan of one variant. seed: 0 .. 2^53-1; key: the item's integer or custom id."""
-    return plans(recipe, seed, [Variant(rng.item_key(key), variant, size)])[0]
+    return plans(recipe, seed, [Variant(rng.item_key(key), variant, size)], pool)[0]
 
 
-def plans(recipe: Recipe, seed: int, variants: Sequence[Variant]) -> list[Plan]:
-    """Plans of many variants under one recipe and seed, all numbers drawn in one go."""
+def plans(recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool | None = None) -> list[Plan]:
+    """Plans of many variants under one recipe and seed, all numbers drawn in one go.
+
+    pool: where mixing steps find their partners; without one, plans tell sizes and draws, but cannot be run if they mix.
+    RecipeInvalid where the pool holds no partner, or a canvas is too large.
+    """
     if not 0 <= seed <= rng.MAX_SEED:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
     steps = _recipe_steps(recipe)
     fractions, noise = _draw(steps, seed, variants)
-    made = [_planned(steps, recipe.labels, *each) for each in zip(variants, fractions, noise, strict=True)]
+    partners: Sequence[Choices] = [{}] * len(variants) if pool is None else choices(recipe, seed, variants, pool)
+    rules = recipe.labels
+    made = [_planned(steps, rules, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
     if recipe.profile == "fused":
         return made
     return [_within_reach(replace(each, profile=recipe.profile)) for each in made]
@@ -98,7 +107,7 @@ def _recipe_steps(recipe: Recipe) -> tuple[_Step, ...]:
         op, kind = OPS[params.op], type(params)
         drawn = tuple((name, drawn_kind, getattr(params, name)) for name, drawn_kind in drawn_fields(kind))
         static = {name: getattr(params, name) for name in static_fields(kind) if name not in _RESAMPLER_FIELDS}
-        canvas = op.kind.canvas if isinstance(op.kind, Places) else None
+        canvas = op.kind.canvas if isinstance(op.kind, Places | Mix) else None
         found.append(_Step(number, op, params, drawn, static, draw, canvas))
         draw += 4 * _blocks(drawn)
     return tuple(found)
@@ -127,7 +136,12 @@ def _draw(steps: Sequence[_Step], seed: int, variants: Sequence[Variant]) -> tup
 
 
 def _planned(
-    steps: Sequence[_Step], rules: LabelRules, variant: Variant, fractions: Sequence[float], noise: Sequence[int]
+    steps: Sequence[_Step],
+    rules: LabelRules,
+    variant: Variant,
+    fractions: Sequence[float],
+    noise: Sequence[int],
+    partners: Choices,
 ) -> Plan:
     applied: list[PlannedStep] = []
     record: list[Mapping[str, Any]] = []
@@ -137,13 +151,17 @@ def _planned(
         for place, (name, kind, ends) in enumerate(fields, gate + 1):
             drawn[name] = kind.draw(ends, fractions[place])
         applies = fractions[gate] < params.chance
-        record.append({"step": number, "op": op.name, "applied": applies, "draws": drawn})
+        told: dict[str, Any] = {"step": number, "op": op.name, "applied": applies, "draws": drawn}
+        record.append(told)
         if not applies:
             continue
         values = {**drawn, **static} if static else drawn
         size_out = size if canvas is None else _canvas(op, canvas, size, values, number)
         seed = noise[2 * number], noise[2 * number + 1]
-        applied.append(PlannedStep(number, op, params, values, seed, size, size_out))
+        taken = partners.get(number, ())
+        if taken:
+            told["partners"] = [partner.document() for partner in taken]
+        applied.append(PlannedStep(number, op, params, values, seed, size, size_out, taken))
         size = size_out
     return Plan(tuple(applied), variant.size, size, tuple(record), rules)
 

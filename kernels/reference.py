@@ -15,6 +15,7 @@ import torch
 from kernels import stencils, warp, words
 from kernels.colors import mean
 from kernels.index_maps import index_map
+from kernels.mixing import Mixture, composed
 from kernels.op import Mean, Op, Pixels, Planes, Statistic, Stencil, Weighed, Whole
 from kernels.params import Choice, drawn_fields
 from kernels.plan import PlannedStep, asked
@@ -29,8 +30,9 @@ def computed(cut: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
             if len(cut) == 1 and (mapped := index_map(stage.links)) is not None:
                 return warp.rearranged(pixels, mapped)
             planes = warp.moved(pixels if planes is None else planes, stage.links)
-        else:
-            planes = _painted(warp.to_planes(pixels) if planes is None else planes, stage.steps)
+            continue
+        planes = warp.to_planes(pixels) if planes is None else planes
+        planes = composed(planes, stage) if isinstance(stage, Mixture) else _painted(planes, stage.steps)
     return pixels.clone() if planes is None else warp.to_pixels(planes)
 
 

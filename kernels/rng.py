@@ -9,7 +9,8 @@ request's seed; the counter says which number is meant, so nothing is ever "the 
     word 3   item key, high 32 bits
 
 One block is four draws. Draw 0 of a step is its chance gate, draws 1, 2, ... are its drawn fields in the order they
-are written. Block `NOISE_BLOCK` gives the two 32-bit words that seed the step's per-pixel noise.
+are written. Block `NOISE_BLOCK` gives the two 32-bit words that seed the step's per-pixel noise, block
+`PARTNER_BLOCK` the two, high word first, that choose its partners (`partners`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NOISE_BLOCK = 0xFFFF
+PARTNER_BLOCK = 0xFFFE
 MAX_SEED = 2**53 - 1
 
 _MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)

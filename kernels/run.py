@@ -15,12 +15,14 @@ from pathlib import Path
 
 import torch
 
-from kernels import cpu, cuda, label_moves, reference, stepwise
+from kernels import cpu, cuda, label_mixing, reference, stepwise
 from kernels.cpu import machine
 from kernels.errors import DeviceLost, DeviceOutOfMemory
 from kernels.labels import Labels
+from kernels.mixing import Guests, Mixture
+from kernels.partners import Partners
 from kernels.plan import Plan
-from kernels.stages import Stage, links, stages
+from kernels.stages import Stage, stages
 from kernels.tensors import Picture
 
 _CPU = torch.device("cpu")
@@ -29,59 +31,74 @@ Backend = Callable[[Sequence[Stage], torch.Tensor], torch.Tensor]
 """computed(stages, pixels): (H, W, C) uint8 pixels after all stages, on the device they came on."""
 
 
-def run(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device) -> list[Picture]:
+def run(
+    plans: Sequence[Plan],
+    pictures: Sequence[Picture],
+    device: torch.device,
+    partners: Sequence[Partners | None] | None = None,
+) -> list[Picture]:
     """The result of each plan on its picture, in order; 8-bit pixels on the CPU, whatever the device.
 
-    A picture may appear several times, once for each variant. DeviceOutOfMemory and DeviceLost come from the device.
+    A picture may appear several times, once for each variant. partners: for each plan, where it finds the pictures that it
+    mixes in. PartnerUnusable comes from there; DeviceOutOfMemory and DeviceLost come from the device.
     """
+    found = [None] * len(plans) if partners is None else partners
     if device.type == "cpu":
-        return _on_one_thread(plans, pictures, None)
+        return _on_one_thread(plans, pictures, found, None)
     try:
         if not _has_triton():
-            return [_made(plan, picture, device) for plan, picture in zip(plans, pictures, strict=True)]
-        return _together(plans, pictures, device)
+            return [_made(*each, device) for each in zip(plans, pictures, found, strict=True)]
+        return _together(plans, pictures, found, device)
     except torch.OutOfMemoryError as error:
         raise DeviceOutOfMemory(str(device)) from error
     except torch.AcceleratorError as error:
         raise DeviceLost(str(device), str(error).splitlines()[0]) from error
 
 
-def run_reference(plans: Sequence[Plan], pictures: Sequence[Picture]) -> list[Picture]:
+def run_reference(
+    plans: Sequence[Plan], pictures: Sequence[Picture], partners: Sequence[Partners | None] | None = None
+) -> list[Picture]:
     """`run` on the CPU by the reference, whatever the profile: slow, and what the kernels are checked against."""
-    return _on_one_thread(plans, pictures, reference.computed)
+    return _on_one_thread(plans, pictures, [None] * len(plans) if partners is None else partners, reference.computed)
 
 
-def _together(plans: Sequence[Plan], pictures: Sequence[Picture], device: torch.device) -> list[Picture]:
-    """One micro-batch of all fused plans; those of profile kornia one by one."""
+def _together(
+    plans: Sequence[Plan], pictures: Sequence[Picture], partners: Sequence[Partners | None], device: torch.device
+) -> list[Picture]:
+    """One micro-batch of all fused plans; those of profile kornia, and those that mix pictures, one by one."""
     from kernels.cuda import execute
 
-    fused = [place for place, plan in enumerate(plans) if plan.profile == "fused"]
-    cuts = [_cut(plans[place], pictures[place]) for place in fused]
-    computed = execute.computed(cuts, [pictures[place].pixels for place in fused], device)
+    cuts = [_cut(*each) for each in zip(plans, pictures, partners, strict=True)]
+    fused = [
+        place
+        for place, plan in enumerate(plans)
+        if plan.profile == "fused" and not any(isinstance(stage, Mixture) for stage in cuts[place])
+    ]
+    computed = execute.computed([cuts[place] for place in fused], [pictures[place].pixels for place in fused], device)
     made = {
-        place: Picture(pixels, _moved(pictures[place], cut, plans[place]))
-        for place, cut, pixels in zip(fused, cuts, computed, strict=True)
+        place: Picture(pixels, _moved(pictures[place], cuts[place], plans[place]))
+        for place, pixels in zip(fused, computed, strict=True)
     }
-    return [made.get(place) or _made(plans[place], pictures[place], device) for place in range(len(plans))]
+    return [made.get(place) or _made(plans[place], pictures[place], partners[place], device) for place in range(len(plans))]
 
 
-def _made(plan: Plan, picture: Picture, device: torch.device, computed: Backend | None = None) -> Picture:
-    cut = _cut(plan, picture)
+def _made(
+    plan: Plan, picture: Picture, partners: Partners | None, device: torch.device, computed: Backend | None = None
+) -> Picture:
+    cut = _cut(plan, picture, partners)
     compute = computed or (stepwise.computed if plan.profile == "kornia" else _backend(device.type))
     pixels = compute(cut, picture.pixels) if device.type == "cpu" else compute(cut, picture.pixels.to(device)).cpu()
     return Picture(pixels, _moved(picture, cut, plan))
 
 
-def _cut(plan: Plan, picture: Picture) -> tuple[Stage, ...]:
+def _cut(plan: Plan, picture: Picture, partners: Partners | None) -> tuple[Stage, ...]:
     if picture.size != plan.size_in:
         raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
-    return stages(plan)
+    return stages(plan, None if partners is None else Guests(partners, picture.pixels.shape[2]))
 
 
 def _moved(picture: Picture, cut: tuple[Stage, ...], plan: Plan) -> Labels | None:
-    if picture.labels is None:
-        return None
-    return label_moves.moved(picture.labels, links(cut), plan.size_in, plan.size_out, plan.label_rules)
+    return label_mixing.followed(picture.labels, cut, plan.size_in, plan.size_out, plan.label_rules)
 
 
 def warm(device: torch.device, folder: Path | None = None) -> None:
@@ -118,13 +135,15 @@ def _backend(kind: str) -> Backend:
     return execute.computed
 
 
-def _on_one_thread(plans: Sequence[Plan], pictures: Sequence[Picture], computed: Backend | None) -> list[Picture]:
+def _on_one_thread(
+    plans: Sequence[Plan], pictures: Sequence[Picture], partners: Sequence[Partners | None], computed: Backend | None
+) -> list[Picture]:
     """On the calling thread alone: torch's split loops round their ends another way, and pictures are the parallel unit."""
     threads = torch.get_num_threads()
     if threads != 1:
         torch.set_num_threads(1)
     try:
-        return [_made(plan, picture, _CPU, computed) for plan, picture in zip(plans, pictures, strict=True)]
+        return [_made(*each, _CPU, computed) for each in zip(plans, pictures, partners, strict=True)]
     finally:
         if threads != 1:
             torch.set_num_threads(threads)

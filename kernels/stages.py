@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kernels.chain import Link, chain, outlined
-from kernels.op import Field, Places
+from kernels.mixing import Guests, Mixture
+from kernels.op import Field, Mix, Places
+from kernels.partners import Partner
 from kernels.plan import Plan, PlannedStep
+from kernels.tensors import Picture
 
 
 class Chain(NamedTuple):
@@ -23,28 +26,37 @@ class Painting(NamedTuple):
     steps: tuple[PlannedStep, ...]
 
 
-Stage = Chain | Painting
+Stage = Chain | Painting | Mixture
 
 
-def stages(plan: Plan) -> tuple[Stage, ...]:
-    """The plan's steps in order."""
-    return _cut(plan, chain)
+def stages(plan: Plan, guests: Guests | None = None) -> tuple[Stage, ...]:
+    """The plan's steps in order. guests: where steps that mix find their partners; ValueError where there are none."""
+    return _cut(plan, chain, guests)
 
 
 def outline(plan: Plan) -> tuple[Stage, ...]:
-    """`stages` to be looked at only: cheap, since no displacement is worked out."""
-    return _cut(plan, outlined)
+    """`stages` to be looked at only: cheap, since no displacement is worked out, and nobody is asked for a partner."""
+    return _cut(plan, outlined, Guests(_nobody, 3))
 
 
-def _cut(plan: Plan, linked: Callable[[Sequence[PlannedStep]], tuple[Link, ...]]) -> tuple[Stage, ...]:
-    grouped = itertools.groupby(plan.steps, _moves)
-    return tuple(Chain(linked(tuple(steps))) if moves else Painting(tuple(steps)) for moves, steps in grouped)
+def _cut(
+    plan: Plan, linked: Callable[[Sequence[PlannedStep]], tuple[Link, ...]], guests: Guests | None
+) -> tuple[Stage, ...]:
+    found: list[Stage] = []
+    for (moves, mixes), group in itertools.groupby(plan.steps, _manner):
+        steps = tuple(group)
+        if mixes:
+            if guests is None:
+                raise ValueError("a plan that mixes pictures is run with partners")
+            found += [Mixture(step, guests) for step in steps]
+        else:
+            found.append(Chain(linked(steps)) if moves else Painting(steps))
+    return tuple(found)
 
 
-def links(cut: tuple[Stage, ...]) -> tuple[Link, ...]:
-    """The links of all chains, in order: what labels follow."""
-    return tuple(link for stage in cut if isinstance(stage, Chain) for link in stage.links)
+def _nobody(partner: Partner) -> Picture:
+    raise ValueError(f"an outline asks for no pixels, but {partner} was asked for")
 
 
-def _moves(step: PlannedStep) -> bool:
-    return isinstance(step.op.kind, (Places, Field))
+def _manner(step: PlannedStep) -> tuple[bool, bool]:
+    return isinstance(step.op.kind, Places | Field), isinstance(step.op.kind, Mix)

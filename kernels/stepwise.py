@@ -16,6 +16,7 @@ from kernels import reference, warp
 from kernels.chain import BLACK, Link, locate
 from kernels.equivalents import EQUIVALENTS
 from kernels.matrices import is_affine, product, translation
+from kernels.mixing import Mixture, composed
 from kernels.op import Matrix
 from kernels.plan import PlannedStep, asked
 from kernels.stages import Chain, Stage
@@ -31,6 +32,8 @@ def computed(cut: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
         if isinstance(stage, Chain):
             for link in stage.links:
                 planes = _moved(planes[None], link)[0].clamp(0.0, 1.0)
+        elif isinstance(stage, Mixture):
+            planes = composed(planes, stage)
         else:
             for step in stage.steps:
                 planes = _painted(planes, step)

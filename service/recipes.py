@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from kernels.errors import RecipeInvalid, WorkTooLarge
-from kernels.op import Places
+from kernels.op import Mix, Places
 from kernels.ops import OPS
+from kernels.partners import least_partners, most_partners
 from kernels.plan import plan
 from kernels.recipe import Recipe, preorder
 from kernels.tensors import Size
@@ -18,6 +19,13 @@ from service.errors import ValidationError
 Value = TypeVar("Value")
 _RECIPES = 256
 _SIZES = 8192
+
+
+class Company(NamedTuple):
+    """Pixels of the smallest of the pictures that are sent together, and on average."""
+
+    least: int
+    mean: int
 
 
 class _Remembered(Generic[Value]):
@@ -72,19 +80,25 @@ class RecipeBook:
 
         RecipeInvalid where the recipe does not fit a picture of this size.
         """
-        if not any(isinstance(kind := OPS[step.op].kind, Places) and kind.canvas for step in preorder(recipe.steps)):
+        if not any(isinstance(kind := OPS[step.op].kind, Places | Mix) and kind.canvas for step in preorder(recipe.steps)):
             return size
         key = (recipe.digest, size)
         if (known := self._sizes.get(key)) is not None:
             return known
         return self._sizes.put(key, _planned(recipe, size))
 
-    def cost_pixels(self, recipe: Recipe, size: Size, variants: int) -> int:
-        """Estimated work of one picture: its pixels, and those of its results. WorkTooLarge, RecipeInvalid."""
+    def cost_pixels(self, recipe: Recipe, size: Size, variants: int, company: Company | None = None) -> int:
+        """Estimated work of one picture: its pixels, those of its results and those of the partners that they take.
+
+        company: the pictures it may take; without, they count as large as it is. WorkTooLarge where even the smallest are
+        too much, RecipeInvalid.
+        """
+        least, mean = company or Company(size.pixels, size.pixels)
         made = self.output_size(recipe, size).pixels * variants
-        if made > self._max_output_pixels:
-            raise WorkTooLarge(made, self._max_output_pixels)
-        return size.pixels + made
+        certain = made + least_partners(recipe) * variants * least
+        if certain > self._max_output_pixels:
+            raise WorkTooLarge(certain, self._max_output_pixels)
+        return size.pixels + made + most_partners(recipe) * variants * mean
 
 
 def _planned(recipe: Recipe, size: Size) -> Size:

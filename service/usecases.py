@@ -14,6 +14,7 @@ from uuid import UUID
 from batching import failpoints
 from kernels.errors import LabelInvalid, RecipeInvalid, WorkTooLarge
 from kernels.labels import Labels
+from kernels.partners import check_company
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED, item_key
 from kernels.tensors import Size
@@ -21,6 +22,7 @@ from service.errors import BadRequest, Conflict, Gone, IdempotencyKeyReused, Not
 from service.ids import new_id
 from service.names import output_names
 from service.parts import Parts
+from service.recipes import Company
 from service.schemas import MAX_CUSTOM_ID_BYTES, AugmentRequest, BatchRequest
 from service.submitted import Fresh
 from service.truth import batch_moves, queries, submissions
@@ -121,10 +123,13 @@ def _new_batch(
 ) -> NewBatch:
     labels = _labels(ask, sent)
     names = output_names([one.custom_id for one in sent])
+    check_company(recipe, len(sent), "/recipe")
+    probed = [one.probe.width * one.probe.height for one in sent if one.probe]
+    company = Company(min(probed), sum(probed) // len(probed)) if probed else None
     # ids of one moment are in no order, and outputs are paged by the ids of their items
     ids = sorted(new_id() for _ in sent)
     items = [
-        _new_item(parts, identity, name, one, recipe, ask.variants, labels.get(one.custom_id))
+        _new_item(parts, identity, name, one, recipe, ask.variants, labels.get(one.custom_id), company)
         for identity, name, one in zip(ids, names, sent, strict=True)
     ]
     return NewBatch(
@@ -142,11 +147,18 @@ def _new_batch(
 
 
 def _new_item(
-    parts: Parts, identity: UUID, name: str, one: Sent, recipe: Recipe, variants: int, labels: dict[str, Any] | None
+    parts: Parts,
+    identity: UUID,
+    name: str,
+    one: Sent,
+    recipe: Recipe,
+    variants: int,
+    labels: dict[str, Any] | None,
+    company: Company | None,
 ) -> NewItem:
     size = Size(one.probe.height, one.probe.width) if one.probe else None
     try:
-        cost_pixels = parts.recipes.cost_pixels(recipe, size, variants) if size else 0
+        cost_pixels = parts.recipes.cost_pixels(recipe, size, variants, company) if size else 0
     except (WorkTooLarge, RecipeInvalid) as error:
         error.item = one.custom_id
         raise

@@ -158,9 +158,9 @@ class OpPage(BaseModel):
 
 
 class Stage(BaseModel):
-    """Steps that are worked off together: one resampling of a geometric chain, or pixels in place."""
+    """Steps that are worked off together: one resampling of a geometric chain, pixels in place, or pictures mixed."""
 
-    stage: Literal["resample", "pixels"]
+    stage: Literal["resample", "pixels", "mix"]
     steps: list[int]
     ops: list[str]
 

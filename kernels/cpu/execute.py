@@ -22,6 +22,7 @@ from kernels.cpu.places import COLUMNS
 from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
 from kernels.index_maps import IndexMap, index_map
+from kernels.mixing import Mixture, composed
 from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole
 from kernels.plan import PlannedStep, asked
 from kernels.stages import Chain, Stage
@@ -49,10 +50,15 @@ def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
         return pixels.clone()
     if pixels.shape[2] == 3:
         return _through(stages, pixels)
-    colour = _through(stages, pixels[..., :3].contiguous())
-    # alpha is moved as a grey picture would be, and is 0 outside
-    chains = [Chain(_unfilled(stage.links)) for stage in stages if isinstance(stage, Chain)]
-    alpha = _through(chains, pixels[..., 3:].expand(-1, -1, 3).contiguous())
+    coloured = [stage._replace(part="colour") if isinstance(stage, Mixture) else stage for stage in stages]
+    colour = _through(coloured, pixels[..., :3].contiguous())
+    # alpha is moved and mixed as a grey picture would be, and is 0 outside
+    moving = [
+        stage._replace(part="alpha") if isinstance(stage, Mixture) else Chain(_unfilled(stage.links))
+        for stage in stages
+        if isinstance(stage, Mixture | Chain)
+    ]
+    alpha = _through(moving, pixels[..., 3:].expand(-1, -1, 3).contiguous())
     return torch.cat([colour, alpha[..., :1]], dim=2)
 
 
@@ -89,6 +95,8 @@ class Passes:
         for stage in stages:
             if isinstance(stage, Chain):
                 self._move(stage.links)
+            elif isinstance(stage, Mixture):
+                self._mix(stage)
             else:
                 for step in stage.steps:
                     self._step(step)
@@ -220,6 +228,11 @@ class Passes:
         """Reads planes along a chain by torch."""
         moved, self._size = warp.moved(self._image()[0], links).contiguous(), links[-1].size_out
         self._planes, self._front = moved.view(3, self._size.pixels).numpy(), PLANES
+
+    def _mix(self, mixture: Mixture) -> None:
+        """Lays other pictures over the planes."""
+        mixed, self._size = composed(self._image()[0], mixture).contiguous(), mixture.step.size_out
+        self._planes, self._front = mixed.view(3, self._size.pixels).numpy(), PLANES
 
     def _interleave(self) -> None:
         # memory of its own always: a single pixel is contiguous either way round, and the next pass writes the planes

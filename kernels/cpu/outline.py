@@ -14,12 +14,13 @@ from kernels.cpu.execute import PLANES, SAMPLE_BYTES, SAMPLE_FLOATS, Passes
 from kernels.cpu.itinerary import Itinerary
 from kernels.cpu.program import Numbers
 from kernels.index_maps import IndexMap
+from kernels.mixing import Mixture
 from kernels.op import Statistic, Stencil, Whole
 from kernels.plan import Plan, PlannedStep
 from kernels.stages import outline
 from kernels.tensors import Size
 
-Kind = Literal["rearrange", "sweep", "resample", "weigh", "function", "measure"]
+Kind = Literal["rearrange", "sweep", "resample", "weigh", "function", "measure", "mix"]
 _BYTES = np.zeros(1, np.uint8)
 
 
@@ -29,7 +30,7 @@ class Noted:
 
     rearrange: bytes moved as they are · sweep: tiles read once, taken through all of `steps` in the processor's cache,
     written once · resample: planes read along a chain by torch · weigh: a weighted neighbourhood · function: a step's own
-    function on planes · measure: a step's own statistic of planes.
+    function on planes · measure: a step's own statistic of planes · mix: other pictures laid over planes.
     """
 
     kind: Kind
@@ -115,6 +116,11 @@ class _Outline(Passes):
         self._settle()
         self.passes.append(Noted("resample", self._moving, self._size, links[-1].size_out))
         self._size, self._front = links[-1].size_out, PLANES
+
+    def _mix(self, mixture: Mixture) -> None:
+        self._settle()
+        self.passes.append(Noted("mix", (mixture.step,), self._size, mixture.step.size_out))
+        self._size, self._front = mixture.step.size_out, PLANES
 
     def _interleave(self) -> None:
         self._settle()

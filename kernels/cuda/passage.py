@@ -21,6 +21,7 @@ from kernels.cpu.program import averages, program
 from kernels.cuda.memory import Area, Memory, Spot, Value
 from kernels.cuda.records import LOAD, PICK_BYTES, PICK_FLOATS, PLANES, SAMPLE_BYTES, SAMPLE_FLOATS
 from kernels.index_maps import index_map
+from kernels.mixing import Mixture
 from kernels.op import Mean, Pixels, Statistic, Stencil, Weighed, Whole
 from kernels.plan import PlannedStep, asked
 from kernels.stages import Chain, Stage
@@ -95,6 +96,8 @@ class Passage:
         for stage in stages:
             if isinstance(stage, Chain):
                 self._move(stage.links)
+            elif isinstance(stage, Mixture):
+                raise TypeError(f"{stage.step.op.name} mixes pictures: it is run by torch")
             else:
                 for step in stage.steps:
                     self._step(step)

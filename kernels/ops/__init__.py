@@ -22,6 +22,8 @@ from kernels.ops import (
     color_jitter,
     color_quantize,
     contrast,
+    copy_paste,
+    cutmix,
     cutout,
     dithering,
     edge_enhance,
@@ -46,6 +48,8 @@ from kernels.ops import (
     log_contrast,
     max_filter,
     min_filter,
+    mixup,
+    mosaic,
     pad,
     pepper,
     percentile_filter,
@@ -158,6 +162,11 @@ _ALL: tuple[Op, ...] = (
     max_filter.OP,
     min_filter.OP,
     percentile_filter.OP,
+    # several pictures
+    copy_paste.OP,
+    cutmix.OP,
+    mixup.OP,
+    mosaic.OP,
 )
 
 

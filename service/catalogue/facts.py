@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernels.equivalents import EQUIVALENTS
-from kernels.op import Field, Op, Places
+from kernels.op import Field, Mix, Op, Places
 from kernels.params import Choice, Integer, Uniform, drawn_fields
 
-_MOVES = {True: "follow", False: "stay"}
 KINDS = {
     "pixels": "arithmetic on each pixel",
     "statistic": "arithmetic on each pixel, by numbers measured on the picture",
@@ -19,6 +18,7 @@ KINDS = {
     "field": "moves pixels by a displacement; consecutive ones are resampled once",
     "stencil": "a neighbourhood of each pixel",
     "whole": "the picture as a whole",
+    "mix": "the picture and others of the same batch, chosen by the seed",
 }
 """What each kind of operation works on."""
 
@@ -55,8 +55,10 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
 
 
 def labels(op: Op) -> str:
-    """What becomes of labels: `follow` or `stay`."""
-    return _MOVES[op.moves_labels]
+    """What becomes of labels: they `follow`, `stay`, or `are merged` with those of other pictures."""
+    if isinstance(op.kind, Mix):
+        return "are merged"
+    return "follow" if op.moves_labels else "stay"
 
 
 def stepwise(op: Op) -> str:

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from kernels.errors import RecipeInvalid
+from kernels.partners import check_company, most_partners
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED
 from service.client import Client
 from service.expansion.collect import FAILURES
-from service.expansion.run import ExpandError, Run, Sending
+from service.expansion.run import ExpandError, Run, Sending, label_room
 from service.expansion.sidecars import LOOKED_FOR, Labelling
 from service.expansion.state import State
 from service.expansion.tally import Tally
@@ -90,6 +92,8 @@ def _expand(order: Order, client: Client, tally: Tally, show: Callable[[], None]
         state.retry_failed()
     before = state.totals()
     tally.begin(before.all, before.done, before.failed)
+    if most_partners(order.recipe):
+        _plan_all(order, state, before.all)
     tally.labelled(*state.labels)
     recipe, seed = settings["recipe"], settings["seed"]
     assert isinstance(recipe, dict), "as it was written"
@@ -154,6 +158,8 @@ def _begin(order: Order, state: State) -> Mapping[str, JsonValue]:
         "labels": order.labelling.text,
         "masks": order.labelling.masks,
     }
+    if most_partners(order.recipe):
+        asked["batch_pictures"] = order.batch_pictures
     begun = state.settings()
     if begun is None:
         asked["seed"] = random.randint(0, MAX_SEED) if order.seed is None else order.seed
@@ -164,6 +170,19 @@ def _begin(order: Order, state: State) -> Mapping[str, JsonValue]:
         said = "; ".join(f"{name} was {_brief(begun.get(name))}, now {_brief(asked[name])}" for name in changed)
         raise ExpandError(f"{order.out} was begun with other settings ({said}); use them again, or choose a new folder")
     return begun
+
+
+def _plan_all(order: Order, state: State, pictures: int) -> None:
+    """Every chunk at once, and none of a single picture: where pictures are mixed, results depend on who is in a batch.
+
+    So a run that is cut short goes on with the same batches, whatever has been added to the folder.
+    """
+    try:
+        check_company(order.recipe, pictures)
+    except RecipeInvalid as error:
+        raise ExpandError(f"{order.photos} has {pictures} picture(s): {error.reason}") from None
+    while state.plan(order.batch_pictures, label_room(order.variants), least=2):
+        pass
 
 
 def _brief(value: JsonValue) -> str:

@@ -101,8 +101,7 @@ class Run:
         with self._open_lock:
             if self._open:
                 return self._state.chunk(self._open.pop(0))
-            label_bytes = min(_LABEL_BYTES, _ALL_LABEL_BYTES // self._sending.variants)
-            return self._state.plan(self._sending.batch_pictures, label_bytes)
+            return self._state.plan(self._sending.batch_pictures, label_room(self._sending.variants))
 
     def _bring_home(self, chunk: Chunk) -> None:
         last: Exception | None = None
@@ -154,7 +153,7 @@ class Run:
                     chunk = self._state.begin_again(chunk)
                 elif any(picture.custom_id == problem.item for picture in chunk.pictures):
                     chunk = self._without(chunk, problem.item, problem.code, problem.detail)
-                elif problem.code not in _REFUSED_FOR_ONE:
+                elif problem.code not in _REFUSED_FOR_ONE and not _is_alone(chunk, problem):
                     raise
                 elif len(chunk.pictures) == 1:
                     chunk = self._without(chunk, chunk.pictures[0].custom_id, problem.code, problem.detail)
@@ -221,6 +220,16 @@ class Run:
                 code, detail = (item.error.code, item.error.detail) if item.error else (state, f"it was {state}")
                 found[item.custom_id] = (code, detail)
         return found
+
+
+def label_room(variants: int) -> int:
+    """Most bytes of labels that one batch is sent with."""
+    return min(_LABEL_BYTES, _ALL_LABEL_BYTES // variants)
+
+
+def _is_alone(chunk: Chunk, problem: Invalid) -> bool:
+    """Whether a recipe that mixes pictures was refused because all others of the chunk had failed before."""
+    return problem.code == "recipe_invalid" and len(chunk.pictures) == 1
 
 
 def _lost(batch: Batch) -> tuple[str, str]:

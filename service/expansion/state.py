@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
@@ -207,10 +208,10 @@ class State:
         )
         return Chunk(chunk_id, str(row[0]), UUID(row[1]) if row[1] else None, pictures)
 
-    def plan(self, pictures: int, label_bytes: int = CHUNK_BYTES) -> Chunk | None:
+    def plan(self, pictures: int, label_bytes: int = CHUNK_BYTES, least: int = 1) -> Chunk | None:
         """The next chunk of so many pictures, and bytes of labels, on disk with its key; None when every picture has one.
 
-        What must travel together does, even where the chunk gets larger by it.
+        What must travel together does, even where the chunk gets larger by it; and no rest of fewer than `least` is left.
         """
         with self._transaction() as connection:
             chosen: list[int] = []
@@ -221,7 +222,9 @@ class State:
             )
             for number, together, length, label_length in cursor:
                 full = len(chosen) >= pictures or size + length > CHUNK_BYTES or labels + label_length > label_bytes
-                if together != last and chosen and full:
+                if together != last and len(chosen) >= least and full:
+                    rest = [number, *(row[0] for row in islice(cursor, least - 1))]
+                    chosen += rest if len(rest) < least else []
                     break
                 chosen.append(number)
                 size, labels, last = size + length, labels + label_length, together

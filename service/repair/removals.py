@@ -34,8 +34,10 @@ SELECT g.id, g.object_key,
        EXISTS (SELECT FROM images i
                WHERE i.tenant = g.tenant AND i.sha256 = g.sha256 AND i.deleted_at IS NULL) AS shared
 FROM gone g
-WHERE NOT EXISTS (SELECT FROM items i WHERE i.state IN ('queued', 'leased') AND i.source_key = g.object_key)
+WHERE NOT EXISTS (SELECT FROM batches b JOIN items i ON i.batch_id = b.id
+                  WHERE b.state IN ('queued', 'running') AND i.source_key = g.object_key)
 """
+"""A picture is needed until its whole batch is final: others of the batch may take it as their partner."""
 DROP_IMAGE = "DELETE FROM images WHERE id = :id AND deleted_at IS NOT NULL"
 
 
@@ -55,7 +57,7 @@ async def remove_batches(engine: AsyncEngine, store: ObjectStore) -> Counter[str
 
 
 async def remove_images(engine: AsyncEngine, store: ObjectStore, grace_s: float = IMAGE_GRACE_S) -> Counter[str]:
-    """Removes the bytes and rows of images deleted `grace_s` ago that no unfinished item needs: a page of them.
+    """Removes the bytes and rows of images deleted `grace_s` ago that are in no unfinished batch: a page of them.
 
     The bytes stay where the same picture is there again, or was sent again so lately that its row may not be written yet.
     """

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from kernels.errors import RecipeInvalid
 from kernels.explain import explain
+from kernels.op import Mix, Op
 from kernels.ops import OPS
 from kernels.plan import plan
 from kernels.recipe import Recipe, preorder
@@ -61,7 +62,7 @@ def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) 
         "size_in": list(size),
         "size_out": list(planned.size_out),
         "draws": [dict(draw) for draw in planned.draws],
-        "cost": {"pixels": cost_pixels, "output_pixels": cost_pixels - size.pixels, "variants": ask.variants},
+        "cost": {"pixels": cost_pixels, "output_pixels": planned.size_out.pixels * ask.variants, "variants": ask.variants},
         "explanation": explanation,
     }
 
@@ -70,12 +71,18 @@ def _stages(recipe: Recipe) -> list[dict[str, Any]]:
     """Consecutive steps that are worked off together, every step applied; in profile kornia each is by itself."""
     numbered = list(enumerate(step.op for step in preorder(recipe.steps)))
     alone = recipe.profile == "kornia"
-    groups = itertools.groupby(numbered, lambda step: (OPS[step[1]].moves_labels, step[0] if alone else None))
+    groups = itertools.groupby(numbered, lambda step: (_stage(OPS[step[1]]), step[0] if alone else None))
     return [
         {
-            "stage": "resample" if moves else "pixels",
+            "stage": stage,
             "steps": [number for number, _ in steps],
             "ops": [op for _, op in steps],
         }
-        for (moves, _), steps in ((key, list(group)) for key, group in groups)
+        for (stage, _), steps in ((key, list(group)) for key, group in groups)
     ]
+
+
+def _stage(op: Op) -> str:
+    if isinstance(op.kind, Mix):
+        return "mix"
+    return "resample" if op.moves_labels else "pixels"

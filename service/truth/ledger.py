@@ -15,7 +15,7 @@ from uuid import UUID
 
 from batching.errors import Internal
 from batching.items import Done, Failed, Item, Outcome
-from batching.ledger import Finish
+from batching.ledger import Finish, Member
 from kernels.errors import AugmentationError
 from kernels.recipe import Recipe
 from service.ids import new_id
@@ -134,6 +134,14 @@ WHERE b.finished_at IS NOT NULL AND b.id IN (SELECT batch_id FROM held WHERE fro
 """The last part answers a statement that is run again after its answer was lost."""
 
 
+MEMBERS = """
+SELECT custom_id AS name, source_key, source_sha256, CAST(width AS bigint) * height AS pixels,
+       CAST(labels AS text) AS labels
+FROM items WHERE batch_id = :batch AND source_key <> ''
+"""
+"""Without those that were refused when they were sent, whose bytes were not kept: fixed from then on."""
+
+
 class SqlLedger:
     """`batching.ledger.Ledger` over PostgreSQL, for one event loop. Errors of every method: DatabaseUnavailable."""
 
@@ -184,6 +192,10 @@ class SqlLedger:
         """Returns what is still ours to the queue, uncharged."""
         if items:
             await statement(self._engine, HAND_BACK, _held(items))
+
+    async def members(self, batch_id: UUID) -> Sequence[Member]:
+        """Every picture of a batch that was not refused when it was sent."""
+        return [Member(**row) for row in await statement(self._engine, MEMBERS, {"batch": batch_id})]
 
     async def finish(self, outcomes: Sequence[Outcome]) -> Finish:
         """Writes outcomes. What PostgreSQL refuses of one (a number that is none, say) fails that one as `internal`."""

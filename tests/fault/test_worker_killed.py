@@ -13,7 +13,12 @@ from tests.helpers.http import jpeg, submit
 from tests.helpers.stack import Stack, running
 from tests.helpers.truth import check_complete, contents, item_states, rows
 
-STEPS = [{"op": "hflip", "chance": 0.5}, {"op": "rotate", "degrees": [-20, 20]}, {"op": "gaussian_noise"}]
+STEPS = [
+    {"op": "hflip", "chance": 0.5},
+    {"op": "mixup", "chance": 0.5},
+    {"op": "rotate", "degrees": [-20, 20]},
+    {"op": "gaussian_noise"},
+]
 PICTURES = {f"{number:02}.jpg": jpeg(seed=number) for number in range(40)}
 VARIANTS = 3
 QUICK = ("stored", "before_settle")

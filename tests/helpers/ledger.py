@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from uuid import UUID, uuid4
 
 from batching.errors import SourceMissing
 from batching.items import Done, Failed, Item, Outcome, Priority, Waiting
-from batching.ledger import Finish
+from batching.ledger import Finish, Member
 from kernels.recipe import Recipe
 
 
@@ -121,6 +122,14 @@ class MemoryLedger:
             for row in ours:
                 row.lease_until_s = time.monotonic() + self.lease_s
             return frozenset(row.item.id for row in ours)
+
+    async def members(self, batch_id: UUID) -> Sequence[Member]:
+        with self._called("members"):
+            items = [row.item for row in self.rows.values() if row.item.batch_id == batch_id]
+            return [
+                Member(item.key, item.source_key, item.source_sha256, 100, item.labels and json.dumps(item.labels))
+                for item in items
+            ]
 
     async def finish(self, outcomes: Sequence[Outcome]) -> Finish:
         with self._called("finish"):

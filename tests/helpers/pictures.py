@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from kernels.labels import Labels
+from kernels.partners import Partner, Pool
 from kernels.plan import Plan, plan
 from kernels.recipe import Recipe
 from kernels.run import run
@@ -39,6 +40,21 @@ def make_photo(name: str = "astronaut", height: int | None = None, width: int | 
     return np.ascontiguousarray(_photo(name)[:height, :width, :3])
 
 
+COMPANY = (1001, 1002, 1003)
+"""Item keys of the pictures that are at hand as partners."""
+POOL = Pool(COMPANY)
+
+
+def company(partner: Partner) -> Picture:
+    """Photographs of three sizes as partners, each with two objects."""
+    name, height, width = (("astronaut", 90, 70), ("coffee", 40, 150), ("rocket", 33, 33))[COMPANY.index(partner.key)]
+    labels = {
+        "boxes": {"values": [[3, 4, 20, 25], [15, 10, 30, 30]], "classes": [f"{name} 0", f"{name} 1"]},
+        "polygons": [{"points": [[3, 4], [20, 10], [8, 25]]}, {"points": [[15, 10], [30, 10], [30, 30], [15, 30]]}],
+    }
+    return make_picture(make_photo(name, height, width), labels)
+
+
 def make_plan(
     steps: Steps,
     size: tuple[int, int],
@@ -47,7 +63,8 @@ def make_plan(
     variant: int = 0,
     rules: Mapping[str, Any] | None = None,
 ) -> Plan:
-    return plan(Recipe.parse({"steps": list(steps), "labels": rules or {}}), seed, key, variant, Size(*size))
+    """A plan of one variant; steps that mix take partners of `company`."""
+    return plan(Recipe.parse({"steps": list(steps), "labels": rules or {}}), seed, key, variant, Size(*size), POOL)
 
 
 def make_picture(pixels: Pixels, labels: Mapping[str, Any] | None = None) -> Picture:
@@ -58,7 +75,7 @@ def make_picture(pixels: Pixels, labels: Mapping[str, Any] | None = None) -> Pic
 def made(pixels: Pixels, steps: Steps, seed: int = 7, key: int | str = 0, variant: int = 0) -> Pixels:
     """The pixels of one variant."""
     planned = make_plan(steps, pixels.shape[:2], seed, key, variant)
-    result: Pixels = run([planned], [make_picture(pixels)], CPU)[0].pixels.numpy()
+    result: Pixels = run([planned], [make_picture(pixels)], CPU, [company])[0].pixels.numpy()
     return result
 
 

@@ -6,13 +6,15 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.op import Op
+from kernels.op import Field, Mix, Op, Places
 from kernels.ops import OPS
 from kernels.params import Choice, Integer, Warp, drawn_fields
 
 Step = dict[str, Any]
 BORDERS = ("constant", "replicate", "reflect", "wrap")
-MOVING = tuple(op for op in OPS.values() if op.moves_labels)
+MOVING = tuple(op for op in OPS.values() if isinstance(op.kind, Places | Field))
+ALONE = tuple(op for op in OPS.values() if not isinstance(op.kind, Mix))
+"""Operations that need no other picture."""
 _LARGEST_WINDOW = 24
 
 
@@ -43,7 +45,7 @@ def any_step(rng: random.Random, op: Op, gated: bool = True) -> Step:
     return step
 
 
-def any_recipe(rng: random.Random, most: int = 6, among: Sequence[Op] = tuple(OPS.values())) -> list[Step]:
+def any_recipe(rng: random.Random, most: int = 6, among: Sequence[Op] = ALONE) -> list[Step]:
     """1 to `most` random steps."""
     return [any_step(rng, rng.choice(among)) for _ in range(rng.randint(1, most))]
 

@@ -29,6 +29,7 @@ from batching.ledger import Finish
 from batching.wake import enqueue_serve, forget_queue
 from kernels import augment, codec
 from kernels.codec import Limits
+from kernels.recipe import Recipe
 from service.system.embedded.valkey import valkey_program
 from tests.helpers.worker import FLIP, Rig, empty, eventually, make_rig
 
@@ -79,6 +80,37 @@ def test_a_bad_picture_fails_alone_and_a_missing_one_too(rig: Rig) -> None:
     codes = [outcome.code for item in (*bad, *gone) if isinstance(outcome := rig.ledger.outcome(item), Failed)]
     assert codes == ["unsupported_format", "source_missing"]
     assert all(isinstance(rig.ledger.outcome(item), Done) for item in good)
+
+
+def test_a_batch_is_asked_once_who_is_in_it_and_a_lost_partner_fails_who_takes_it(rig: Rig) -> None:
+    batch = rig.submit(1)[0].batch_id
+    rig.ledger.rows.clear()
+    mixing = Recipe.parse({"steps": [{"op": "mosaic", "size": [24, 32]}], "output": {"format": "png"}})
+    items = rig.submit(30, batch_id=batch, recipe=mixing)
+    gone = items[7]
+    sources = [rig.store.objects[item.source_key] for item in items]
+    del rig.store.objects[gone.source_key]
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until_final(items)
+
+    assert rig.run(scenario) == 0
+    assert rig.ledger.calls["members"] == 1
+    expected = augment(sources, mixing, seed=7, keys=[item.key for item in items])
+    takers = 0
+    for item, wanted in zip(items, expected, strict=True):
+        outcome = rig.ledger.outcome(item)
+        takes = f"{gone.key:016x}" in [partner["key"] for partner in wanted.draws[0]["partners"]]
+        if item is gone or takes:
+            assert isinstance(outcome, Failed)
+            assert outcome.code == "source_missing"
+            assert outcome.detail.startswith(f"its partner {gone.key}: ") is takes
+            takers += takes
+        else:
+            assert wanted.image is not None
+            np.testing.assert_array_equal(codec.decode(*rig.store.contents(outcome)), wanted.image.numpy())
+    assert 0 < takers < 15
 
 
 def test_those_who_wait_are_told_of_items_and_of_the_batch(rig: Rig) -> None:

@@ -272,6 +272,51 @@ def test_the_command_says_what_is_wrong(shared_stack: Stack, tmp_path: Path) -> 
     assert "variants was 1, now 9" in changed.stderr
 
 
+MOSAIC = Recipe.parse({"steps": [{"op": "mosaic", "size": [24, 32]}], "output": {"format": "png"}})
+
+
+def test_mixing_pictures_goes_on_with_the_same_batches(client: Client, tmp_path: Path) -> None:
+    photos, out = photos_in(tmp_path / "photos", 11), tmp_path / "out"
+    mixing = {"recipe": MOSAIC, "batch_pictures": 5, "in_flight": 1}
+    run(client, order(photos, tmp_path / "whole", **mixing))
+    whole = files_of(tmp_path / "whole")
+    assert len(whole) == 22
+    interrupted = Tally()
+
+    def stop() -> None:
+        if interrupted.reading().done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        expand(order(photos, out, **mixing), client, interrupted, stop)
+    (photos / "0000.png").write_bytes(picture(200))
+    (photos / "0001.png").write_bytes(picture(201))
+    run(client, order(photos, out, **mixing))
+    files = files_of(out)
+    assert {name: files[name] for name in whole} == whole
+    with pytest.raises(ExpandError, match="batch_pictures was 5, now 4"):
+        run(client, order(photos, out, **{**mixing, "batch_pictures": 4}))
+    # a result is made again from its picture and the partners that its line names
+    for line in lines_of(out / "manifest.jsonl")[:4]:
+        names = [line["custom_id"], *(partner["custom_id"] for partner in line["draws"][0]["partners"])]
+        sources = {name: (photos / name).read_bytes() for name in names}
+        again = augment(list(sources.values()), MOSAIC, line["seed"], keys=list(sources), variants=2)
+        assert list(again[line["variant"]].draws) == line["draws"]
+        assert np.array_equal(again[line["variant"]].image, decode(files[line["path"]]))
+
+
+def test_a_picture_without_others_is_not_mixed(client: Client, tmp_path: Path) -> None:
+    photos = photos_in(tmp_path / "photos", 1)
+    with pytest.raises(ExpandError, match="send at least two pictures together"):
+        run(client, order(photos, tmp_path / "out", recipe=MOSAIC))
+    (photos / "text.jpg").write_text("I am not a picture")
+    (photos / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    summary = run(client, order(photos, tmp_path / "out", recipe=MOSAIC))
+    assert (summary.done, summary.failed) == (0, 3)
+    codes = {line["custom_id"]: line["code"] for line in lines_of(tmp_path / "out" / "failures.jsonl")}
+    assert codes["000.png"] == "recipe_invalid"
+
+
 def test_labels_move_with_their_pictures_and_lie_beside_the_results(client: Client, tmp_path: Path) -> None:
     photos, out = photos_in(tmp_path / "photos", 3), tmp_path / "out"
     (photos / "000.txt").write_text("4 0.25 0.5 0.25 0.5\n1 0.1 0.1 0.3 0.1 0.3 0.4\n")

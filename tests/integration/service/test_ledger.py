@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -351,3 +352,20 @@ async def test_lost_connections_do_not_show(engine: AsyncEngine, ledger: SqlLedg
     assert ended > 2
     assert (await batch_row(engine, batch.id))["state"] == "completed"
     await check_books(engine)
+
+
+async def test_members_are_the_pictures_whose_bytes_were_kept(engine: AsyncEngine, ledger: SqlLedger) -> None:
+    labels = {"boxes": {"values": [[1, 2, 3, 4]]}}
+    batch, other = await make_batch(engine, items=3, labels=labels), await make_batch(engine, items=1)
+    await statement(engine, "UPDATE items SET width = 70000, height = 65000 WHERE batch_id = :id", {"id": batch.id})
+    await statement(engine, "UPDATE items SET state = 'failed', source_key = '' WHERE id = :id", {"id": batch.items[1]})
+    before = await ledger.members(batch.id)
+    found = {member.name: member for member in before}
+    assert set(found) == {"picture 1", "picture 3"}
+    assert (found["picture 3"].source_key, found["picture 3"].source_sha256) == ("acme/images/3", "0" * 64)
+    assert found["picture 3"].pixels == 70000 * 65000
+    assert json.loads(found["picture 3"].labels or "") == labels
+    # whatever becomes of them later, who may be taken stays the same
+    await ledger.finish([make_failed(item) for item in await ledger.lease(batch.items, "w")])
+    assert sorted(await ledger.members(batch.id), key=str) == sorted(before, key=str)
+    assert [member.labels for member in await ledger.members(other.id)] == [None]

@@ -53,6 +53,26 @@ async def test_only_so_many_fetches_run_side_by_side() -> None:
     assert await entered(gate)
 
 
+async def test_only_one_picture_at_a_time_fetches_partners_beyond_the_bound() -> None:
+    gate = FetchGate(most_bytes=100)
+    order: list[str] = []
+
+    async def fetch(name: str, partners: int) -> None:
+        async with gate.more(urgent=False) as room:
+            for _ in range(partners):
+                await room()
+                gate.hold(60)
+                order.append(name)
+                await asyncio.sleep(0)
+
+    await asyncio.wait_for(asyncio.gather(fetch("a", 4), fetch("b", 4)), 5)
+    # both may begin while there is room; then one goes on to its end, and the other after it
+    assert order[:2] == ["a", "b"]
+    assert order[2:] == ["a"] * 3 + ["b"] * 3
+    async with gate.more(urgent=True) as room:
+        await asyncio.wait_for(room(), 1)
+
+
 def test_what_did_not_fit_is_halved_and_slowly_grows_again() -> None:
     cap = Cap(1000)
     cap.shrink()

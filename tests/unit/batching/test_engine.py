@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from batching import failpoints
 from batching.engine import Engine, EngineConfig
-from batching.execute import Decode, Ran, Result, Work, decoder
+from batching.execute import Decode, Guest, Lacking, Ran, Result, Work, decoder
 from batching.items import Budget, Failed, Priority
+from batching.ledger import Member
 from batching.telemetry import Tally
 from kernels import augment, codec
 from kernels.codec import Limits
 from kernels.errors import DeviceLost, DeviceOutOfMemory
+from kernels.partners import Partners, Pool
 from kernels.plan import Plan
 from kernels.recipe import Output, Recipe
 from kernels.run import run
@@ -209,11 +211,11 @@ def test_a_planted_fault_fails_items_as_internal(start: Started, layout: Layout,
 def faulty_run(fault: Callable[[int, torch.device], Exception | None]) -> Callable[..., list[Picture]]:
     """`run` that raises what `fault(number of plans, device)` says."""
 
-    def faulty(plans: list[Plan], pictures: list[Picture], device: torch.device) -> list[Picture]:
+    def faulty(plans: list[Plan], pictures: list[Picture], device: torch.device, partners: list[Partners]) -> list[Picture]:
         error = fault(len(plans), device)
         if error is not None:
             raise error
-        return run(plans, pictures, device)
+        return run(plans, pictures, device, partners)
 
     return faulty
 
@@ -348,3 +350,55 @@ def test_stages_are_measured(start: Started) -> None:
 def _contents(result: Result) -> list[bytes]:
     assert isinstance(result, Ran), result
     return [output.content for output in result.outputs]
+
+
+MIXING = Recipe.parse(
+    {"steps": [{"op": "mosaic", "size": [24, 30]}, {"op": "mixup", "chance": 0.5}], "output": {"format": "png"}}
+)
+
+
+def make_company(contents: dict[int, bytes]) -> dict[int, Guest]:
+    """Pictures as partners by item key."""
+    return {
+        key: Guest(Member(key, "", hashlib.sha256(content).hexdigest(), 600, None), content)
+        for key, content in contents.items()
+    }
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_mixed_pictures_are_those_of_the_library(start: Started, layout: Layout) -> None:
+    contents = {key: picture_bytes(key) for key in range(6)}
+    guests, pool = make_company(contents), Pool(contents)
+    works = [
+        Work(make_item(content, recipe=MIXING, variants=2, key=key), content, pool, guests)
+        for key, content in contents.items()
+    ]
+    expected = iter(augment(list(contents.values()), MIXING, seed=7, keys=list(contents), variants=2))
+    for result in results(start(layout), works).values():
+        assert isinstance(result, Ran)
+        for output in result.outputs:
+            wanted = next(expected)
+            assert wanted.image is not None
+            np.testing.assert_array_equal(codec.decode(output.content), wanted.image.numpy())
+            assert output.draws == wanted.draws
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_partner_that_cannot_be_decoded_is_named(start: Started, layout: Layout) -> None:
+    contents = {1: picture_bytes(1), 2: picture_bytes(2)[:-20]}
+    guests = make_company(contents)
+    work = Work(make_item(contents[1], recipe=MIXING, key=1), contents[1], Pool(contents), guests)
+    assert list(results(start(layout), [work]).values()) == [Lacking(work.item, 2)]
+    swapped = {**guests, 2: Guest(guests[2].member, picture_bytes(3))}
+    work = Work(make_item(contents[1], recipe=MIXING, key=1), contents[1], Pool(contents), swapped)
+    [result] = results(start(layout), [work]).values()
+    assert isinstance(result, Failed)
+    assert (result.code, "its partner" in result.detail) == ("source_missing", True)
+
+
+def test_partners_count_as_pixels(start: Started) -> None:
+    contents = {key: picture_bytes(key) for key in range(2)}
+    work = Work(make_item(contents[0], recipe=MIXING, key=0), contents[0], Pool(contents), make_company(contents))
+    [result] = results(start(max_output_pixels=24 * 30 + 3 * 600 - 1), [work]).values()
+    assert isinstance(result, Failed)
+    assert result.code == "work_too_large"

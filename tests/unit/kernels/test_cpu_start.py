@@ -18,7 +18,7 @@ from kernels.cpu.compiled import kernels
 from kernels.ops import OPS
 from kernels.run import run, run_reference
 from kernels.tensors import Picture
-from tests.helpers.pictures import CPU, make_image, make_photo, make_plan
+from tests.helpers.pictures import CPU, made, make_image, make_photo, make_plan
 
 ROOT = Path(__file__).parents[3]
 
@@ -51,11 +51,12 @@ def test_nothing_is_compiled_for_a_recipe_a_seed_or_a_size() -> None:
     photo = make_photo("coffee", 90, 120)
     for number, name in enumerate(OPS):
         pixels = photo[: 40 + number]
-        run([make_plan([{"op": name}], pixels.shape[:2], seed=number)], [Picture(torch.from_numpy(pixels))], CPU)
-    made = kernels()
-    assert [len(entry.signatures) for entry in (made.advance, made.shrink, made.weigh, made.slide)] == [1, 1, 1, 1]
+        made(pixels, [{"op": name}], seed=number)
+    compiled = kernels()
+    entries = (compiled.advance, compiled.shrink, compiled.weigh, compiled.slide)
+    assert [len(entry.signatures) for entry in entries] == [1, 1, 1, 1]
     with pytest.raises(TypeError):
-        made.weigh(np.zeros((3, 4)), 2, 2, np.ones(1), np.zeros(2), np.zeros(2), np.zeros(9))
+        compiled.weigh(np.zeros((3, 4)), 2, 2, np.ones(1), np.zeros(2), np.zeros(2), np.zeros(9))
 
 
 def test_a_cpu_without_the_instructions_runs_the_reference(

@@ -20,6 +20,7 @@ from kernels.run import run
 from kernels.stages import Painting, stages
 from kernels.tensors import Picture, Size
 from tests.helpers.pictures import CPU, Steps, make_image, make_photo, make_picture, make_plan
+from tests.helpers.recipes import ALONE
 from tests.unit.kernels.test_chains_fuzz import MOVING, any_step
 from tests.unit.kernels.test_cpu_backend import CHAINS, EXACT
 
@@ -47,7 +48,7 @@ def examples(sizes: Sequence[tuple[int, int]]) -> list[tuple[str, Plan]]:
     return [
         (name, plan(Recipe(steps=(example,)), 7, 3, 1, Size(*size)))
         for size in sizes
-        for name, op in OPS.items()
+        for name, op in ((op.name, op) for op in ALONE)
         for example in op.examples
         if getattr(example, "size", None) is None or max(np.ravel(example.size)) <= 128  # type: ignore[attr-defined]
     ]

@@ -18,7 +18,8 @@ from kernels.plan import Plan, plan
 from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.tensors import Picture, Size
-from tests.helpers import references, references_geometry, references_light, references_noise
+from tests.helpers import references, references_geometry, references_light, references_mixing, references_noise
+from tests.helpers.pictures import POOL, company
 
 CPU = torch.device("cpu")
 REFERENCES = {
@@ -26,17 +27,22 @@ REFERENCES = {
     **references_light.REFERENCES,
     **references_noise.REFERENCES,
     **references_geometry.REFERENCES,
+    **references_mixing.REFERENCES,
 }
 COLOURING = {
     "channel_dropout",
     "channel_gain",
     "coarse_dropout",
+    "copy_paste",
+    "cutmix",
     "cutout",
     "fancy_pca",
     "gaussian_noise",
     "impulse_noise",
     "iso_noise",
     "laplace_noise",
+    "mixup",
+    "mosaic",
     "pixel_dropout",
     "planckian_jitter",
     "random_erasing",
@@ -52,7 +58,7 @@ SHAPES = [(1, 1), (1, 2), (1, 23), (23, 1), (2, 2), (3, 5)]
 
 MARGIN = 0.01
 """How far, in levels, a result may be from the reference beyond the rounding to a whole level."""
-TOLERANCES = {**references_geometry.TOLERANCES}
+TOLERANCES = {**references_geometry.TOLERANCES, **references_mixing.TOLERANCES}
 """(levels beyond rounding, share of values within) of the operations for which (MARGIN, 1) is too strict."""
 
 
@@ -94,11 +100,11 @@ PICTURES = {"noise": noise_picture(48, 64), "smooth": smooth_picture(41, 53)}
 
 
 def planned(params: Params, pixels: torch.Tensor, seed: int = 7, key: int = 3, variant: int = 1) -> Plan:
-    return plan(Recipe(steps=(params,)), seed, key, variant, Size(*pixels.shape[:2]))
+    return plan(Recipe(steps=(params,)), seed, key, variant, Size(*pixels.shape[:2]), POOL)
 
 
 def ran(params: Params, pixels: torch.Tensor, device: torch.device = CPU) -> torch.Tensor:
-    return run([planned(params, pixels)], [Picture(pixels)], device)[0].pixels
+    return run([planned(params, pixels)], [Picture(pixels)], device, [company])[0].pixels
 
 
 def agrees(params: Params, pixels: torch.Tensor) -> None:
@@ -176,9 +182,9 @@ def test_same_twice_and_among_others(params: Params) -> None:
         noise_picture(33, 20, seed=1),
     ]
     plans = [planned(params, each, key=key) for key, each in enumerate(pixels)]
-    alone = [run([a], [Picture(b)], CPU)[0].pixels for a, b in zip(plans, pixels, strict=True)]
-    together = run(plans, [Picture(each) for each in pixels], CPU)
-    backwards = run(plans[::-1], [Picture(each) for each in pixels[::-1]], CPU)[::-1]
+    alone = [run([a], [Picture(b)], CPU, [company])[0].pixels for a, b in zip(plans, pixels, strict=True)]
+    together = run(plans, [Picture(each) for each in pixels], CPU, [company] * len(plans))
+    backwards = run(plans[::-1], [Picture(each) for each in pixels[::-1]], CPU, [company] * len(plans))[::-1]
     for one, among, other in zip(alone, together, backwards, strict=True):
         assert torch.equal(one, among.pixels)
         assert torch.equal(one, other.pixels)

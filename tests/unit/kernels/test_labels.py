@@ -15,13 +15,14 @@ from PIL import Image
 
 from kernels.errors import LabelInvalid
 from kernels.labels import Labels, corners, read_mask, write_mask, written
+from kernels.op import Field, Places
 from kernels.ops import OPS
 from kernels.params import Warp
 from kernels.tensors import Size
 from tests.helpers.pictures import Steps, made, made_labels
 
 SIZE = Size(240, 320)
-MOVING = [op for op in OPS.values() if op.moves_labels]
+MOVING = [op for op in OPS.values() if isinstance(op.kind, Places | Field)]
 # mirrored and wrapped surroundings would show a shape several times
 PLAIN = {"border": "constant", "fill": [0, 0, 0]}
 EXAMPLES = [

@@ -43,6 +43,19 @@ def test_chunks_hold_at_most_so_many_bytes_but_always_one_file(state: State, mon
     assert planned(state) == [["a.jpg", "b.jpg"], ["c.jpg"], ["d.jpg"]]
 
 
+def test_no_picture_is_left_alone_where_two_are_the_least(state: State) -> None:
+    state.add(found(f"{number}.jpg") for number in range(7))
+    sizes = []
+    while chunk := state.plan(3, least=2):
+        sizes.append(len(chunk.pictures))
+    assert sizes == [3, 4]
+    state.add(found(f"new {number}.jpg") for number in range(5))
+    sizes = []
+    while chunk := state.plan(1, least=2):
+        sizes.append(len(chunk.pictures))
+    assert sizes == [2, 3]
+
+
 def test_pictures_that_would_share_a_name_are_never_parted(state: State) -> None:
     state.add(map(found, ["a.jpg", "b.jpg", "B.png", "b.gif", "c.jpg"]))
     assert planned(state, 2) == [["B.png", "a.jpg", "b.gif", "b.jpg"], ["c.jpg"]]

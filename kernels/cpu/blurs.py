@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.intrinsics import Floats, weigh_values
+from kernels.cpu.intrinsics import Floats, weigh_block, weigh_values
 
 f32 = np.float32
 Indices = NDArray[np.int64]
@@ -29,6 +29,7 @@ def weigh(
     taps = weights.size
     before = taps // 2
     stride = (width + 15) // 16 * 16
+    blocks = stride // 64 * 64
     along = np.arange(taps)
     down = np.empty(taps, np.int64)
     padded = scratch[height * stride : height * stride + stride + taps]
@@ -44,13 +45,17 @@ def weigh(
                 inner[x] = line[x]
             for j in range(before + width, width + taps - 1):
                 padded[j] = line[columns[j]]
-            for x in range(0, stride, 16):
+            for x in range(0, blocks, 64):
+                weigh_block(scratch, y * stride + x, padded, x, along, weights)
+            for x in range(blocks, stride, 16):
                 weigh_values(scratch, y * stride + x, padded, x, along, weights)
         result = padded[:stride]
         for y in range(height):
             for j in range(taps):
                 down[j] = rows[y + j] * stride
-            for x in range(0, stride, 16):
+            for x in range(0, blocks, 64):
+                weigh_block(result, x, scratch, x, down, weights)
+            for x in range(blocks, stride, 16):
                 weigh_values(result, x, scratch, x, down, weights)
             line = plane[y * width : (y + 1) * width]
             for x in range(width):

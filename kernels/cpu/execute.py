@@ -92,9 +92,9 @@ class Passes:
 
     def walk(self, stages: Sequence[Stage]) -> None:
         """Takes the picture through the stages, but for the steps that still wait when they end."""
-        for stage in stages:
+        for number, stage in enumerate(stages, 1):
             if isinstance(stage, Chain):
-                self._move(stage.links)
+                self._move(stage.links, number == len(stages))
             elif isinstance(stage, Mixture):
                 self._mix(stage)
             else:
@@ -133,12 +133,12 @@ class Passes:
             case _:
                 raise TypeError(f"{step.op.name} is no step on planes")
 
-    def _move(self, links: tuple[Link, ...]) -> None:
+    def _move(self, links: tuple[Link, ...], is_last: bool) -> None:
         """Goes on along a chain: bytes are read where they are, by the next pass."""
         untouched = not self._is_pending
         mapped = index_map(links)
         if mapped is not None:
-            if untouched and mapped.is_of_bytes:
+            if untouched and (is_last or mapped.is_of_bytes):
                 self._rearrange(mapped, links)
             else:
                 self._resample(links)

@@ -108,6 +108,11 @@ def halve_pixels(source: Bytes, at: int, stride: int, result: Floats, to: int) -
     _unbound("halve_pixels")
 
 
+def weigh_block(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:
+    """`weigh_values` of 64 values at once, with the same bits."""
+    _unbound("weigh_block")
+
+
 def weigh_values(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:
     """result[to : to + 16] = the sum over j, in order, of weights[j] source[at + offsets[j] : + 16]."""
     _unbound("weigh_values")

@@ -193,22 +193,31 @@ def _halve_pixels(context: Any, source: Any, at: Any, stride: Any, result: Any, 
     return types.void(source, types.int64, types.int64, result, types.int64), generate
 
 
-def _weigh_values(context: Any, result: Any, to: Any, source: Any, at: Any, offsets: Any, weights: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        memory = _Memory(context, builder, signature, args)
-        count = cgutils.create_struct_proxy(signature.args[5])(context, builder, value=args[5]).nitems
-        total = cgutils.alloca_once_value(builder, _same(0.0))
-        one = ir.VectorType(_F32, 1)
-        with cgutils.for_range(builder, count) as loop:
-            weight = builder.extract_element(memory.load(5, loop.index, one), ir.Constant(_I32, 0))
-            offset = builder.extract_element(memory.load(4, loop.index, ir.VectorType(_I64, 1)), ir.Constant(_I32, 0))
-            values = memory.load(2, builder.add(args[3], offset), _vector(_F32))
-            weighed = builder.fmul(_spread(builder, weight, LANES), values)
-            builder.store(builder.fadd(builder.load(total), weighed), total)
-        memory.store(builder.load(total), 0, args[1])
-        return context.get_dummy_value()
+def _weigh(vectors: int) -> Any:
+    """The word that sums so many vectors at once: sums that do not wait for each other keep the processor busy."""
 
-    return types.void(result, types.int64, source, types.int64, offsets, weights), generate
+    def typed(context: Any, result: Any, to: Any, source: Any, at: Any, offsets: Any, weights: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+            memory = _Memory(context, builder, signature, args)
+            count = cgutils.create_struct_proxy(signature.args[5])(context, builder, value=args[5]).nitems
+            totals = [cgutils.alloca_once_value(builder, _same(0.0)) for _ in range(vectors)]
+            starts = [ir.Constant(_I64, LANES * place) for place in range(vectors)]
+            one = ir.VectorType(_F32, 1)
+            with cgutils.for_range(builder, count) as loop:
+                weight = builder.extract_element(memory.load(5, loop.index, one), ir.Constant(_I32, 0))
+                offset = builder.extract_element(memory.load(4, loop.index, ir.VectorType(_I64, 1)), ir.Constant(_I32, 0))
+                weights = _spread(builder, weight, LANES)
+                place = builder.add(args[3], offset)
+                for total, start in zip(totals, starts, strict=True):
+                    values = memory.load(2, builder.add(place, start), _vector(_F32))
+                    builder.store(_called(builder, "fma", weights, values, builder.load(total)), total)
+            for total, start in zip(totals, starts, strict=True):
+                memory.store(builder.load(total), 0, builder.add(args[1], start))
+            return context.get_dummy_value()
+
+        return types.void(result, types.int64, source, types.int64, offsets, weights), generate
+
+    return intrinsic(typed)
 
 
 LLVM: dict[str, Any] = {
@@ -229,6 +238,7 @@ LLVM: dict[str, Any] = {
     "fetch": intrinsic(_fetch),
     "spread_pixels": intrinsic(_spread_pixels),
     "halve_pixels": intrinsic(_halve_pixels),
-    "weigh_values": intrinsic(_weigh_values),
+    "weigh_block": _weigh(4),
+    "weigh_values": _weigh(1),
 }
 """Every word of `kernels.cpu.intrinsics` by name."""

@@ -74,9 +74,9 @@ class _Outline(Passes):
         if self._is_pending:
             self._run(_BYTES)
 
-    def _move(self, links: tuple[Link, ...]) -> None:
+    def _move(self, links: tuple[Link, ...], is_last: bool) -> None:
         self._moving = tuple(next(self._geometric) for _ in links)
-        super()._move(links)
+        super()._move(links, is_last)
         if self._front in (SAMPLE_BYTES, SAMPLE_FLOATS):
             self._led, self._source = self._moving, links[0].size_in
 

@@ -20,8 +20,7 @@ from kernels.run import run
 from kernels.stages import Painting, stages
 from kernels.tensors import Picture, Size
 from tests.helpers.pictures import CPU, Steps, make_image, make_photo, make_picture, make_plan
-from tests.helpers.recipes import ALONE
-from tests.unit.kernels.test_chains_fuzz import MOVING, any_step
+from tests.helpers.recipes import ALONE, MOVING, any_step
 from tests.unit.kernels.test_cpu_backend import CHAINS, EXACT
 
 PICTURES = {"photo": make_photo("astronaut", 60, 83), "noise": make_image(47, 33)}

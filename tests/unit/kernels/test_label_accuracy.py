@@ -21,7 +21,7 @@ from kernels.plan import Plan, PlannedStep
 from kernels.tensors import Size
 from tests.helpers import references_geometry
 from tests.helpers.pictures import Steps, made, made_labels, make_plan
-from tests.unit.kernels.test_chains_fuzz import MOVING, any_step
+from tests.helpers.recipes import MOVING, any_step
 
 SIZE = Size(120, 160)
 Point = tuple[float, float]

@@ -14,7 +14,7 @@ from kernels.labels import Labels
 from kernels.recipe import Recipe
 from kernels.tensors import Size
 from tests.helpers.pictures import made_labels
-from tests.unit.kernels.test_chains_fuzz import MOVING, any_step
+from tests.helpers.recipes import MOVING, any_step
 
 SIZE = Size(100, 200)
 ALL = {"min_visible": 0, "min_side": 0, "min_area": 0}

@@ -17,7 +17,7 @@ ARGS ?=
 # tried in this order when PYTHON is not given
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 REQUIREMENTS := pyproject.toml constraints.txt
-# compiled kernels, for every target: made once, some 15 s
+# compiled kernels, for every target: made once, some 50 s
 export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/kernels
 
 .PHONY: help demo test test-long check clean

@@ -63,8 +63,24 @@ def product(*matrices: Matrix) -> Matrix:
 
 def multiply(left: Matrix, right: Matrix) -> Matrix:
     """left times right, by sums of three in a fixed order: a BLAS may differ in the last bit between machines."""
+    if left is IDENTITY:
+        return right
+    if right is IDENTITY:
+        return left
     a, b, c, d, e, f, g, h, i = left
     j, k, m, n, o, p, q, r, s = right
+    if g == h == q == r == 0.0 and i == s == 1.0:  # nearly always, and half the work: what is left out adds nothing
+        return (
+            a * j + b * n,
+            a * k + b * o,
+            a * m + b * p + c,
+            d * j + e * n,
+            d * k + e * o,
+            d * m + e * p + f,
+            0.0,
+            0.0,
+            1.0,
+        )
     return (
         a * j + b * n + c * q,
         a * k + b * o + c * r,
@@ -114,6 +130,12 @@ def _from_unit_square(quad: Quad) -> Matrix:
 def inverse(matrix: Matrix) -> Matrix:
     """The inverse, whose third coordinate is above 0 where the matrix's own is. ZeroDivisionError for a singular one."""
     a, b, c, d, e, f, g, h, i = matrix
+    if g == h == 0.0 and i == 1.0:
+        determinant = a * e - b * d
+        if determinant == 0.0:
+            raise ZeroDivisionError("a singular matrix has no inverse")
+        x, y = (b * f - c * e) / determinant, (c * d - a * f) / determinant
+        return e / determinant, -b / determinant, x, -d / determinant, a / determinant, y, 0.0, 0.0, 1.0
     determinant = a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
     if determinant == 0.0:
         raise ZeroDivisionError("a singular matrix has no inverse")

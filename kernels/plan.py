@@ -195,11 +195,12 @@ def _within_reach(planned: Plan) -> Plan:
 
 def asked(function: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `fields` that `function` has an argument for."""
-    return {name: fields[name] for name in _arguments(function) if name in fields}
+    return {name: fields[name] for name in arguments(function) if name in fields}
 
 
 @cache
-def _arguments(function: Any) -> tuple[str, ...]:
+def arguments(function: Any) -> tuple[str, ...]:
+    """Names of a plain function's arguments, in order."""
     code = function.__code__
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return names

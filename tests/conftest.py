@@ -29,7 +29,7 @@ for _name in ("NUMBA_CACHE_DIR", "TRITON_CACHE_DIR"):
 def compiled_kernels() -> None:
     """Kernels compiled before the first worker starts, so that no test's waiting includes a compiler's seconds."""
     code = "import torch; from kernels.run import warm; warm(torch.device('cpu'))"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=100, cwd=Path(__file__).parents[1])
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300, cwd=Path(__file__).parents[1])
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def warm(folder: Path | None = None) -> None:
-    """Loads the kernels, so that no picture has to wait: 15 s when nothing is cached yet, else below a second.
+    """Loads the kernels, so that no picture has to wait: some 50 s when nothing is cached yet, else about a second.
 
     folder: where compiled code is kept; the user's cache folder if not given.
     """

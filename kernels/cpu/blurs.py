@@ -27,32 +27,28 @@ def weigh(
     Sums run in the weights' order, so nothing changes their bytes.
     """
     taps = weights.size
-    before = taps // 2
     stride = (width + 15) // 16 * 16
     blocks = stride // 64 * 64
     along = np.arange(taps)
     down = np.empty(taps, np.int64)
     padded = scratch[height * stride : height * stride + stride + taps]
     padded[:] = f32(0.0)
+    result = scratch[(height + 1) * stride + taps :]
     for channel in range(planes.shape[0]):
         plane = planes[channel]
+        ready = 0
         for y in range(height):
-            line = plane[y * width : (y + 1) * width]
-            for j in range(before):
-                padded[j] = line[columns[j]]
-            inner = padded[before : before + width]
-            for x in range(width):
-                inner[x] = line[x]
-            for j in range(before + width, width + taps - 1):
-                padded[j] = line[columns[j]]
-            for x in range(0, blocks, 64):
-                weigh_block(scratch, y * stride + x, padded, x, along, weights)
-            for x in range(blocks, stride, 16):
-                weigh_values(scratch, y * stride + x, padded, x, along, weights)
-        result = padded[:stride]
-        for y in range(height):
+            last = 0
             for j in range(taps):
-                down[j] = rows[y + j] * stride
+                row = rows[y + j]
+                down[j] = row * stride
+                last = max(last, row)
+            # a row's sums are made just before they are first needed, so they are still in the nearest cache
+            while ready <= last:
+                weigh_row(
+                    plane[ready * width : (ready + 1) * width], columns, weights, along, padded, scratch, ready * stride
+                )
+                ready += 1
             for x in range(0, blocks, 64):
                 weigh_block(result, x, scratch, x, down, weights)
             for x in range(blocks, stride, 16):
@@ -60,3 +56,24 @@ def weigh(
             line = plane[y * width : (y + 1) * width]
             for x in range(width):
                 line[x] = min(result[x], f32(1.0))
+
+
+def weigh_row(
+    line: Floats, columns: Indices, weights: Floats, along: Indices, padded: Floats, scratch: Floats, at: int
+) -> None:
+    """scratch[at :] = sums along a row; `padded` is where the row is laid out with what is seen beyond its ends."""
+    width, taps = line.size, weights.size
+    before = taps // 2
+    for j in range(before):
+        padded[j] = line[columns[j]]
+    inner = padded[before : before + width]
+    for x in range(width):
+        inner[x] = line[x]
+    for j in range(before + width, width + taps - 1):
+        padded[j] = line[columns[j]]
+    stride = (width + 15) // 16 * 16
+    blocks = stride // 64 * 64
+    for x in range(0, blocks, 64):
+        weigh_block(scratch, at + x, padded, x, along, weights)
+    for x in range(blocks, stride, 16):
+        weigh_values(scratch, at + x, padded, x, along, weights)

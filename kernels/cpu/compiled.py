@@ -28,7 +28,7 @@ class Kernels:
 
 
 def kernels(folder: Path | None = None) -> Kernels:
-    """The kernels, compiled or loaded at the first call: within a second from a filled cache, else in some 15 s.
+    """The kernels, compiled or loaded at the first call: within a second from a filled cache, else in some 50 s.
 
     folder: see `machine.compiling`; it counts at the first call only.
     """

@@ -15,6 +15,7 @@ from kernels.params import Border
 from kernels.route import Fill
 
 Places = NDArray[np.int64]
+Runs = list[tuple[int, int, int]]
 _CLOSE = 1e-9
 _MOST_RUNS = 8
 
@@ -76,10 +77,37 @@ def gather(planes: torch.Tensor, mapped: IndexMap, rows_dim: int = 0) -> torch.T
     """Pixels of `planes`, whose dimensions `rows_dim` and the next are rows and columns, in a contiguous new tensor."""
     if mapped.turned:
         planes = planes.transpose(rows_dim, rows_dim + 1)
+    down, across = _runs(mapped.rows), _runs(mapped.columns)
+    if len(down) * len(across) > 1 and max(len(down), len(across)) <= _MOST_RUNS:
+        return _in_blocks(planes, rows_dim, down, across)
     picked = _picked(_picked(planes, rows_dim, mapped.rows), rows_dim + 1, mapped.columns)
     # a slice is a view: the result must never share memory with the picture it came from
     shared = picked.untyped_storage().data_ptr() == planes.untyped_storage().data_ptr()
     return picked.clone(memory_format=torch.contiguous_format) if shared else picked.contiguous()
+
+
+def _in_blocks(planes: torch.Tensor, rows_dim: int, down: Runs, across: Runs) -> torch.Tensor:
+    """Block after block, each a stretch of rows and one of columns, straight to its place: frames, and what is wrapped."""
+    shape = list(planes.shape)
+    shape[rows_dim], shape[rows_dim + 1] = (sum(length for _, _, length in runs) for runs in (down, across))
+    result = planes.new_empty(shape)
+    top = 0
+    for run in down:
+        rows = _stretch(planes, rows_dim, run)
+        left = 0
+        for other in across:
+            target = result.narrow(rows_dim, top, run[2]).narrow(rows_dim + 1, left, other[2])
+            target.copy_(_stretch(rows, rows_dim + 1, other))
+            left += other[2]
+        top += run[2]
+    return result
+
+
+def _stretch(planes: torch.Tensor, dim: int, run: tuple[int, int, int]) -> torch.Tensor:
+    """A run of places along `dim`; one of step 0 has one place, to be repeated."""
+    start, step, length = run
+    part = planes.narrow(dim, start if step >= 0 else start - length + 1, length if step else 1)
+    return part.flip(dim) if step < 0 else part
 
 
 def _picked(planes: torch.Tensor, dim: int, places: Places) -> torch.Tensor:
@@ -89,25 +117,24 @@ def _picked(planes: torch.Tensor, dim: int, places: Places) -> torch.Tensor:
         return planes.index_select(dim, torch.from_numpy(places).to(planes.device))
     shape = list(planes.shape)
     parts = []
-    for start, step, length in runs:
-        shape[dim] = length
-        first = start if step >= 0 else start - length + 1
-        part = planes.narrow(dim, first, length if step else 1)
-        parts.append(part.flip(dim) if step < 0 else part.expand(shape))
+    for run in runs:
+        shape[dim] = run[2]
+        parts.append(_stretch(planes, dim, run).expand(shape))
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
 
 
-def _runs(places: Places) -> list[tuple[int, int, int]]:
+def _runs(places: Places) -> Runs:
     """Stretches of places that rise, fall or stay: (first place, step, length)."""
-    steps = np.diff(places).tolist()
-    runs: list[tuple[int, int, int]] = []
-    begin = 0
+    steps = places[1:] - places[:-1]
+    turns = [*(np.flatnonzero(steps[1:] != steps[:-1]) + 1).tolist(), len(steps)]
+    runs: Runs = []
+    begin = turn = 0
     while begin < len(places) and len(runs) <= _MOST_RUNS:
-        step = steps[begin] if begin < len(steps) and steps[begin] in (-1, 0, 1) else 1
-        end = begin
-        while end < len(steps) and steps[end] == step:
-            end += 1
-        runs.append((int(places[begin]), step, end - begin + 1))
+        while turn < len(turns) - 1 and turns[turn] <= begin:
+            turn += 1
+        step = int(steps[begin]) if begin < len(steps) else 1
+        end = turns[turn] if begin < len(steps) and step in (-1, 0, 1) else begin
+        runs.append((int(places[begin]), step if step in (-1, 0, 1) else 1, end - begin + 1))
         begin = end + 1
     return runs
 

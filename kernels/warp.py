@@ -36,17 +36,21 @@ def rearranged(pixels: torch.Tensor, mapped: IndexMap) -> torch.Tensor:
     """(H, W, C) uint8 pixels moved by an index map, unread places filled: still uint8."""
     moved = gather(pixels, mapped)
     for cut in mapped.cuts:
-        fill = color_of(cut.fill, moved.shape[2], moved.device).mul(255.0).round_().to(moved.dtype)
-        for columns in _stretches(cut.columns):
-            moved[:, columns] = fill
-        for rows in _stretches(cut.rows):
-            moved[rows] = fill
+        levels = color_of(cut.fill, moved.shape[2], torch.device("cpu")).mul(255.0).round_().tolist()
+        # channel by channel: one number goes through long strides, where a colour would go pixel by pixel
+        for channel, level in enumerate(levels):
+            for columns in _stretches(cut.columns):
+                moved[:, columns, channel] = level
+            for rows in _stretches(cut.rows):
+                moved[rows, :, channel] = level
     return moved
 
 
 def _stretches(places: NDArray[np.bool_]) -> list[slice]:
     """Where places lie next to each other: torch fills slices several times as fast as masks."""
-    ends = np.flatnonzero(np.diff(places.astype(np.int8), prepend=0, append=0)).tolist()
+    edges = np.zeros(len(places) + 2, dtype=np.int8)
+    edges[1:-1] = places
+    ends = np.flatnonzero(edges[1:] != edges[:-1]).tolist()
     return [slice(start, stop) for start, stop in zip(ends[::2], ends[1::2], strict=True)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from kernels.op import Op, Pixels
 from kernels.params import Color, Params, Range, Uniform
 from kernels.words import NoiseSeed, Value, uniform, where
@@ -15,7 +17,7 @@ class PixelDropout(Params):
     op: Literal["pixel_dropout"] = "pixel_dropout"
     amount: Annotated[Range, Uniform(0, 1, unit="share of pixels")] = (0.01, 0.1)
     """Probability of each pixel, or value, to be replaced."""
-    per_channel: bool = False
+    per_channel: Annotated[bool, Field(strict=True)] = False
     """Whether each channel of a pixel is lost on its own."""
     color: Color = (0.0, 0.0, 0.0)
     """What they are replaced by."""

@@ -99,7 +99,10 @@ def fields(op: Op) -> Iterator[str]:
 @pytest.mark.parametrize("name", OPS)
 def test_no_field_takes_what_no_field_can_mean(name: str) -> None:
     for field in fields(OPS[name]):
+        is_flag = OPS[name].params.model_fields[field].annotation is bool
         for value in NEVER.values():
+            if is_flag and isinstance(value, bool):
+                continue
             refused({"steps": [{"op": "hflip"}, {**required(OPS[name]), "op": name, field: value}]}, f"/steps/1/{field}")
 
 
@@ -131,7 +134,7 @@ def test_static_fields_refuse_what_lies_outside(name: str) -> None:
     }
     if "size" not in dict(drawn_fields(model)):
         wrong["size"] = [[0, 5], [5, -1], [MAX_SIDE + 1, 5], [5.0, 5.0], 5, [5, 5, 5], "224x224"]
-    for field in wrong.keys() & model.model_fields.keys():
+    for field in wrong.keys() & model.model_fields.keys() - dict(drawn_fields(model)).keys():
         for value in wrong[field]:
             refused({"steps": [{**required(OPS[name]), "op": name, field: value}]}, f"/steps/0/{field}")
 

@@ -188,11 +188,11 @@ def test_labels_follow_and_wrong_sizes_are_refused() -> None:
     labels = {"boxes": {"values": [[5, 6, 20, 30]]}}
     picture = make_picture(make_image(40, 55), labels)
     planned = make_plan([{"op": "hflip"}, {"op": "contrast"}], (40, 55))
-    (found,), (expected,) = runs._together([planned], [picture], CPU), run([planned], [picture], CPU)
+    (found,), (expected,) = runs._together([planned], [picture], [None], CPU), run([planned], [picture], CPU)
     assert found.labels == expected.labels
     assert found.labels is not None
     with pytest.raises(ValueError, match="the plan is for a picture"):
-        runs._together([make_plan([], (4, 5))], [picture], CPU)
+        runs._together([make_plan([], (4, 5))], [picture], [None], CPU)
 
 
 def test_an_empty_batch_and_a_plan_without_steps() -> None:

@@ -92,6 +92,7 @@ def test_kill_leaves_nothing_and_accepted_work_goes_on(system: Up) -> None:
         again.stop()
 
 
+@pytest.mark.long
 def test_a_second_ctrl_c_is_safe(system: Up) -> None:
     system.ready()
     pids = descendants(system.process.pid)

@@ -28,6 +28,7 @@ def redis(settings: Settings) -> Any:
         yield client
 
 
+@pytest.mark.long
 def test_flushed_before_anything_ran(settings: Settings, redis: Redis) -> None:
     with running(settings, workers=0) as stack:
         view = submit(stack.client, PICTURES, STEPS, variants=2, seed=5)

@@ -13,6 +13,7 @@ def bench(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
 
 
+@pytest.mark.long
 def test_one_operation_is_measured(tmp_path: Path) -> None:
     done = bench("--op", "hflip", "--rounds", "1", "--pictures", "2", "--json", str(tmp_path / "report.json"))
 

@@ -155,6 +155,7 @@ def test_coverage_is_the_area_in_each_pixel(turned: bool) -> None:
     assert np.abs(coverage(slanted, Size(20, 24)) - expected).max() < 0.07
 
 
+@pytest.mark.long
 def test_endless_labels_end() -> None:
     """Outlines and lists that would be drawn for hours are cut short; results stay what they are."""
     x = np.tile([0.0, 999.0], 5000)

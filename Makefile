@@ -14,11 +14,20 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PICTURES ?=
 ARGS ?=
+# unit tests that run at once
+JOBS ?= 2
 # tried in this order when PYTHON is not given
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 REQUIREMENTS := pyproject.toml constraints.txt
 # compiled kernels, for every target: made once, some 50 s
 export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/kernels
+
+# $(call tested,marker): unit tests side by side, file by file; then those that start whole systems, one after another.
+# Exit status 5 is pytest's for "none selected", as ARGS may do to either half.
+define tested
+	$(BIN)/python -m pytest tests/unit -m "$(1)" --numprocesses $(JOBS) --dist loadscope $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest tests/integration tests/e2e tests/fault -m "$(1)" $(ARGS) || [ $$? -eq 5 ]
+endef
 
 .PHONY: help demo test test-long check clean
 
@@ -29,10 +38,10 @@ demo: $(VENV)/.demo
 	@$(BIN)/python -m service.demo $(if $(PICTURES),"$(PICTURES)")
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not long" $(ARGS)
+	$(call tested,not long)
 
 test-long: $(VENV)/.test
-	$(BIN)/python -m pytest -m long $(ARGS)
+	$(call tested,long)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

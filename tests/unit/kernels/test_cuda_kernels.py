@@ -131,6 +131,7 @@ def test_every_form_of_arithmetic_is_understood() -> None:
 
 
 @pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.timeout(400)
 def test_every_kernel_compiles_for_hopper_as_it_is_interpreted(name: str, tmp_path: Path) -> None:
     kernel = getattr(compiled.kernels(interpreted=False), name)
     signature = {argument: SIGNATURE[argument] for argument in kernel.arg_names}

@@ -147,6 +147,8 @@ class OpView(BaseModel):
     summary: str
     kind: str
     moves_labels: bool
+    aliases: dict[str, list[str]]
+    """What other libraries call it, by library; their fields may differ."""
     fields_schema: dict[str, Any] = Field(serialization_alias="schema", validation_alias="schema")
     examples: list[dict[str, Any]]
 

@@ -1,0 +1,658 @@
+"""Albumentations: what `A.to_dict` and `A.save` write. Names, defaults and units are those of its documentation.
+
+    {"__version__": "2.0.8", "transform": {"__class_fullname__": "Compose", "p": 1.0, "transforms": [
+        {"__class_fullname__": "HorizontalFlip", "p": 0.5}]}}
+
+Arguments of versions 1 and 2 are both read; where a name was changed, the newer stands first. Values of pixels and limits
+of colours are those of 8-bit pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kernels.errors import RecipeInvalid
+from service.importing.arguments import Arguments
+from service.importing.convert import Call, Library, calls_in, probability
+from service.importing.rules import (
+    BITS,
+    Container,
+    Entry,
+    LabelRule,
+    Missing,
+    Note,
+    Nothing,
+    Reader,
+    Rule,
+    Step,
+    borders,
+    color,
+    deviation,
+    in_pixels,
+    jitter,
+    limit,
+    odd_sides,
+    pair,
+    passed_over,
+    rule,
+    same,
+    sides,
+    unless,
+    unmapped,
+    whole_pair,
+)
+from service.importing.torchvision import EVEN_RATIO, MIRROR, padding_of
+
+_FILL = "fill|value|cval"
+_READ = unless("interpolation", 1, (1,), "pixels are read bilinearly here")
+_MASKS = passed_over("mask_interpolation|fill_mask|mask_value|cval_mask|mask_fill_value")
+_BORDERS = {0: "constant", 1: "replicate", 2: "reflect", 3: "wrap", 4: "reflect"}
+_BORDER = borders("border_mode|mode|pad_mode", 0, _BORDERS, (4,))
+_HOLES = "rectangles are drawn with replacement, each of its own size; sides of a hole are drawn apart there"
+
+
+def _fill(arguments: Arguments) -> Any:
+    if isinstance(arguments.value(_FILL), str):
+        arguments.note(f"`fill` {ascii(arguments.text(_FILL, ''))[:40]} is black here")
+        return None
+    return color(_FILL)(arguments)
+
+
+def _warp(op: str, *notes: Note, p: float = 0.5, **fields: Reader) -> Rule:
+    """A class that may show what is outside the picture."""
+    return rule(op, _READ, _MASKS, *notes, p=p, **fields, border=_BORDER, fill=_fill)
+
+
+def _by_axis(arguments: Arguments, name: str, default: Any) -> tuple[list[float], list[float]]:
+    """Ranges for x and y: an object of both, or one for both."""
+    given = arguments.value(name, default)
+    if not isinstance(given, Mapping):
+        ends = pair(name, default)(arguments)
+        return ends, ends
+    inside = Arguments(given, arguments.pointer(name))
+    return pair("x", 0)(inside), pair("y", 0)(inside)
+
+
+def _affine(arguments: Arguments) -> Sequence[Step]:
+    _READ(arguments)
+    _MASKS(arguments)
+    arguments.skip("rotate_method|keep_ratio")
+    scale_x, scale_y = _by_axis(arguments, "scale", (1.0, 1.0))
+    if scale_x != scale_y or (scale_x[0] != scale_x[1] and not arguments.value("keep_ratio", False)):
+        arguments.note("both axes are scaled alike here")
+    shear_x, shear_y = _by_axis(arguments, "shear", (0.0, 0.0))
+    if any((*shear_x, *shear_y)):
+        arguments.note("leaning and turning are put together in another order, which matters where both are drawn")
+    unless("fit_output", False, (False,), "the canvas is kept here")(arguments)
+    unless("balanced_scale", False, (False,), "scales are drawn evenly here")(arguments)
+    x, y = _by_axis(arguments, "translate_percent", 0.0)
+    px, py = _by_axis(arguments, "translate_px", 0)
+    degrees = limit("rotate", 0.0)(arguments)
+    affine = {
+        "degrees": degrees,
+        "translate_x": x,
+        "translate_y": y,
+        "scale": scale_x,
+        "shear_x": shear_x,
+        "shear_y": shear_y,
+        "border": _BORDER(arguments),
+        "fill": _fill(arguments),
+    }
+    steps = [Step("affine", {name: value for name, value in affine.items() if value is not None})]
+    if any((*px, *py)):
+        moved = {"x": [0, 0], "y": [0, 0], "x_pixels": [round(end) for end in px], "y_pixels": [round(end) for end in py]}
+        steps.append(Step("translate", {**moved, "border": affine["border"]}))
+    return steps
+
+
+def _shift_scale_rotate(arguments: Arguments) -> Sequence[Step]:
+    _READ(arguments)
+    _MASKS(arguments)
+    arguments.skip("rotate_method")
+    both = limit("shift_limit", 0.0625)(arguments)
+    fields = {
+        "degrees": limit("rotate_limit", 45)(arguments),
+        "translate_x": limit("shift_limit_x", both)(arguments),
+        "translate_y": limit("shift_limit_y", both)(arguments),
+        "scale": limit("scale_limit", 0.1, plus=1.0)(arguments),
+        "shear_x": [0.0, 0.0],
+        "shear_y": [0.0, 0.0],
+        "border": _BORDER(arguments),
+        "fill": _fill(arguments),
+    }
+    return [Step("affine", {name: value for name, value in fields.items() if value is not None})]
+
+
+def _crop(op: str) -> Rule:
+    """A window of the picture; `pad_if_needed` is what is always done here."""
+
+    def small(arguments: Arguments) -> None:
+        arguments.skip("pad_position|border_mode|fill|fill_mask|pad_mode|pad_cval|pad_cval_mask")
+        if not arguments.flag("pad_if_needed", False):
+            arguments.note("a picture that is too small is padded here, and an error there")
+
+    return rule(op, small, p=1.0, size=sides())
+
+
+def _pad(arguments: Arguments) -> Sequence[Step]:
+    _MASKS(arguments)
+    return [padding_of(arguments, "padding", _BORDER, _fill)]
+
+
+def _brightness_contrast(arguments: Arguments) -> Sequence[Step]:
+    unless("brightness_by_max", True, (True,), "brightness is a share of full brightness here, of the mean there")(
+        arguments
+    )
+    unless("ensure_safe_range", False, (False,), "values that become too large are clipped")(arguments)
+    factor, offset = limit("contrast_limit", 0.2, plus=1.0)(arguments), limit("brightness_limit", 0.2)(arguments)
+    return [Step("brightness", {"factor": [max(0.0, end) for end in factor], "offset": offset})]
+
+
+def _color_jitter(arguments: Arguments) -> Sequence[Step]:
+    factors = {name: jitter(name, 0.2)(arguments) for name in ("brightness", "contrast", "saturation")}
+    hue = limit("hue", 0.5)(arguments)
+    if sum(ends != [1.0, 1.0] for ends in factors.values()) + (hue != [0.0, 0.0]) > 1:
+        arguments.note("the order is always brightness, contrast, saturation, hue; it is drawn there")
+    return [Step("color_jitter", {**factors, "hue": hue})]
+
+
+def _hue_saturation_value(arguments: Arguments) -> Sequence[Step]:
+    arguments.note("grey pixels have no hue and stay grey here")
+    fields = {
+        "hue": limit("hue_shift_limit", 20, of=180.0)(arguments),  # OpenCV counts the circle in 180 steps
+        "saturation": limit("sat_shift_limit", 30, of=BITS)(arguments),
+        "value": limit("val_shift_limit", 20, of=BITS)(arguments),
+    }
+    return [Step("hsv_shift", fields)]
+
+
+def _solarize(arguments: Arguments) -> Sequence[Step]:
+    if arguments.has("threshold_range"):
+        return [Step("solarize", {"threshold": pair("threshold_range", 0.5)(arguments)})]
+    return [Step("solarize", {"threshold": pair("threshold", 128, of=BITS)(arguments)})]
+
+
+def _gauss_noise(arguments: Arguments) -> Sequence[Step]:
+    arguments.skip("noise_scale_factor|mean_range|mean")
+    unless("per_channel", False, (True,), "every channel has noise of its own here")(arguments)
+    if any(arguments.numbers("mean_range|mean", (0, 0), (1, 2))):
+        arguments.note("the mean of the noise is 0 here")
+    if arguments.has("var_limit"):
+        low, high = limit("var_limit", (10, 50))(arguments)
+        return [Step("gaussian_noise", {"sigma": [math.sqrt(max(0.0, end)) / BITS for end in (low, high)]})]
+    return [Step("gaussian_noise", {"sigma": pair("std_range", (0.2, 0.44))(arguments)})]
+
+
+def _multiplicative(arguments: Arguments) -> Sequence[Step]:
+    factor = pair("multiplier", (0.9, 1.1))(arguments)
+    per_channel = arguments.flag("per_channel", False)
+    if arguments.flag("elementwise", False):
+        arguments.note("factors are normally distributed here, evenly there; every channel has its own")
+        return [Step("speckle_noise", {"sigma": [(factor[1] - factor[0]) / math.sqrt(12.0)] * 2})]
+    if per_channel:
+        return [Step("channel_gain", {"red": factor, "green": factor, "blue": factor})]
+    return [Step("brightness", {"factor": factor})]
+
+
+def _gaussian_blur(arguments: Arguments) -> Sequence[Step]:
+    sigma, window = arguments.ends("sigma_limit", (0.5, 3.0)), arguments.ends("blur_limit", 0)
+    ends = sigma if isinstance(sigma, tuple) else (0.0, sigma)
+    arguments.note(f"the Gaussian ends at four sigma here, at `blur_limit` there; {MIRROR}")
+    if ends[1] == 0.0:  # OpenCV's own, from the side of the window
+        low, high = window if isinstance(window, tuple) else (3.0, window)
+        ends = (0.3 * ((low - 1) * 0.5 - 1) + 0.8, 0.3 * ((high - 1) * 0.5 - 1) + 0.8)
+    return [Step("gaussian_blur", {"sigma": [max(0.0, end) for end in ends]})]
+
+
+def _coarse_dropout(arguments: Arguments) -> Sequence[Step]:
+    height, width = (_share(arguments, f"hole_{side}_range", f"min_{side}", f"max_{side}") for side in ("height", "width"))
+    number = whole_pair("num_holes_range", (1, 2))(arguments)
+    if not arguments.has("num_holes_range") and arguments.has("max_holes"):
+        most = arguments.whole("max_holes", 8)
+        number = [arguments.whole("min_holes", most), most]
+    arguments.skip("min_holes|max_holes")
+    fields: dict[str, Any] = {
+        "scale": [height[0] * width[0], height[1] * width[1]],
+        "ratio": [width[0] / max(height[1], 1e-6), width[1] / max(height[0], 1e-6)],
+    }
+    _MASKS(arguments)
+    arguments.note(_HOLES)
+    filled = arguments.value("fill|fill_value", 0)
+    if filled in ("random", "random_uniform"):
+        fields["filling"] = "noise"
+    elif isinstance(filled, str):
+        arguments.note(f"holes are not filled with {ascii(filled)[:40]} but black")
+    else:
+        fields["color"] = color("fill|fill_value")(arguments)
+    hole = Step("random_erasing", fields)
+    return [hole] if number == [1, 1] else [Step("repeat", {"n": number}, steps=(hole,))]
+
+
+def _share(arguments: Arguments, names: str, least: str, most: str) -> list[float]:
+    """The side of a hole as a share of the picture's."""
+    if not arguments.has(names) and arguments.has(most):
+        high = arguments.number(most, 0)
+        found = [arguments.number(least, high), high]
+    else:
+        found = pair(names, (0.1, 0.2))(arguments)
+    arguments.skip(f"{least}|{most}")
+    if found[1] > 1:
+        raise RecipeInvalid(
+            "holes in whole pixels need the picture's size: write shares of its sides", arguments.pointer(names)
+        )
+    return found
+
+
+def _jpeg(arguments: Arguments) -> Sequence[Step]:
+    form = str(arguments.value("compression_type", "jpeg")).lower()
+    low, high = whole_pair("quality_range", (99, 100))(arguments)
+    if not arguments.has("quality_range") and arguments.has("quality_lower"):
+        low, high = arguments.whole("quality_lower", 99), arguments.whole("quality_upper", 100)
+    arguments.skip("quality_lower|quality_upper")
+    return [Step("webp" if "webp" in form or form == "1" else "jpeg", {"quality": [low, high]})]
+
+
+def _erasing(arguments: Arguments) -> Sequence[Step]:
+    _MASKS(arguments)
+    arguments.note(EVEN_RATIO)
+    fields: dict[str, Any] = {
+        "scale": pair("scale", (0.02, 0.33))(arguments),
+        "ratio": pair("ratio", (0.3, 3.3))(arguments),
+    }
+    if arguments.value("fill", 0) in ("random", "random_uniform"):
+        return [Step("random_erasing", {**fields, "filling": "noise"})]
+    filled = _fill(arguments)
+    return [Step("random_erasing", fields if filled is None else {**fields, "color": filled})]
+
+
+def _illumination(arguments: Arguments) -> Sequence[Step]:
+    mode = arguments.text("mode", "linear")
+    low, high = pair("intensity_range", (0.01, 0.2))(arguments)
+    effect = arguments.text("effect_type", "both")
+    gain = {"brighten": [low, high], "darken": [-high, -low]}.get(effect, [-high, high])
+    if effect == "both":
+        arguments.note("the gain is drawn evenly between its two signs")
+    if mode == "gaussian":
+        arguments.skip("angle_range")
+        center, sigma = pair("center_range", (0.1, 0.9))(arguments), pair("sigma_range", (0.2, 1.0))(arguments)
+        return [Step("gaussian_illumination", {"gain": gain, "across": center, "down": center, "sigma": sigma})]
+    arguments.skip("center_range|sigma_range|angle_range")
+    arguments.note("the light grows from 0 at one side here, about the picture's middle there")
+    return [Step("linear_illumination", {"gain": gain})]
+
+
+def _boxes(arguments: Arguments) -> dict[str, Any]:
+    arguments.skip(
+        "format|coord_format|label_fields|check_each_transform|filter_invalid_bboxes|max_accept_ratio|clip_after_transform"
+    )
+    if arguments.number("min_width", 0) != arguments.number("min_height", 0):
+        arguments.note("the shorter side counts here: it is at least the larger of `min_width` and `min_height`")
+    rules: dict[str, Any] = {
+        "min_area": arguments.number("min_area", 0.0),
+        "min_visible": arguments.number("min_visibility", 0.0),
+        "min_side": max(arguments.number("min_width", 0.0), arguments.number("min_height", 0.0)),
+    }
+    if not arguments.flag("clip", False):
+        arguments.note("boxes end where the picture does")
+    return rules
+
+
+def _points(arguments: Arguments) -> dict[str, Any]:
+    arguments.skip("format|label_fields|remove_invisible|angle_in_degrees|check_each_transform|label_mapping")
+    return {}
+
+
+def _matched(arguments: Arguments) -> None:
+    unless("replace", False, (False,), "none is taken twice here")(arguments)
+
+
+_REFERENCES = Missing("it needs pictures of another set", ("color_jitter",))
+_BOXES = Missing("no operation chooses its window by boxes", ("random_resized_crop", "random_crop"))
+_VIDEO = Missing("volumes and videos are not taken")
+_FILES = Nothing("nothing to do: pictures come and go as files of 8 bits")
+ENTRIES: dict[str, Entry] = {
+    # containers
+    "Compose": Container("line", notes=(passed_over("additional_targets|is_check_shapes|is_check_args|seed|strict"),)),
+    "ReplayCompose": Container(
+        "line", notes=(passed_over("additional_targets|is_check_shapes|save_key|seed|applied|params"),)
+    ),
+    "Sequential": Container("line", p=0.5),
+    "OneOf": Container("one_of", p=0.5),
+    "OneOrOther": Container("one_of"),
+    "SomeOf": Container("some_of", notes=(_matched,)),
+    "RandomOrder": Container("some_of", notes=(_matched,)),
+    "SelectiveChannelTransform": Missing("no container works on some of the channels"),
+    # moving pixels
+    "Affine": Rule(_affine, p=0.5),
+    "BBoxSafeRandomCrop": _BOXES,
+    "AtLeastOneBBoxRandomCrop": _BOXES,
+    "RandomSizedBBoxSafeCrop": _BOXES,
+    "RandomCropNearBBox": _BOXES,
+    "CropNonEmptyMaskIfExists": Missing("no operation chooses its window by masks", ("random_crop",)),
+    "CenterCrop": _crop("center_crop"),
+    "Crop": Missing("no operation cuts a window out at a place in pixels", ("center_crop", "random_crop")),
+    "CropAndPad": Missing("no operation crops and pads sides apart", ("pad", "random_resized_crop")),
+    "D4": rule("d4", p=1.0),
+    "ElasticTransform": _warp(
+        "elastic",
+        in_pixels(
+            "alpha|sigma|alpha_affine|approximate|same_dxdy|noise_distribution|keypoint_remapping_method",
+            "strength and smoothness",
+        ),
+    ),
+    "GridDistortion": _warp(
+        "grid_distortion", unmapped("num_steps|distort_limit|normalized|keypoint_remapping_method|map_resolution_range")
+    ),
+    "GridElasticDeform": Missing("no operation moves the points of a grid by pixels", ("elastic", "grid_distortion")),
+    "HorizontalFlip": rule("hflip", p=0.5),
+    "LongestMaxSize": rule(
+        "longest_max_size",
+        _READ,
+        _MASKS,
+        unmapped("max_size_hw|area_for_downscale"),
+        p=1.0,
+        size=lambda arguments: arguments.whole("max_size", 1024),
+    ),
+    "Morphological": Missing("no operation draws erosion or dilation with its own window", ("min_filter", "max_filter")),
+    "OpticalDistortion": _warp(
+        "optical_distortion", unmapped("distort_limit|shift_limit|mode|keypoint_remapping_method|map_resolution_range")
+    ),
+    "Pad": Rule(_pad),
+    "PadIfNeeded": rule(
+        "pad_if_needed",
+        _MASKS,
+        unmapped("pad_height_divisor|pad_width_divisor|position"),
+        p=1.0,
+        size=sides("min_height", "min_width"),
+        border=_BORDER,
+        fill=_fill,
+    ),
+    "Perspective": _warp(
+        "perspective",
+        "corners are pulled inwards by even shares here, moved by normal ones there",
+        unless("keep_size", True, (True,), "the canvas is kept here"),
+        unless("fit_output", False, (False,), "the canvas is kept here"),
+        distortion=pair("scale", (0.05, 0.1), of=0.5),
+    ),
+    "PiecewiseAffine": rule(
+        "piecewise_affine",
+        _READ,
+        _MASKS,
+        unmapped(
+            "scale|nb_rows|nb_cols|mode|absolute_scale|keypoints_threshold|keypoint_remapping_method|map_resolution_range|fill|cval"
+        ),
+        p=0.5,
+    ),
+    "RandomCrop": _crop("random_crop"),
+    "RandomCropFromBorders": Missing("no operation crops sides apart", ("random_resized_crop",)),
+    "RandomGridShuffle": rule("grid_shuffle", unmapped("grid"), p=0.5),
+    "RandomResizedCrop": rule(
+        "random_resized_crop",
+        EVEN_RATIO,
+        "it is smoothed where it shrinks",
+        _READ,
+        _MASKS,
+        passed_over("area_for_downscale"),
+        p=1.0,
+        size=sides(),
+        scale=pair("scale", (0.08, 1.0)),
+        ratio=pair("ratio", (0.75, 4 / 3)),
+    ),
+    "RandomRotate90": rule("rot90", p=0.5),
+    "RandomScale": Missing("the size of results is drawn there", ("affine", "scale")),
+    "RandomSizedCrop": Missing("the window is in pixels there", ("random_resized_crop",)),
+    "Resize": rule(
+        "resize", "it is smoothed where it shrinks", _READ, _MASKS, passed_over("area_for_downscale"), p=1.0, size=sides()
+    ),
+    "Rotate": _warp(
+        "rotate",
+        passed_over("rotate_method"),
+        unless("crop_border", False, (False,), "the canvas is kept here"),
+        degrees=limit("limit", 90),
+    ),
+    "SafeRotate": Missing("no operation turns the picture and shrinks it to fit", ("rotate_expand", "rotate")),
+    "ShiftScaleRotate": Rule(_shift_scale_rotate, p=0.5),
+    "SmallestMaxSize": rule(
+        "smallest_max_size",
+        _READ,
+        _MASKS,
+        unmapped("max_size_hw|area_for_downscale"),
+        p=1.0,
+        size=lambda arguments: arguments.whole("max_size", 1024),
+    ),
+    "SquareSymmetry": rule("d4", p=1.0),
+    "ThinPlateSpline": _warp(
+        "thin_plate_spline",
+        unmapped("num_control_points|keypoint_remapping_method|map_resolution_range"),
+        scale=pair("scale_range", (0.2, 0.4)),
+    ),
+    "Transpose": rule("transpose", p=0.5),
+    "VerticalFlip": rule("vflip", p=0.5),
+    # changing pixels
+    "AdditiveNoise": Missing(
+        "its noise is described by an object of its own", ("uniform_noise", "gaussian_noise", "laplace_noise")
+    ),
+    "AdvancedBlur": Missing("no blur has a generalised bell curve", ("gaussian_blur",)),
+    "AutoContrast": rule(
+        "auto_contrast",
+        unless("method", "cdf", ("cdf",), "the curve is stretched evenly here"),
+        passed_over("ignore"),
+        p=0.5,
+        cutoff=pair("cutoff", 0, of=100.0),
+    ),
+    "Blur": rule("box_blur", MIRROR, p=0.5, size=odd_sides("blur_limit", (3, 7))),
+    "CLAHE": rule("clahe", unmapped("tile_grid_size"), p=0.5, clip_limit=pair("clip_limit", (1, 4))),
+    "ChannelDropout": rule(
+        "channel_dropout",
+        unless("channel_drop_range", (1, 1), ((1, 1),), "one channel is lost here"),
+        p=0.5,
+        level=lambda arguments: [arguments.number("fill|fill_value", 0) / BITS] * 2,
+    ),
+    "ChannelShuffle": rule("channel_shuffle", p=0.5),
+    "ChannelSwap": rule(
+        "channel_shuffle", "which channels change places is drawn here", passed_over("channel_order"), p=0.5
+    ),
+    "ChromaticAberration": Missing("no operation moves the channels apart", ("rgb_shift",)),
+    "ColorJitter": Rule(_color_jitter, p=0.5),
+    "Defocus": rule("defocus_blur", unmapped("radius|alias_blur"), p=0.5),
+    "Downscale": rule("pixelate", unmapped("scale_range|scale_min|scale_max|interpolation|interpolation_pair"), p=0.5),
+    "Emboss": rule("emboss", unmapped("alpha|strength"), p=0.5),
+    "Equalize": rule("equalize", unmapped("mode|by_channels|mask|mask_params"), p=0.5),
+    "FDA": _REFERENCES,
+    "FancyPCA": rule(
+        "fancy_pca",
+        "the components are those of ImageNet here, those of the picture there; shares are drawn evenly",
+        p=0.5,
+        first=deviation("alpha", 0.1),
+        second=deviation("alpha", 0.1),
+        third=deviation("alpha", 0.1),
+    ),
+    "FilmGrain": rule(
+        "film_grain", passed_over("intensity_range|grain_size_range"), "grain keeps the strength of our defaults", p=0.5
+    ),
+    "GaussianBlur": Rule(_gaussian_blur, p=0.5),
+    "GlassBlur": rule("glass_blur", unmapped("sigma|max_delta|iterations|mode"), p=0.5),
+    "HEStain": Missing("no operation knows the stains of histology", ("hsv_shift",)),
+    "HistogramMatching": _REFERENCES,
+    "HueSaturationValue": Rule(_hue_saturation_value, p=0.5),
+    "Illumination": Rule(_illumination, p=0.5),
+    "ImageCompression": Rule(_jpeg, p=0.5),
+    "InvertImg": rule("invert", p=0.5),
+    "MedianBlur": rule(
+        "percentile_filter", MIRROR, p=0.5, percentile=same([50.0, 50.0]), size=odd_sides("blur_limit", (3, 7))
+    ),
+    "MotionBlur": rule("motion_blur", unmapped("blur_limit|allow_shifted|angle_range|direction_range"), p=0.5),
+    "PixelDistributionAdaptation": _REFERENCES,
+    "PlanckianJitter": rule(
+        "planckian_jitter",
+        "temperatures are drawn evenly here",
+        passed_over("mode|sampling_method"),
+        p=0.5,
+        temperature=pair("temperature_limit|temperature_range", (3000, 15000)),
+    ),
+    "PlasmaBrightnessContrast": rule(
+        "plasma_brightness", unmapped("brightness_range|contrast_range|plasma_size|roughness"), p=0.5
+    ),
+    "PlasmaShadow": rule("plasma_shadow", unmapped("shadow_intensity_range|plasma_size|roughness"), p=0.5),
+    "Posterize": rule("posterize", p=0.5, bits=whole_pair("num_bits", 4)),
+    "RGBShift": rule(
+        "rgb_shift",
+        p=0.5,
+        red=limit("r_shift_limit", 20, of=BITS),
+        green=limit("g_shift_limit", 20, of=BITS),
+        blue=limit("b_shift_limit", 20, of=BITS),
+    ),
+    "RandomBrightnessContrast": Rule(_brightness_contrast, p=0.5),
+    "RandomFog": rule("fog", unmapped("alpha_coef|fog_coef_range|fog_coef_lower|fog_coef_upper"), p=0.5),
+    "RandomGamma": rule("gamma", passed_over("eps"), p=0.5, exponent=pair("gamma_limit|gamma_range", (80, 120), of=100.0)),
+    "RandomGravel": Missing("no operation draws gravel", ("coarse_salt_and_pepper",)),
+    "RandomRain": rule(
+        "rain",
+        unmapped(
+            "slant_range|slant_lower|slant_upper|drop_length|drop_width|drop_color|blur_value|brightness_coefficient|rain_type"
+        ),
+        p=0.5,
+    ),
+    "RandomShadow": rule(
+        "polygon_shadow",
+        "the shadow is one slanted band from top to bottom here, polygons within `shadow_roi` there",
+        passed_over("shadow_roi|num_shadows_limit|num_shadows_lower|num_shadows_upper|shadow_dimension"),
+        p=0.5,
+        intensity=pair("shadow_intensity_range", (0.5, 0.5)),
+    ),
+    "RandomSnow": rule(
+        "snow", unmapped("snow_point_range|snow_point_lower|snow_point_upper|brightness_coeff|method"), p=0.5
+    ),
+    "RandomSunFlare": rule(
+        "sun_flare",
+        unmapped(
+            "flare_roi|src_radius|src_color|angle_range|angle_lower|angle_upper|num_flare_circles_range|num_flare_circles_lower|num_flare_circles_upper|method"
+        ),
+        p=0.5,
+    ),
+    "RandomToneCurve": rule(
+        "tone_curve",
+        "the points of the curve are moved by even numbers of the same deviation here",
+        unless("per_channel", False, (False,), "all channels have one curve here"),
+        p=0.5,
+        shadows=deviation("scale", 0.1),
+        highlights=deviation("scale", 0.1),
+    ),
+    "RingingOvershoot": Missing("no operation rings at edges", ("edge_enhance",)),
+    "Sharpen": rule("sharpen", unmapped("alpha|lightness|method|kernel_size|sigma"), p=0.5),
+    "Solarize": Rule(_solarize, p=0.5),
+    "Spatter": rule("spatter", unmapped("mean|std|gauss_sigma|cutout_threshold|intensity|mode|color"), p=0.5),
+    "Superpixels": Missing("no operation makes superpixels", ("color_quantize",)),
+    "TextImage": Missing("no operation writes text"),
+    "OverlayElements": Missing("no operation lays elements over", ("copy_paste",)),
+    "ToGray": rule(
+        "grayscale",
+        passed_over("num_output_channels"),
+        unless("method", "weighted_average", ("weighted_average",), "grey is 0.299 red + 0.587 green + 0.114 blue here"),
+        p=0.5,
+    ),
+    "ToSepia": rule("sepia", p=0.5),
+    "UnsharpMask": rule("unsharp_mask", unmapped("blur_limit|sigma_limit|alpha|threshold"), p=0.5),
+    "Vignetting": rule("vignetting", passed_over("center_range"), p=0.5, intensity=pair("intensity_range", (0.2, 0.5))),
+    "ZoomBlur": rule("zoom_blur", unmapped("max_factor|step_factor"), p=0.5),
+    # noise and masks
+    "CoarseDropout": Rule(_coarse_dropout, p=0.5),
+    "ConstrainedCoarseDropout": Missing("no operation hides parts of objects", ("random_erasing",)),
+    "Erasing": Rule(_erasing, p=0.5),
+    "GaussNoise": Rule(_gauss_noise, p=0.5),
+    "GridDropout": rule(
+        "grid_mask",
+        "the grid has 4 to 8 cells along the shorter side here; it is black",
+        _MASKS,
+        passed_over(
+            "unit_size_range|unit_size_min|unit_size_max|holes_number_xy|holes_number_x|holes_number_y|shift_xy|shift_x|shift_y|random_offset|fill|fill_value"
+        ),
+        p=0.5,
+        share=pair("ratio", 0.5),
+    ),
+    "ISONoise": rule(
+        "iso_noise",
+        "grain is described by its deviation here: the strength is that of our defaults",
+        passed_over("color_shift|intensity"),
+        p=0.5,
+    ),
+    "MaskDropout": Missing("no operation hides objects", ("random_erasing",)),
+    "MultiplicativeNoise": Rule(_multiplicative, p=0.5),
+    "PixelDropout": rule(
+        "pixel_dropout",
+        _MASKS,
+        passed_over("mask_drop_value"),
+        p=0.5,
+        amount=pair("dropout_prob", 0.01),
+        per_channel=lambda arguments: arguments.flag("per_channel", False),
+        color=color("drop_value"),
+    ),
+    "SaltAndPepper": rule(
+        "salt_and_pepper", p=0.5, amount=pair("amount", (0.01, 0.06)), salt=pair("salt_vs_pepper", (0.4, 0.6))
+    ),
+    "ShotNoise": rule(
+        "shot_noise",
+        "photons are counted in the values of the picture here, in linear light there",
+        p=0.5,
+        photons=lambda arguments: [1.0 / max(end, 1e-6) for end in reversed(pair("scale_range", (0.1, 0.3))(arguments))],
+    ),
+    "XYMasking": Missing("strips are counted in pixels there", ("xy_masking",)),
+    "TimeMasking": Missing("strips are counted in pixels there", ("xy_masking",)),
+    "FrequencyMasking": Missing("strips are counted in pixels there", ("xy_masking",)),
+    # several pictures
+    "CopyAndPaste": Missing("its donors come with the pictures there, from the batch here", ("copy_paste",)),
+    "MixUp": Missing("its partners come with the pipeline there, from the batch here", ("mixup",)),
+    "Mosaic": rule(
+        "mosaic",
+        "four pictures of the batch are put together, each brought to its part",
+        passed_over("grid_yx|cell_shape|fit_mode|metadata_key|interpolation|mask_interpolation|fill|fill_mask"),
+        p=0.5,
+        size=lambda arguments: [round(side) for side in arguments.numbers("target_size", (512, 512), (2,))],
+        x=pair("center_range", (0.3, 0.7)),
+        y=pair("center_range", (0.3, 0.7)),
+    ),
+    # labels, forms of input
+    "BboxParams": LabelRule(_boxes),
+    "KeypointParams": LabelRule(_points),
+    "FromFloat": _FILES,
+    "ToFloat": _FILES,
+    "ToRGB": _FILES,
+    "ToTensorV2": _FILES,
+    "ToTensor3D": _VIDEO,
+    "Lambda": Missing("a function of yours cannot be read"),
+    "NoOp": Nothing("nothing to do"),
+    "Normalize": Missing("results are pictures of 8 bits: normalise them where they are read"),
+}
+
+
+def read(value: Any, pointer: str) -> Call:
+    """One serialised transform. RecipeInvalid."""
+    if not isinstance(value, Mapping):
+        raise RecipeInvalid("must be a serialised transform, an object with `__class_fullname__`", pointer)
+    if value.get("__type__") == "Lambda":
+        return Call("Lambda", {}, pointer, pointer)
+    full = value.get("__class_fullname__")
+    if not isinstance(full, str):
+        raise RecipeInvalid("needs `__class_fullname__`, the name of a class", f"{pointer}/__class_fullname__")
+    name = full.rpartition(".")[2]
+    arguments = {key: one for key, one in value.items() if key not in _OF_THE_FORM}
+    p = None if value.get("p") is None else probability(value["p"], f"{pointer}/p")
+    if value.get("always_apply") is True:
+        p = 1.0
+    if not isinstance(ENTRIES.get(name), Container):
+        return Call(name, arguments, pointer, pointer, p)
+    children = calls_in(value.get("transforms"), f"{pointer}/transforms")
+    kind = ""
+    if name == "OneOrOther":
+        arguments["weights"], p = [1.0 if p is None else p, 0.0 if p is None else 1.0 - p], 1.0
+    if name == "RandomOrder" and value.get("n") in (None, len(children)):
+        kind = "random_order"
+        arguments.pop("n", None)
+    return Call(name, arguments, pointer, pointer, p, children, kind)
+
+
+_OF_THE_FORM = ("__class_fullname__", "__version__", "p", "always_apply", "transforms", "bbox_params", "keypoint_params")
+
+ALBUMENTATIONS = Library("Albumentations", ENTRIES, read, forced=("one_of",))

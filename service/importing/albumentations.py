@@ -43,7 +43,7 @@ from service.importing.rules import (
     unmapped,
     whole_pair,
 )
-from service.importing.torchvision import EVEN_RATIO, MIRROR, padding_of
+from service.importing.torchvision import EVEN_RATIO, MIRROR, SHRINKS, padding_of
 
 _FILL = "fill|value|cval"
 _READ = unless("interpolation", 1, (1,), "pixels are read bilinearly here")
@@ -391,7 +391,7 @@ ENTRIES: dict[str, Entry] = {
     "RandomResizedCrop": rule(
         "random_resized_crop",
         EVEN_RATIO,
-        "it is smoothed where it shrinks",
+        SHRINKS,
         _READ,
         _MASKS,
         passed_over("area_for_downscale"),
@@ -403,9 +403,7 @@ ENTRIES: dict[str, Entry] = {
     "RandomRotate90": rule("rot90", p=0.5),
     "RandomScale": Missing("the size of results is drawn there", ("affine", "scale")),
     "RandomSizedCrop": Missing("the window is in pixels there", ("random_resized_crop",)),
-    "Resize": rule(
-        "resize", "it is smoothed where it shrinks", _READ, _MASKS, passed_over("area_for_downscale"), p=1.0, size=sides()
-    ),
+    "Resize": rule("resize", SHRINKS, _READ, _MASKS, passed_over("area_for_downscale"), p=1.0, size=sides()),
     "Rotate": _warp(
         "rotate",
         passed_over("rotate_method"),

@@ -32,11 +32,12 @@ from service.importing.rules import (
     rule,
     same,
     square,
+    turned,
     unless,
     unmapped,
     whole_pair,
 )
-from service.importing.torchvision import MIRROR, padding_of
+from service.importing.torchvision import EVEN_RATIO, MIRROR, SHRINKS, padding_of
 from service.uploads.json_text import escaped
 
 _LINEAR = ("bilinear", "BILINEAR", "Resample.BILINEAR", 1)
@@ -93,7 +94,7 @@ def _affine(arguments: Arguments) -> Sequence[Step]:
         arguments.note("leaning and turning are put together in another order, which matters where both are drawn")
     _READ(arguments)
     fields = {
-        "degrees": limit("degrees", 0)(arguments),
+        "degrees": turned("degrees", 0)(arguments),
         "translate_x": [-across, across],
         "translate_y": [-down, down],
         "scale": [*scale[:2]],
@@ -125,7 +126,8 @@ def _random_crop(arguments: Arguments) -> Sequence[Step]:
 
 def _resize(arguments: Arguments) -> Sequence[Step]:
     _READ(arguments)
-    unless("antialias", False, (True,), "it is smoothed where it shrinks")(arguments)
+    arguments.skip("antialias")
+    arguments.note(SHRINKS)
     size = [round(side) for side in arguments.numbers("size", (), (1, 2))]
     if len(size) == 2:
         arguments.skip("side")
@@ -176,8 +178,6 @@ def _light(arguments: Arguments) -> list[float]:
         arguments.note("the gain is drawn evenly between its two signs")
         return [-high, high]
     return [low, high] if signs[0] > 0 else [-high, -low]
-
-
 
 
 def _erasing(arguments: Arguments) -> Sequence[Step]:
@@ -232,7 +232,8 @@ ENTRIES: dict[str, Entry] = {
     ),
     "RandomResizedCrop": rule(
         "random_resized_crop",
-        "the ratio is drawn evenly here, its logarithm there; it is smoothed where it shrinks",
+        EVEN_RATIO,
+        SHRINKS,
         _READ,
         passed_over("cropping_mode"),
         size=square(),

@@ -42,6 +42,7 @@ from service.importing.rules import (
 _LINEAR = ("bilinear", "InterpolationMode.BILINEAR", "BILINEAR", 2)
 _PADDING = {"constant": "constant", "edge": "replicate", "reflect": "reflect", "symmetric": "reflect"}
 EVEN_RATIO = "the ratio is drawn evenly here, its logarithm there"
+SHRINKS = "where it shrinks, it is smoothed by another filter here"
 MIRROR = "outside the picture the mirror image repeats the edge pixel here"
 
 
@@ -117,7 +118,8 @@ def _random_crop(arguments: Arguments) -> Sequence[Step]:
 
 def _resize(arguments: Arguments) -> Sequence[Step]:
     unless("interpolation", "bilinear", _LINEAR, "pixels are read bilinearly here")(arguments)
-    unless("antialias", True, (True,), "it is smoothed where it shrinks")(arguments)
+    arguments.skip("antialias")
+    arguments.note(SHRINKS)
     if len(size := arguments.numbers("size", (), (1, 2))) == 2:
         arguments.skip("max_size")
         return [Step("resize", {"size": [round(side) for side in size]})]
@@ -196,7 +198,8 @@ ENTRIES: dict[str, Entry] = {
         "random_resized_crop",
         EVEN_RATIO,
         unless("interpolation", "bilinear", _LINEAR, "pixels are read bilinearly here"),
-        unless("antialias", True, (True,), "it is smoothed where it shrinks"),
+        passed_over("antialias"),
+        SHRINKS,
         size=square(),
         scale=pair("scale", (0.08, 1.0)),
         ratio=pair("ratio", (0.75, 4 / 3)),

@@ -54,7 +54,9 @@ def show_op(name: str, png: Path | None, *, as_json: bool) -> None:
     console = Console(highlight=False, markup=False)
     if name != op.name:
         others = f" (and {' or '.join(called_here[1:])})" if called_here[1:] else ""
-        console.print(f"{name} is called {op.name} here{others}; its fields may differ. `augment recipe import` translates.")
+        console.print(
+            f"{name} is called {op.name} here{others}; its fields may differ. `augment recipe import` translates."
+        )
     console.print(f"{op.name}: {op.summary}", style="bold")
     console.print(f"{KINDS[op.kind_name]}; labels {labels(op)}")
     for library, names in elsewhere(op.name).items():

@@ -46,6 +46,7 @@ class Batch(View):
     counts: Counts
     outputs: OutputCounts
     recipe_digest: str
+    recipe_name: str | None = None
     seed: int
     variants: int
     priority: str
@@ -74,6 +75,7 @@ class Output(View):
     format: str
     seed: int
     recipe_digest: str
+    recipe_name: str | None = None
     draws: Sequence[JsonValue] = ()
     labels: JsonValue = None
     device: str

@@ -115,9 +115,11 @@ class Converter:
         match entry:
             case None:
                 known = tuple(op for op in ops_called(call.name[:_NAME_LENGTH]) if op in OPS)
-                return _missing(item, f"no class of this name is known of {self._library.name}", known)
+                _missing(item, f"no class of this name is known of {self._library.name}", known)
+                return None
             case Missing(why, nearest):
-                return _missing(item, why, nearest)
+                _missing(item, why, nearest)
+                return None
             case Nothing(why):
                 item.says = (why,)
                 return Made(())
@@ -138,7 +140,8 @@ class Converter:
             tuple(replace(step, source=place) for step in entry.make(arguments)), entry.p if call.p is None else call.p
         )
         if refusal := _refusal([_as_one(made)] if made.p < 1 else made.steps):
-            return _missing(item, *refusal)
+            _missing(item, *refusal)
+            return None
         self._finish(item, arguments)
         return made
 
@@ -155,13 +158,15 @@ class Converter:
             note(arguments)
         container = self._contained(kind, arguments, inside, place, p)
         if inside and not any(inside):
-            return _missing(item, "nothing that is inside it could be mapped")
+            _missing(item, "nothing that is inside it could be mapped")
+            return None
         refusal = _refusal([_as_one(container)] if container.p < 1 or kind != "line" else container.steps)
         if refusal is not None:
             for other in self.items[begin:]:
                 if other.verdict != "missing":
                     _missing(other, "it is inside a container that could not be mapped")
-            return _missing(item, *refusal)
+            _missing(item, *refusal)
+            return None
         self._finish(item, arguments)
         return container
 

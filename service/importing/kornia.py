@@ -41,7 +41,7 @@ from service.importing.torchvision import EVEN_RATIO, MIRROR, SHRINKS, padding_o
 from service.uploads.json_text import escaped
 
 _LINEAR = ("bilinear", "BILINEAR", "Resample.BILINEAR", 1)
-_OUTSIDE = {"zeros": "constant", "ZEROS": "constant", "border": "replicate", "BORDER": "replicate"}
+_OUTSIDE: dict[Any, str] = {"zeros": "constant", "ZEROS": "constant", "border": "replicate", "BORDER": "replicate"}
 _OUTSIDE |= {"reflection": "reflect", "REFLECTION": "reflect", 0: "constant", 1: "replicate", 2: "reflect"}
 _PADDING = {"constant": "constant", "replicate": "replicate", "reflect": "reflect", "circular": "wrap"}
 _READ = unless("resample", "bilinear", _LINEAR, "pixels are read bilinearly here")

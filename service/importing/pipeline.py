@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from kernels.errors import RecipeInvalid
 from kernels.recipe import Recipe
@@ -13,14 +13,13 @@ from service import seed_ops
 from service.catalogue.written import written
 from service.importing.albumentations import ALBUMENTATIONS
 from service.importing.convert import Converter, Item, Library, calls_in, check_count, named_call, rendered
+from service.importing.forms import FORMS, Form
 from service.importing.kornia import KORNIA
 from service.importing.rules import Step
 from service.importing.seed import steps_of
 from service.importing.torchvision import TORCHVISION
 from service.uploads.json_text import escaped
 
-Form = Literal["torchvision", "albumentations", "kornia", "seed"]
-FORMS = get_args(Form)
 _LISTS: Mapping[Form, Library] = {"torchvision": TORCHVISION, "kornia": KORNIA}
 _LABELS = {"bbox_params": "BboxParams", "keypoint_params": "KeypointParams"}
 
@@ -112,6 +111,3 @@ def _names(calls: Sequence[tuple[Any, str]], depth: int) -> Iterator[str]:
         for field in ("transforms", "args"):
             if depth < 1 and isinstance(arguments.get(field), list):
                 yield from _names(calls_in(arguments[field], f"{below}/{escaped(field)}"), depth + 1)
-
-
-__all__ = ["FORMS", "Form", "Imported", "import_pipeline"]

@@ -112,3 +112,18 @@ class Image(View):
     format: str
     width: int
     height: int
+
+
+class RecipeVersion(View):
+    """One version of a recipe by name."""
+
+    name: str
+    version: int
+    recipe_digest: str
+    created_at: datetime | None = None
+
+
+class StoredRecipe(RecipeVersion):
+    """One version of a recipe, whole."""
+
+    recipe: Mapping[str, JsonValue]

@@ -18,9 +18,14 @@ _VERSION = f"{_FIND} AND version = :version"
 _NEWEST = f"{_FIND} ORDER BY version DESC LIMIT 1"
 _SAME = f"{_FIND} AND digest = :digest"
 _KEEP = f"""
+WITH sent AS (SELECT CAST(:tenant AS varchar) AS tenant, CAST(:name AS varchar) AS name, CAST(:digest AS varchar) AS digest)
 INSERT INTO recipes (id, tenant, name, version, recipe, digest)
-SELECT :id, :tenant, :name, coalesce(max(version), 0) + 1, CAST(:recipe AS jsonb), :digest
-FROM recipes WHERE tenant = :tenant AND name = :name HAVING count(*) FILTER (WHERE digest = :digest) = 0
+SELECT :id, sent.tenant, sent.name,
+       1 + coalesce((SELECT max(version) FROM recipes r WHERE r.tenant = sent.tenant AND r.name = sent.name), 0),
+       CAST(:recipe AS jsonb), sent.digest
+FROM sent WHERE NOT EXISTS (
+    SELECT FROM recipes r WHERE r.tenant = sent.tenant AND r.name = sent.name AND r.digest = sent.digest
+)
 ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
 """  # noqa: S608 - made of constants
 _LIST = f"""

@@ -1,4 +1,4 @@
-"""Pipelines of other libraries as the documents that are imported: made from real objects where the library is installed."""
+"""Pipelines of other libraries as the documents that are imported; those of torchvision are made from real objects."""
 
 from __future__ import annotations
 

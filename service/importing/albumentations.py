@@ -27,6 +27,7 @@ from service.importing.rules import (
     Reader,
     Rule,
     Step,
+    Unmapped,
     borders,
     color,
     deviation,
@@ -189,8 +190,10 @@ def _multiplicative(arguments: Arguments) -> Sequence[Step]:
     factor = pair("multiplier", (0.9, 1.1))(arguments)
     per_channel = arguments.flag("per_channel", False)
     if arguments.flag("elementwise", False):
-        arguments.note("factors are normally distributed here, evenly there; every channel has its own")
-        return [Step("speckle_noise", {"sigma": [(factor[1] - factor[0]) / math.sqrt(12.0)] * 2})]
+        if abs(factor[0] + factor[1] - 2.0) > 1e-6:
+            arguments.note("factors lie evenly about 1 here")
+        reach = (factor[1] - factor[0]) / 2
+        return [Step("multiplicative_noise", {"amplitude": [reach, reach], "per_channel": per_channel})]
     if per_channel:
         return [Step("channel_gain", {"red": factor, "green": factor, "blue": factor})]
     return [Step("brightness", {"factor": factor})]
@@ -227,7 +230,7 @@ def _coarse_dropout(arguments: Arguments) -> Sequence[Step]:
     else:
         fields["color"] = color("fill|fill_value")(arguments)
     hole = Step("random_erasing", fields)
-    return [hole] if number == [1, 1] else [Step("repeat", {"n": number}, steps=(hole,))]
+    return [hole] if number == [1, 1] else [Step("repeat", {"times": number}, steps=(hole,))]
 
 
 def _share(arguments: Arguments, names: str, least: str, most: str) -> list[float]:
@@ -239,8 +242,8 @@ def _share(arguments: Arguments, names: str, least: str, most: str) -> list[floa
         found = pair(names, (0.1, 0.2))(arguments)
     arguments.skip(f"{least}|{most}")
     if found[1] > 1:
-        raise RecipeInvalid(
-            "holes in whole pixels need the picture's size: write shares of its sides", arguments.pointer(names)
+        raise Unmapped(
+            "holes in whole pixels need the picture's size: write shares of its sides", "random_erasing", "cutout"
         )
     return found
 
@@ -274,6 +277,9 @@ def _illumination(arguments: Arguments) -> Sequence[Step]:
     gain = {"brighten": [low, high], "darken": [-high, -low]}.get(effect, [-high, high])
     if effect == "both":
         arguments.note("the gain is drawn evenly between its two signs")
+    if mode == "corner":
+        arguments.skip("center_range|sigma_range|angle_range")
+        return [Step("corner_illumination", {"gain": gain})]
     if mode == "gaussian":
         arguments.skip("angle_range")
         center, sigma = pair("center_range", (0.1, 0.9))(arguments), pair("sigma_range", (0.2, 1.0))(arguments)
@@ -281,6 +287,110 @@ def _illumination(arguments: Arguments) -> Sequence[Step]:
     arguments.skip("center_range|sigma_range|angle_range")
     arguments.note("the light grows from 0 at one side here, about the picture's middle there")
     return [Step("linear_illumination", {"gain": gain})]
+
+
+def _crop_box(arguments: Arguments) -> Sequence[Step]:
+    left, top = arguments.whole("x_min", 0), arguments.whole("y_min", 0)
+    size = [arguments.whole("y_max", 1024) - top, arguments.whole("x_max", 1024) - left]
+    unmapped("pad_if_needed|pad_position|border_mode|fill|fill_mask|pad_mode|pad_cval|pad_cval_mask")(arguments)
+    return [Step("crop", {"left": left, "top": top, "size": size})]
+
+
+def _crop_and_pad(arguments: Arguments) -> Sequence[Step]:
+    _READ(arguments)
+    _MASKS(arguments)
+    if arguments.has("px"):
+        raise Unmapped("sides are counted in pixels", "crop_and_pad", "pad")
+    arguments.skip("px")
+    unless("sample_independently", True, (True,), "every side has its own number here")(arguments)
+    percent = pair("percent", 0.0)(arguments)
+    fields = {
+        **dict.fromkeys(("left", "top", "right", "bottom"), percent),
+        "keep_size": arguments.flag("keep_size", True),
+        "border": borders("border_mode|pad_mode", 0, _BORDERS, (4,))(arguments),
+        "fill": color("fill|pad_cval")(arguments),
+    }
+    return [Step("crop_and_pad", fields)]
+
+
+def _up_to(name: str, default: float) -> Reader:
+    """From 0 up to the number."""
+    return lambda arguments: [0.0, arguments.number(name, default)]
+
+
+def _longest(op: str) -> Rule:
+    def length(arguments: Arguments) -> Any:
+        found = arguments.numbers("max_size", (1024,), range(1, 65))
+        if len(found) > 1:
+            arguments.note("the first of the lengths is always taken")
+        return round(found[0])
+
+    return rule(op, _READ, _MASKS, SHRINKS, unmapped("max_size_hw"), passed_over("area_for_downscale"), max_size=length)
+
+
+def _clip_limit(arguments: Arguments) -> Any:
+    found = arguments.ends("clip_limit", (1, 4))
+    return [*found] if isinstance(found, tuple) else [min(1.0, found), found]
+
+
+def _line(arguments: Arguments) -> Sequence[Step]:
+    arguments.skip("allow_shifted")
+    low, high = pair("angle_range", (0, 360))(arguments)
+    degrees = [-180.0, 180.0] if high - low >= 360 else [low - 360.0 * (low > 180), high - 360.0 * (low > 180)]
+    if degrees[1] > 180:
+        arguments.note("angles across 180 degrees are drawn all around here")
+        degrees = [-180.0, 180.0]
+    arguments.note(MIRROR)
+    fields = {
+        "size": odd_sides("blur_limit", (3, 7))(arguments),
+        "degrees": degrees,
+        "direction": pair("direction_range", (-1.0, 1.0))(arguments),
+    }
+    return [Step("motion_blur", fields)]
+
+
+def _downscale(arguments: Arguments) -> Sequence[Step]:
+    if arguments.has("scale_min"):
+        factor = [arguments.number("scale_min", 0.25), arguments.number("scale_max", 0.25)]
+    else:
+        factor = pair("scale_range", 0.25)(arguments)
+    arguments.skip("scale_min|scale_max|scale_range")
+    found = arguments.value("interpolation_pair|interpolation", {})
+    by = found if isinstance(found, Mapping) else {}
+    down, up = by.get("downscale", 0), by.get("upscale", 0)
+    if down not in (0, 3) or up not in (0, 1, 2):
+        arguments.note("it is shrunk by area, or enlarged bilinearly here")
+    kinds = {"down": {0: "nearest"}.get(down, "area"), "up": {0: "nearest", 2: "cubic"}.get(up, "linear")}
+    return [Step("downscale", {"factor": factor, **kinds})]
+
+
+def _unsharp(arguments: Arguments) -> Sequence[Step]:
+    low, high = pair("sigma_limit", 0.0)(arguments)
+    if high == 0.0:  # OpenCV's own, from the side of the window
+        low, high = (0.3 * ((side - 1) * 0.5 - 1) + 0.8 for side in pair("blur_limit", (3, 7))(arguments))
+    arguments.skip("blur_limit")
+    arguments.note("the mask of differences is not softened here")
+    fields = {
+        "sigma": [low, high],
+        "amount": pair("alpha", (0.2, 0.5))(arguments),
+        "threshold": [arguments.number("threshold", 10) / BITS] * 2,
+    }
+    return [Step("unsharp_mask", fields)]
+
+
+def _morphology(arguments: Arguments) -> Sequence[Step]:
+    arguments.note("masks stay as they are here")
+    op = "min_filter" if arguments.text("operation", "dilation") == "erosion" else "max_filter"
+    return [Step(op, {"size": whole_pair("scale", (2, 3))(arguments)})]
+
+
+def _sun(arguments: Arguments) -> Sequence[Step]:
+    arguments.note("the sun's glow is described by shares of the picture here: it has our defaults")
+    unmapped("src_radius|src_color|angle_range|angle_lower|angle_upper|method")(arguments)
+    left, top, right, bottom = arguments.numbers("flare_roi", (0, 0, 1, 0.5), (4,))
+    circles = whole_pair("num_flare_circles_range", (6, 10))(arguments)
+    arguments.skip("num_flare_circles_lower|num_flare_circles_upper")
+    return [Step("sun_flare", {"across": [left, right], "down": [top, bottom], "circles": circles})]
 
 
 def _boxes(arguments: Arguments) -> dict[str, Any]:
@@ -332,8 +442,8 @@ ENTRIES: dict[str, Entry] = {
     "RandomCropNearBBox": _BOXES,
     "CropNonEmptyMaskIfExists": Missing("no operation chooses its window by masks", ("random_crop",)),
     "CenterCrop": _crop("center_crop"),
-    "Crop": Missing("no operation cuts a window out at a place in pixels", ("center_crop", "random_crop")),
-    "CropAndPad": Missing("no operation crops and pads sides apart", ("pad", "random_resized_crop")),
+    "Crop": Rule(_crop_box),
+    "CropAndPad": Rule(_crop_and_pad),
     "D4": rule("d4", p=1.0),
     "ElasticTransform": _warp(
         "elastic",
@@ -347,15 +457,8 @@ ENTRIES: dict[str, Entry] = {
     ),
     "GridElasticDeform": Missing("no operation moves the points of a grid by pixels", ("elastic", "grid_distortion")),
     "HorizontalFlip": rule("hflip", p=0.5),
-    "LongestMaxSize": rule(
-        "longest_max_size",
-        _READ,
-        _MASKS,
-        unmapped("max_size_hw|area_for_downscale"),
-        p=1.0,
-        size=lambda arguments: arguments.whole("max_size", 1024),
-    ),
-    "Morphological": Missing("no operation draws erosion or dilation with its own window", ("min_filter", "max_filter")),
+    "LongestMaxSize": _longest("longest_max_size"),
+    "Morphological": Rule(_morphology, p=0.5),
     "OpticalDistortion": _warp(
         "optical_distortion", unmapped("distort_limit|shift_limit|mode|keypoint_remapping_method|map_resolution_range")
     ),
@@ -386,7 +489,14 @@ ENTRIES: dict[str, Entry] = {
         p=0.5,
     ),
     "RandomCrop": _crop("random_crop"),
-    "RandomCropFromBorders": Missing("no operation crops sides apart", ("random_resized_crop",)),
+    "RandomCropFromBorders": rule(
+        "random_crop_from_borders",
+        p=1.0,
+        left=_up_to("crop_left", 0.1),
+        top=_up_to("crop_top", 0.1),
+        right=_up_to("crop_right", 0.1),
+        bottom=_up_to("crop_bottom", 0.1),
+    ),
     "RandomGridShuffle": rule("grid_shuffle", unmapped("grid"), p=0.5),
     "RandomResizedCrop": rule(
         "random_resized_crop",
@@ -401,7 +511,15 @@ ENTRIES: dict[str, Entry] = {
         ratio=pair("ratio", (0.75, 4 / 3)),
     ),
     "RandomRotate90": rule("rot90", p=0.5),
-    "RandomScale": Missing("the size of results is drawn there", ("affine", "scale")),
+    "RandomScale": rule(
+        "random_scale",
+        _READ,
+        _MASKS,
+        SHRINKS,
+        passed_over("area_for_downscale"),
+        p=0.5,
+        factor=limit("scale_limit", 0.1, plus=1.0),
+    ),
     "RandomSizedCrop": Missing("the window is in pixels there", ("random_resized_crop",)),
     "Resize": rule("resize", SHRINKS, _READ, _MASKS, passed_over("area_for_downscale"), p=1.0, size=sides()),
     "Rotate": _warp(
@@ -410,16 +528,9 @@ ENTRIES: dict[str, Entry] = {
         unless("crop_border", False, (False,), "the canvas is kept here"),
         degrees=limit("limit", 90),
     ),
-    "SafeRotate": Missing("no operation turns the picture and shrinks it to fit", ("rotate_expand", "rotate")),
+    "SafeRotate": _warp("safe_rotate", passed_over("rotate_method"), degrees=limit("limit", 90)),
     "ShiftScaleRotate": Rule(_shift_scale_rotate, p=0.5),
-    "SmallestMaxSize": rule(
-        "smallest_max_size",
-        _READ,
-        _MASKS,
-        unmapped("max_size_hw|area_for_downscale"),
-        p=1.0,
-        size=lambda arguments: arguments.whole("max_size", 1024),
-    ),
+    "SmallestMaxSize": _longest("smallest_max_size"),
     "SquareSymmetry": rule("d4", p=1.0),
     "ThinPlateSpline": _warp(
         "thin_plate_spline",
@@ -441,7 +552,13 @@ ENTRIES: dict[str, Entry] = {
         cutoff=pair("cutoff", 0, of=100.0),
     ),
     "Blur": rule("box_blur", MIRROR, p=0.5, size=odd_sides("blur_limit", (3, 7))),
-    "CLAHE": rule("clahe", unmapped("tile_grid_size"), p=0.5, clip_limit=pair("clip_limit", (1, 4))),
+    "CLAHE": rule(
+        "clahe",
+        "the grey picture is equalised here, the lightness of LAB there",
+        p=0.5,
+        clip=_clip_limit,
+        grid=lambda arguments: [round(arguments.numbers("tile_grid_size", (8, 8), (2,))[0])] * 2,
+    ),
     "ChannelDropout": rule(
         "channel_dropout",
         unless("channel_drop_range", (1, 1), ((1, 1),), "one channel is lost here"),
@@ -454,10 +571,22 @@ ENTRIES: dict[str, Entry] = {
     ),
     "ChromaticAberration": Missing("no operation moves the channels apart", ("rgb_shift",)),
     "ColorJitter": Rule(_color_jitter, p=0.5),
-    "Defocus": rule("defocus_blur", unmapped("radius|alias_blur"), p=0.5),
-    "Downscale": rule("pixelate", unmapped("scale_range|scale_min|scale_max|interpolation|interpolation_pair"), p=0.5),
-    "Emboss": rule("emboss", unmapped("alpha|strength"), p=0.5),
-    "Equalize": rule("equalize", unmapped("mode|by_channels|mask|mask_params"), p=0.5),
+    "Defocus": rule(
+        "defocus_blur",
+        "the disk's edge has the softness of our defaults",
+        passed_over("alias_blur"),
+        p=0.5,
+        radius=pair("radius", (3, 10)),
+    ),
+    "Downscale": Rule(_downscale, p=0.5),
+    "Emboss": rule("emboss", p=0.5, alpha=pair("alpha", (0.2, 0.5)), strength=pair("strength", (0.2, 0.7))),
+    "Equalize": rule(
+        "equalize",
+        unmapped("mask|mask_params"),
+        unless("mode", "cv", ("cv",), "the table is OpenCV's or Pillow's as this release has it"),
+        p=0.5,
+        of=lambda arguments: "channels" if arguments.flag("by_channels", True) else "grey",
+    ),
     "FDA": _REFERENCES,
     "FancyPCA": rule(
         "fancy_pca",
@@ -471,8 +600,25 @@ ENTRIES: dict[str, Entry] = {
         "film_grain", passed_over("intensity_range|grain_size_range"), "grain keeps the strength of our defaults", p=0.5
     ),
     "GaussianBlur": Rule(_gaussian_blur, p=0.5),
-    "GlassBlur": rule("glass_blur", unmapped("sigma|max_delta|iterations|mode"), p=0.5),
-    "HEStain": Missing("no operation knows the stains of histology", ("hsv_shift",)),
+    "GlassBlur": rule(
+        "glass_blur",
+        MIRROR,
+        passed_over("mode"),
+        p=0.5,
+        sigma=pair("sigma", 0.7),
+        delta=lambda arguments: [arguments.whole("max_delta", 4)] * 2,
+        rounds=lambda arguments: [arguments.whole("iterations", 2)] * 2,
+    ),
+    "HEStain": rule(
+        "he_stain",
+        "stains are fixed here, by preset or measured there",
+        unmapped("method|preset|augment_background"),
+        p=0.5,
+        haematoxylin=pair("intensity_scale_range", (0.7, 1.3)),
+        eosin=pair("intensity_scale_range", (0.7, 1.3)),
+        haematoxylin_shift=pair("intensity_shift_range", (-0.2, 0.2)),
+        eosin_shift=pair("intensity_shift_range", (-0.2, 0.2)),
+    ),
     "HistogramMatching": _REFERENCES,
     "HueSaturationValue": Rule(_hue_saturation_value, p=0.5),
     "Illumination": Rule(_illumination, p=0.5),
@@ -481,7 +627,7 @@ ENTRIES: dict[str, Entry] = {
     "MedianBlur": rule(
         "percentile_filter", MIRROR, p=0.5, percentile=same([50.0, 50.0]), size=odd_sides("blur_limit", (3, 7))
     ),
-    "MotionBlur": rule("motion_blur", unmapped("blur_limit|allow_shifted|angle_range|direction_range"), p=0.5),
+    "MotionBlur": Rule(_line, p=0.5),
     "PixelDistributionAdaptation": _REFERENCES,
     "PlanckianJitter": rule(
         "planckian_jitter",
@@ -491,9 +637,18 @@ ENTRIES: dict[str, Entry] = {
         temperature=pair("temperature_limit|temperature_range", (3000, 15000)),
     ),
     "PlasmaBrightnessContrast": rule(
-        "plasma_brightness", unmapped("brightness_range|contrast_range|plasma_size|roughness"), p=0.5
+        "plasma_brightness",
+        "contrast stays here; clouds are made otherwise",
+        unmapped("brightness_range|contrast_range|plasma_size|roughness"),
+        p=0.5,
     ),
-    "PlasmaShadow": rule("plasma_shadow", unmapped("shadow_intensity_range|plasma_size|roughness"), p=0.5),
+    "PlasmaShadow": rule(
+        "plasma_shadow",
+        "clouds are made otherwise here",
+        unmapped("plasma_size|roughness"),
+        p=0.5,
+        intensity=pair("shadow_intensity_range|shadow_intensity", (0.3, 0.7)),
+    ),
     "Posterize": rule("posterize", p=0.5, bits=whole_pair("num_bits", 4)),
     "RGBShift": rule(
         "rgb_shift",
@@ -523,13 +678,7 @@ ENTRIES: dict[str, Entry] = {
     "RandomSnow": rule(
         "snow", unmapped("snow_point_range|snow_point_lower|snow_point_upper|brightness_coeff|method"), p=0.5
     ),
-    "RandomSunFlare": rule(
-        "sun_flare",
-        unmapped(
-            "flare_roi|src_radius|src_color|angle_range|angle_lower|angle_upper|num_flare_circles_range|num_flare_circles_lower|num_flare_circles_upper|method"
-        ),
-        p=0.5,
-    ),
+    "RandomSunFlare": Rule(_sun, p=0.5),
     "RandomToneCurve": rule(
         "tone_curve",
         "the points of the curve are moved by even numbers of the same deviation here",
@@ -538,11 +687,31 @@ ENTRIES: dict[str, Entry] = {
         shadows=deviation("scale", 0.1),
         highlights=deviation("scale", 0.1),
     ),
-    "RingingOvershoot": Missing("no operation rings at edges", ("edge_enhance",)),
-    "Sharpen": rule("sharpen", unmapped("alpha|lightness|method|kernel_size|sigma"), p=0.5),
+    "RingingOvershoot": rule(
+        "ringing_overshoot",
+        MIRROR,
+        p=0.5,
+        size=odd_sides("blur_limit", (7, 15)),
+        cutoff=pair("cutoff", (math.pi / 4, math.pi / 2 - 1e-9)),
+    ),
+    "Sharpen": rule(
+        "sharpen",
+        unless("method", "kernel", ("kernel",), "a kernel sharpens here"),
+        passed_over("kernel_size|sigma"),
+        p=0.5,
+        alpha=pair("alpha", (0.2, 0.5)),
+        lightness=pair("lightness", (0.5, 1.0)),
+    ),
     "Solarize": Rule(_solarize, p=0.5),
     "Spatter": rule("spatter", unmapped("mean|std|gauss_sigma|cutout_threshold|intensity|mode|color"), p=0.5),
-    "Superpixels": Missing("no operation makes superpixels", ("color_quantize",)),
+    "Superpixels": rule(
+        "superpixels",
+        "patches are found otherwise here",
+        passed_over("max_size|interpolation"),
+        p=0.5,
+        replace=pair("p_replace", (0.0, 0.1)),
+        segments=whole_pair("n_segments", 100),
+    ),
     "TextImage": Missing("no operation writes text"),
     "OverlayElements": Missing("no operation lays elements over", ("copy_paste",)),
     "ToGray": rule(
@@ -552,9 +721,15 @@ ENTRIES: dict[str, Entry] = {
         p=0.5,
     ),
     "ToSepia": rule("sepia", p=0.5),
-    "UnsharpMask": rule("unsharp_mask", unmapped("blur_limit|sigma_limit|alpha|threshold"), p=0.5),
+    "UnsharpMask": Rule(_unsharp, p=0.5),
     "Vignetting": rule("vignetting", passed_over("center_range"), p=0.5, intensity=pair("intensity_range", (0.2, 0.5))),
-    "ZoomBlur": rule("zoom_blur", unmapped("max_factor|step_factor"), p=0.5),
+    "ZoomBlur": rule(
+        "zoom_blur",
+        "the picture is enlarged to 1.3 times at most here",
+        p=0.5,
+        factor=lambda arguments: [min(end, 1.3) for end in pair("max_factor", (1, 1.31))(arguments)],
+        step=pair("step_factor", (0.01, 0.03)),
+    ),
     # noise and masks
     "CoarseDropout": Rule(_coarse_dropout, p=0.5),
     "ConstrainedCoarseDropout": Missing("no operation hides parts of objects", ("random_erasing",)),
@@ -643,11 +818,13 @@ def read(value: Any, pointer: str) -> Call:
         return Call(name, arguments, pointer, pointer, p)
     children = calls_in(value.get("transforms"), f"{pointer}/transforms")
     kind = ""
+    if name == "RandomOrder":
+        arguments["order"] = "shuffled"
     if name == "OneOrOther":
         arguments["weights"], p = [1.0 if p is None else p, 0.0 if p is None else 1.0 - p], 1.0
     if name == "RandomOrder" and value.get("n") in (None, len(children)):
         kind = "random_order"
-        arguments.pop("n", None)
+        arguments = {key: one for key, one in arguments.items() if key not in ("n", "order")}
     return Call(name, arguments, pointer, pointer, p, children, kind)
 
 

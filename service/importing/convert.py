@@ -11,7 +11,7 @@ from kernels.errors import RecipeInvalid, UnknownOp
 from kernels.ops import OPS
 from kernels.recipe import MAX_STEPS, parse_steps
 from service.importing.arguments import Arguments
-from service.importing.rules import Container, Entry, LabelRule, Missing, Nothing, Rule, Step
+from service.importing.rules import Container, Entry, LabelRule, Missing, Nothing, Rule, Step, Unmapped
 from service.uploads.json_text import escaped
 
 MOST_ITEMS = 256
@@ -136,9 +136,12 @@ class Converter:
     def _step(self, item: Item, call: Call, entry: Rule) -> Made | None:
         arguments = Arguments(call.arguments, call.below)
         place = len(self.items) - 1
-        made = Made(
-            tuple(replace(step, source=place) for step in entry.make(arguments)), entry.p if call.p is None else call.p
-        )
+        try:
+            steps = tuple(replace(step, source=place) for step in entry.make(arguments))
+        except Unmapped as reason:
+            _missing(item, reason.why, reason.nearest)
+            return None
+        made = Made(steps, entry.p if call.p is None else call.p)
         if refusal := _refusal([_as_one(made)] if made.p < 1 else made.steps):
             _missing(item, *refusal)
             return None
@@ -194,6 +197,8 @@ class Converter:
             weights = [one.p for one in inside if one is not None]
         if kind in ("one_of", "some_of") and weights is not None and len(set(weights)) > 1:
             fields["weights"] = weights
+        if order := arguments.value("order"):
+            fields["order"] = order
         if kind == "some_of":
             mapped = sum(one is not None for one in inside)
             counts = [min(round(end), mapped) for end in arguments.numbers("n", (1,), (1, 2))]
@@ -256,7 +261,7 @@ def _as_one(made: Made) -> Step:
         return _NEVER
     if len(made.steps) == 1:
         return replace(made.steps[0], chance=made.steps[0].chance * made.p)
-    return Step("sometimes", chance=made.p, steps=made.steps, source=-1)
+    return Step("sometimes" if made.p < 1 else "sequence", chance=made.p, steps=made.steps)
 
 
 def _refusal(steps: Sequence[Step]) -> tuple[str, tuple[str, ...]] | None:

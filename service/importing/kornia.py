@@ -133,7 +133,7 @@ def _resize(arguments: Arguments) -> Sequence[Step]:
         arguments.skip("side")
         return [Step("resize", {"size": size})]
     longest = {"short": "smallest_max_size", "long": "longest_max_size"}
-    return [Step(longest.get(arguments.text("side", "short"), "smallest_max_size"), {"size": size[0]})]
+    return [Step(longest.get(arguments.text("side", "short"), "smallest_max_size"), {"max_size": size[0]})]
 
 
 def _solarize(arguments: Arguments) -> Sequence[Step]:
@@ -190,6 +190,39 @@ def _erasing(arguments: Arguments) -> Sequence[Step]:
     return [Step("random_erasing", fields)]
 
 
+def _turns(arguments: Arguments) -> Any:
+    low, high = whole_pair("times", ())(arguments)
+    if low < 0 or high > 3:
+        arguments.note("all four turns are as likely here")
+        return [0, 3]
+    return [low, high]
+
+
+def _line(arguments: Arguments) -> Sequence[Step]:
+    arguments.skip("border_type|resample")
+    arguments.note("outside the picture is its mirror image here")
+    fields = {
+        "size": whole_pair("kernel_size", ())(arguments),
+        "degrees": limit("angle", ())(arguments),
+        "direction": limit("direction", ())(arguments),
+    }
+    return [Step("motion_blur", fields)]
+
+
+def _clouds(op: str, **fields: Reader) -> Rule:
+    return rule(op, "clouds are made otherwise here", p=0.5, roughness=pair("roughness", (0.1, 0.7)), **fields)
+
+
+def _strength(arguments: Arguments) -> Any:
+    low, high = pair("shade_intensity", (-1.0, 0.0))(arguments)
+    return [0.0 - high, 0.0 - low]
+
+
+def _sharpness(arguments: Arguments) -> Any:
+    found = arguments.ends("sharpness", 0.5)
+    return [*found] if isinstance(found, tuple) else [0.0, found]
+
+
 def _mosaic(arguments: Arguments) -> Sequence[Step]:
     if not arguments.has("output_size"):
         arguments.note("the result is 512 x 512; give `output_size`")
@@ -213,8 +246,15 @@ ENTRIES: dict[str, Entry] = {
     "VideoSequential": Missing("videos are not taken"),
     # moving pixels
     "CenterCrop": rule("center_crop", passed_over("cropping_mode|resample"), size=square()),
-    "LongestMaxSize": rule("longest_max_size", _READ, size=lambda arguments: arguments.whole("max_size", 0)),
-    "PadTo": rule("pad_if_needed", unmapped("pad_mode|pad_value|crop_if_exceeds"), size=square()),
+    "LongestMaxSize": rule("longest_max_size", _READ, SHRINKS, max_size=lambda arguments: arguments.whole("max_size", 0)),
+    "PadTo": rule(
+        "pad_if_needed",
+        "the picture lies in the middle here, at the top left there",
+        unless("crop_if_exceeds", True, (False,), "a picture that is larger keeps its size here"),
+        size=square(),
+        border=borders("pad_mode", "constant", _PADDING, ("reflect",)),
+        fill=color("pad_value", of=1.0),
+    ),
     "RandomAffine": Rule(_affine, p=0.5),
     "RandomCrop": Rule(_random_crop),
     "RandomElasticTransform": rule(
@@ -241,7 +281,7 @@ ENTRIES: dict[str, Entry] = {
         ratio=pair("ratio", (0.75, 4 / 3)),
     ),
     "RandomRotation": rule("rotate", _READ, p=0.5, degrees=limit("degrees", ())),
-    "RandomRotation90": rule("rot90", _READ, unmapped("times"), p=0.5),
+    "RandomRotation90": rule("rot90", p=0.5, turns=_turns),
     "RandomShear": Rule(_shear, p=0.5),
     "RandomThinPlateSpline": rule(
         "thin_plate_spline",
@@ -259,7 +299,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "RandomVerticalFlip": rule("vflip", p=0.5),
     "Resize": Rule(_resize),
-    "SmallestMaxSize": rule("smallest_max_size", _READ, size=lambda arguments: arguments.whole("max_size", 0)),
+    "SmallestMaxSize": rule("smallest_max_size", _READ, SHRINKS, max_size=lambda arguments: arguments.whole("max_size", 0)),
     # changing pixels
     "ColorJiggle": Rule(_color_jiggle),
     "ColorJitter": Rule(_color_jitter),
@@ -281,7 +321,14 @@ ENTRIES: dict[str, Entry] = {
         level=lambda arguments: [arguments.number("fill_value", 0.0)] * 2,
     ),
     "RandomChannelShuffle": rule("channel_shuffle", p=0.5),
-    "RandomClahe": rule("clahe", unmapped("slow_and_differentiable|grid_size"), p=0.5, clip_limit=pair("clip_limit", 40.0)),
+    "RandomClahe": rule(
+        "clahe",
+        passed_over("slow_and_differentiable"),
+        p=0.5,
+        clip=pair("clip_limit", 40.0),
+        grid=lambda arguments: [round(arguments.numbers("grid_size", (8, 8), (2,))[0])] * 2,
+        of=same("channels"),
+    ),
     "RandomContrast": rule("brightness", factor=pair("contrast", 1.0)),
     "RandomEqualize": rule("equalize", p=0.5),
     "RandomErasing": Rule(_erasing, p=0.5),
@@ -306,19 +353,14 @@ ENTRIES: dict[str, Entry] = {
     "RandomHue": rule("hue", turn=pair("hue", 0.0)),
     "RandomInvert": rule("invert", unless("max_val", 1.0, (1,), "full brightness is 1 here"), p=0.5),
     "RandomJPEG": rule("jpeg", quality=whole_pair("jpeg_quality", 50)),
-    "RandomLinearCornerIllumination": rule(
-        "linear_illumination",
-        "the light may come from any direction here, from a corner there",
-        p=0.5,
-        gain=_light,
-    ),
+    "RandomLinearCornerIllumination": rule("corner_illumination", p=0.5, gain=_light),
     "RandomLinearIllumination": rule(
         "linear_illumination", "the light may come from any direction here, from a side there", p=0.5, gain=_light
     ),
     "RandomMedianBlur": rule(
         "percentile_filter", _median, p=0.5, percentile=same([50.0, 50.0]), size=_window("kernel_size", (3, 3))
     ),
-    "RandomMotionBlur": rule("motion_blur", unmapped("kernel_size|angle|direction|border_type|resample"), p=0.5),
+    "RandomMotionBlur": Rule(_line, p=0.5),
     "RandomPlanckianJitter": rule(
         "planckian_jitter",
         "temperatures are drawn evenly here, from a table there",
@@ -326,9 +368,9 @@ ENTRIES: dict[str, Entry] = {
         p=0.5,
         temperature=same([3000.0, 15000.0]),
     ),
-    "RandomPlasmaBrightness": rule("plasma_brightness", unmapped("roughness|intensity"), p=0.5),
-    "RandomPlasmaContrast": rule("plasma_contrast", unmapped("roughness"), p=0.5),
-    "RandomPlasmaShadow": rule("plasma_shadow", unmapped("roughness|shade_intensity|shade_quantity"), p=0.5),
+    "RandomPlasmaBrightness": _clouds("plasma_brightness", intensity=pair("intensity", (0.0, 1.0))),
+    "RandomPlasmaContrast": _clouds("plasma_contrast"),
+    "RandomPlasmaShadow": _clouds("plasma_shadow", intensity=_strength, quantity=pair("shade_quantity", (0.0, 1.0))),
     "RandomPosterize": rule("posterize", p=0.5, bits=whole_pair("bits", 3)),
     "RandomRGBShift": rule(
         "rgb_shift",
@@ -346,7 +388,7 @@ ENTRIES: dict[str, Entry] = {
         "saturation is the distance to grey here, that of HSV there",
         factor=pair("saturation", 1.0),
     ),
-    "RandomSharpness": rule("sharpness", unmapped("sharpness"), p=0.5),
+    "RandomSharpness": rule("sharpness", p=0.5, factor=_sharpness),
     "RandomSnow": rule("snow", unmapped("snow_coefficient|brightness")),
     "RandomSolarize": Rule(_solarize, p=0.5),
     "RandomDissolving": Missing("it needs the weights of a diffusion model"),
@@ -362,8 +404,13 @@ ENTRIES: dict[str, Entry] = {
     "RandomMosaic": Rule(_mosaic, p=0.7),
     "RandomTransplantation": rule("copy_paste", _PARTNERS, passed_over("excluded_labels|data_keys"), p=0.5),
     # policies
-    "AutoAugment": rule("auto_augment", unmapped("policy")),
-    "RandAugment": rule("rand_augment", unmapped("n|m|policy")),
+    "AutoAugment": rule("auto_augment", policy=lambda arguments: arguments.text("policy", "imagenet")),
+    "RandAugment": rule(
+        "rand_augment",
+        unmapped("policy"),
+        n=lambda arguments: [arguments.whole("n", 2)] * 2,
+        m=lambda arguments: [arguments.whole("m", 9)] * 2,
+    ),
     "TrivialAugment": rule("trivial_augment", unmapped("policy")),
 }
 
@@ -398,7 +445,9 @@ def _taken(given: Mapping[str, Any], pointer: str, below: str, inside: int) -> t
     if isinstance(n, bool) or n is None:
         arguments.pop("n", None)
         arguments.pop("weights", None)
-    elif isinstance(n, list) and len(n) == 1:
+    else:
+        arguments["order"] = "shuffled"
+    if isinstance(n, list) and len(n) == 1:
         arguments["n"] = [n[0], inside]
     return arguments, pointer, below
 

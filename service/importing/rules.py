@@ -29,6 +29,14 @@ class Step:
     """Place in the report of what it was made of."""
 
 
+class Unmapped(Exception):
+    """These arguments ask for something that we have not, though others of the class can be mapped."""
+
+    def __init__(self, why: str, *nearest: str) -> None:
+        super().__init__(why)
+        self.why, self.nearest = why, nearest
+
+
 @dataclass(frozen=True)
 class Rule:
     """A class that is one or more steps here. `p` is its own default probability."""

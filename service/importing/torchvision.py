@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kernels.errors import RecipeInvalid
+from kernels.tensors import MAX_SIDE
 from service.importing.arguments import Arguments
 from service.importing.convert import Call, Library, calls_in, named_call, probability
 from service.importing.rules import (
@@ -124,7 +125,7 @@ def _resize(arguments: Arguments) -> Sequence[Step]:
         arguments.skip("max_size")
         return [Step("resize", {"size": [round(side) for side in size]})]
     unless("max_size", None, (None,), "`max_size` is passed over")(arguments)
-    return [Step("smallest_max_size", {"size": round(size[0])})]
+    return [Step("smallest_max_size", {"max_size": round(size[0])})]
 
 
 def _gaussian_blur(arguments: Arguments) -> Sequence[Step]:
@@ -144,6 +145,39 @@ def _erasing(arguments: Arguments) -> Sequence[Step]:
         arguments.note("noise is evenly distributed here, normally there")
         return [Step("random_erasing", {**fields, "filling": "noise"})]
     return [Step("random_erasing", {**fields, "color": color("value")(arguments)})]
+
+
+def _shortest(arguments: Arguments) -> Sequence[Step]:
+    shorter = arguments.numbers("min_size", (), range(1, 65))
+    if len(set(shorter)) > 1:
+        arguments.note("lengths are drawn evenly between the least and the largest")
+    arguments.skip("antialias")
+    arguments.note(SHRINKS)
+    fields = {"shorter": [round(min(shorter)), round(max(shorter))], "longest": arguments.whole("max_size", MAX_SIDE)}
+    return [Step("random_resize", fields)]
+
+
+def _random_resize(arguments: Arguments) -> Sequence[Step]:
+    low, high = arguments.whole("min_size", 0), arguments.whole("max_size", 0)
+    arguments.skip("antialias")
+    arguments.note(SHRINKS)
+    return [Step("random_resize", {"shorter": [low, max(low, high - 1)], "longest": MAX_SIDE})]
+
+
+def _aug_mix(arguments: Arguments) -> Sequence[Step]:
+    depth = arguments.whole("chain_depth", -1)
+    fields = {
+        "severity": [arguments.whole("severity", 3)] * 2,
+        "width": [arguments.whole("mixture_width", 3)] * 2,
+        "depth": [depth, depth] if depth > 0 else [1, 3],
+        "all_ops": arguments.flag("all_ops", True),
+    }
+    unless("alpha", 1.0, (1.0,), "weights come from a flat distribution here")(arguments)
+    return [Step("aug_mix", fields)]
+
+
+_BINS = unless("num_magnitude_bins", 31, (31,), "strengths have 31 steps here")
+_POLICY = (_read_as("nearest"), unmapped("fill"))
 
 
 def _distort(arguments: Arguments) -> Sequence[Step]:
@@ -180,7 +214,7 @@ ENTRIES: dict[str, Entry] = {
     # moving pixels
     "CenterCrop": rule("center_crop", size=square()),
     "ElasticTransform": rule("elastic", in_pixels("alpha|sigma", "strength and smoothness"), _read_as("bilinear")),
-    "FiveCrop": Missing(_ONE, ("random_crop",)),
+    "FiveCrop": rule("multi_crop", "one part is made for each variant: ask for five", size=square()),
     "Pad": Rule(_pad),
     "RandomAffine": Rule(_random_affine),
     "RandomCrop": Rule(_random_crop),
@@ -193,7 +227,7 @@ ENTRIES: dict[str, Entry] = {
         distortion=lambda arguments: [arguments.number("distortion_scale", 0.5)] * 2,
         fill=_fill(),
     ),
-    "RandomResize": Missing("the size of results is drawn there", ("resize",)),
+    "RandomResize": Rule(_random_resize),
     "RandomResizedCrop": rule(
         "random_resized_crop",
         EVEN_RATIO,
@@ -212,12 +246,19 @@ ENTRIES: dict[str, Entry] = {
         degrees=limit("degrees", 0),
         fill=_fill(),
     ),
-    "RandomShortestSize": Missing("the size of results is drawn there", ("resize", "smallest_max_size")),
+    "RandomShortestSize": Rule(_shortest),
     "RandomVerticalFlip": rule("vflip", p=0.5),
-    "RandomZoomOut": Missing("no operation grows the canvas by a share of the picture", ("zoom_out", "pad", "affine")),
+    "RandomZoomOut": rule("zoom_out", p=0.5, factor=pair("side_range", (1.0, 4.0)), fill=_fill()),
     "Resize": Rule(_resize),
-    "ScaleJitter": Missing("the size of results is drawn there", ("random_resized_crop",)),
-    "TenCrop": Missing(_ONE, ("random_crop",)),
+    "ScaleJitter": rule(
+        "scale_jitter",
+        "the result is cut or padded to the size here, only scaled there",
+        SHRINKS,
+        passed_over("antialias|interpolation"),
+        size=square("target_size"),
+        scale=pair("scale_range", (0.1, 2.0)),
+    ),
+    "TenCrop": Missing("one result is made of a picture; ask for several variants instead", ("multi_crop",)),
     # changing pixels
     "ColorJitter": Rule(_color_jitter),
     "GaussianBlur": Rule(_gaussian_blur),
@@ -259,10 +300,16 @@ ENTRIES: dict[str, Entry] = {
         area=same([0.0, 1.0]),
     ),
     # policies
-    "AugMix": rule("aug_mix", unmapped("severity|mixture_width|chain_depth|alpha|all_ops|interpolation|fill")),
-    "AutoAugment": rule("auto_augment", unmapped("policy|interpolation|fill")),
-    "RandAugment": rule("rand_augment", unmapped("num_ops|magnitude|num_magnitude_bins|interpolation|fill")),
-    "TrivialAugmentWide": rule("trivial_augment", unmapped("num_magnitude_bins|interpolation|fill")),
+    "AugMix": Rule(_aug_mix),
+    "AutoAugment": rule("auto_augment", *_POLICY, policy=lambda arguments: arguments.text("policy", "imagenet")),
+    "RandAugment": rule(
+        "rand_augment",
+        _BINS,
+        *_POLICY,
+        n=lambda arguments: [arguments.whole("num_ops", 2)] * 2,
+        m=lambda arguments: [arguments.whole("magnitude", 9)] * 2,
+    ),
+    "TrivialAugmentWide": rule("trivial_augment", _BINS, *_POLICY),
     # labels, forms of input
     "ClampBoundingBoxes": _CLIPPED,
     "ClampKeyPoints": _CLIPPED,

@@ -36,10 +36,12 @@ def _steps(steps: Sequence[Params]) -> list[dict[str, Any]]:
 
 
 def _step(params: Params) -> dict[str, Any]:
-    fields = params.model_dump(mode="json", exclude_defaults=True, exclude={"op", "steps"})
+    inside = getattr(params, "steps", ())
+    inside = inside if isinstance(inside, tuple) and any(isinstance(one, Params) for one in inside) else ()
+    fields = params.model_dump(mode="json", exclude_defaults=True, exclude={"op", "steps"} if inside else {"op"})
     drawn = dict(drawn_fields(OPS[params.op].params))
     short = {name: _single(value) if name in drawn else value for name, value in fields.items()}
-    return {"op": params.op, **short, **({"steps": _steps(inside)} if (inside := params.children()) else {})}
+    return {"op": params.op, **short, **({"steps": _steps(inside)} if inside else {})}
 
 
 def _single(ends: Any) -> Any:
@@ -50,7 +52,7 @@ def _single(ends: Any) -> Any:
 def _lines(steps: Sequence[dict[str, Any]], indent: str) -> list[str]:
     lines = []
     for step in steps:
-        if "steps" in step:
+        if isinstance(step.get("steps"), list) and all(isinstance(one, dict) for one in step["steps"]):
             own = {name: value for name, value in step.items() if name != "steps"}
             lines += [f"{indent}- op: {step['op']}"]
             lines += [f"{indent}  {name}: {_flow(value)}" for name, value in own.items() if name != "op"]

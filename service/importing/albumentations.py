@@ -318,6 +318,11 @@ def _up_to(name: str, default: float) -> Reader:
     return lambda arguments: [0.0, arguments.number(name, default)]
 
 
+def _reach(name: str, default: Any) -> Reader:
+    """From 0 up to the larger end of a limit."""
+    return lambda arguments: [0.0, max(abs(end) for end in limit(name, default)(arguments))]
+
+
 def _longest(op: str) -> Rule:
     def length(arguments: Arguments) -> Any:
         found = arguments.numbers("max_size", (1024,), range(1, 65))
@@ -418,7 +423,10 @@ def _matched(arguments: Arguments) -> None:
     unless("replace", False, (False,), "none is taken twice here")(arguments)
 
 
-_REFERENCES = Missing("it needs pictures of another set", ("color_jitter",))
+_REFERENCES = Missing(
+    "its pictures come with the pipeline there, from the batch here",
+    ("fda", "histogram_matching", "pixel_distribution_adaptation"),
+)
 _BOXES = Missing("no operation chooses its window by boxes", ("random_resized_crop", "random_crop"))
 _VIDEO = Missing("volumes and videos are not taken")
 _FILES = Nothing("nothing to do: pictures come and go as files of 8 bits")
@@ -452,15 +460,26 @@ ENTRIES: dict[str, Entry] = {
             "strength and smoothness",
         ),
     ),
-    "GridDistortion": _warp(
-        "grid_distortion", unmapped("num_steps|distort_limit|normalized|keypoint_remapping_method|map_resolution_range")
+    "GridDistortion": rule(
+        "grid_distortion",
+        _READ,
+        _MASKS,
+        "cells get wider or narrower by even shares here",
+        passed_over("normalized|keypoint_remapping_method|map_resolution_range|border_mode|fill|value"),
+        p=0.5,
+        steps=lambda arguments: [arguments.whole("num_steps", 5)] * 2,
+        limit=_reach("distort_limit", 0.3),
     ),
     "GridElasticDeform": Missing("no operation moves the points of a grid by pixels", ("elastic", "grid_distortion")),
     "HorizontalFlip": rule("hflip", p=0.5),
     "LongestMaxSize": _longest("longest_max_size"),
     "Morphological": Rule(_morphology, p=0.5),
     "OpticalDistortion": _warp(
-        "optical_distortion", unmapped("distort_limit|shift_limit|mode|keypoint_remapping_method|map_resolution_range")
+        "optical_distortion",
+        "the lens is another one here: `distort_limit` is k of r^2",
+        unmapped("shift_limit|mode"),
+        passed_over("keypoint_remapping_method|map_resolution_range"),
+        k=limit("distort_limit", 0.05),
     ),
     "Pad": Rule(_pad),
     "PadIfNeeded": rule(
@@ -483,10 +502,11 @@ ENTRIES: dict[str, Entry] = {
         "piecewise_affine",
         _READ,
         _MASKS,
-        unmapped(
-            "scale|nb_rows|nb_cols|mode|absolute_scale|keypoints_threshold|keypoint_remapping_method|map_resolution_range|fill|cval"
-        ),
+        unless("absolute_scale", False, (False,), "`scale` is a share of the sides here"),
+        passed_over("nb_cols|mode|keypoints_threshold|keypoint_remapping_method|map_resolution_range|fill|cval"),
         p=0.5,
+        scale=pair("scale", (0.03, 0.05)),
+        points=whole_pair("nb_rows", 4),
     ),
     "RandomCrop": _crop("random_crop"),
     "RandomCropFromBorders": rule(
@@ -534,8 +554,10 @@ ENTRIES: dict[str, Entry] = {
     "SquareSymmetry": rule("d4", p=1.0),
     "ThinPlateSpline": _warp(
         "thin_plate_spline",
-        unmapped("num_control_points|keypoint_remapping_method|map_resolution_range"),
-        scale=pair("scale_range", (0.2, 0.4)),
+        "points are moved by even amounts of the same deviation here",
+        passed_over("keypoint_remapping_method|map_resolution_range"),
+        points=lambda arguments: [arguments.whole("num_control_points", 2)] * 2,
+        scale=lambda arguments: [end / 10 * math.sqrt(3.0) for end in pair("scale_range", (0.2, 0.4))(arguments)],
     ),
     "Transpose": rule("transpose", p=0.5),
     "VerticalFlip": rule("vflip", p=0.5),
@@ -569,7 +591,15 @@ ENTRIES: dict[str, Entry] = {
     "ChannelSwap": rule(
         "channel_shuffle", "which channels change places is drawn here", passed_over("channel_order"), p=0.5
     ),
-    "ChromaticAberration": Missing("no operation moves the channels apart", ("rgb_shift",)),
+    "ChromaticAberration": rule(
+        "chromatic_aberration",
+        "red and blue have lenses of their own here",
+        unmapped("secondary_distortion_limit|mode"),
+        passed_over("interpolation"),
+        p=0.5,
+        red=limit("primary_distortion_limit", 0.02),
+        blue=limit("primary_distortion_limit", 0.02),
+    ),
     "ColorJitter": Rule(_color_jitter, p=0.5),
     "Defocus": rule(
         "defocus_blur",
@@ -658,15 +688,21 @@ ENTRIES: dict[str, Entry] = {
         blue=limit("b_shift_limit", 20, of=BITS),
     ),
     "RandomBrightnessContrast": Rule(_brightness_contrast, p=0.5),
-    "RandomFog": rule("fog", unmapped("alpha_coef|fog_coef_range|fog_coef_lower|fog_coef_upper"), p=0.5),
+    "RandomFog": rule(
+        "fog",
+        "fog is described otherwise here: our defaults",
+        unmapped("alpha_coef|fog_coef_range|fog_coef_lower|fog_coef_upper"),
+        p=0.5,
+    ),
     "RandomGamma": rule("gamma", passed_over("eps"), p=0.5, exponent=pair("gamma_limit|gamma_range", (80, 120), of=100.0)),
-    "RandomGravel": Missing("no operation draws gravel", ("coarse_salt_and_pepper",)),
+    "RandomGravel": rule("gravel", "stones are those of our defaults", unmapped("gravel_roi|number_of_patches"), p=0.5),
     "RandomRain": rule(
         "rain",
-        unmapped(
-            "slant_range|slant_lower|slant_upper|drop_length|drop_width|drop_color|blur_value|brightness_coefficient|rain_type"
-        ),
+        "drops and clouds are those of our defaults",
+        unmapped("drop_length|drop_width|drop_color|blur_value|brightness_coefficient|rain_type"),
+        passed_over("slant_lower|slant_upper"),
         p=0.5,
+        degrees=pair("slant_range", (-10, 10)),
     ),
     "RandomShadow": rule(
         "polygon_shadow",
@@ -676,7 +712,11 @@ ENTRIES: dict[str, Entry] = {
         intensity=pair("shadow_intensity_range", (0.5, 0.5)),
     ),
     "RandomSnow": rule(
-        "snow", unmapped("snow_point_range|snow_point_lower|snow_point_upper|brightness_coeff|method"), p=0.5
+        "snow",
+        "where snow lies is described otherwise here",
+        unmapped("snow_point_range|snow_point_lower|snow_point_upper|method"),
+        p=0.5,
+        brightness=lambda arguments: [arguments.number("brightness_coeff", 2.5)] * 2,
     ),
     "RandomSunFlare": Rule(_sun, p=0.5),
     "RandomToneCurve": rule(
@@ -703,7 +743,13 @@ ENTRIES: dict[str, Entry] = {
         lightness=pair("lightness", (0.5, 1.0)),
     ),
     "Solarize": Rule(_solarize, p=0.5),
-    "Spatter": rule("spatter", unmapped("mean|std|gauss_sigma|cutout_threshold|intensity|mode|color"), p=0.5),
+    "Spatter": rule(
+        "spatter",
+        "blobs are described by what they cover here: our defaults",
+        unmapped("mean|std|gauss_sigma|cutout_threshold|intensity|color"),
+        p=0.5,
+        liquid=lambda arguments: "mud" if arguments.value("mode", "rain") == "mud" else "water",
+    ),
     "Superpixels": rule(
         "superpixels",
         "patches are found otherwise here",

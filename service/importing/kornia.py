@@ -260,7 +260,9 @@ ENTRIES: dict[str, Entry] = {
     "RandomElasticTransform": rule(
         "elastic", _READ, in_pixels("kernel_size|sigma|alpha|padding_mode", "strength and smoothness"), p=0.5
     ),
-    "RandomFisheye": rule("fisheye", p=0.5),
+    "RandomFisheye": rule(
+        "fisheye", "the lens is another one here: our defaults", unmapped("center_x|center_y|gamma"), p=0.5
+    ),
     "RandomHorizontalFlip": rule("hflip", p=0.5),
     "RandomJigsaw": rule("grid_shuffle", unmapped("ensure_perm|data_keys"), p=0.5),
     "RandomPerspective": rule(
@@ -287,6 +289,7 @@ ENTRIES: dict[str, Entry] = {
         "thin_plate_spline",
         unmapped("padding_mode"),
         p=0.5,
+        points=same([3, 3]),
         scale=lambda arguments: [0.0, arguments.number("scale", 0.2)],
     ),
     "RandomTranslate": rule(
@@ -379,7 +382,13 @@ ENTRIES: dict[str, Entry] = {
         green=limit("g_shift_limit", 0.5),
         blue=limit("b_shift_limit", 0.5),
     ),
-    "RandomRain": rule("rain", unmapped("number_of_drops|drop_height|drop_width"), p=0.5),
+    "RandomRain": rule(
+        "rain",
+        "drops are those of our defaults",
+        unmapped("drop_height|drop_width"),
+        p=0.5,
+        drops=whole_pair("number_of_drops", (1000, 2000)),
+    ),
     "RandomSaltAndPepperNoise": rule(
         "salt_and_pepper", p=0.5, amount=pair("amount", (0.01, 0.06)), salt=pair("salt_vs_pepper", (0.4, 0.6))
     ),
@@ -389,11 +398,16 @@ ENTRIES: dict[str, Entry] = {
         factor=pair("saturation", 1.0),
     ),
     "RandomSharpness": rule("sharpness", p=0.5, factor=_sharpness),
-    "RandomSnow": rule("snow", unmapped("snow_coefficient|brightness")),
+    "RandomSnow": rule(
+        "snow",
+        "where snow lies is described otherwise here",
+        unmapped("snow_coefficient"),
+        brightness=pair("brightness", 2),
+    ),
     "RandomSolarize": Rule(_solarize, p=0.5),
     "RandomDissolving": Missing("it needs the weights of a diffusion model"),
     # several pictures
-    "PatchMix": Missing("no operation mixes patches", ("cutmix",)),
+    "PatchMix": Missing("its patches are in pixels there", ("patchmix", "cutmix")),
     "RandomCutMixV2": rule(
         "cutmix",
         _PARTNERS,

@@ -46,7 +46,8 @@ def _step(params: Params) -> dict[str, Any]:
 
 def _single(ends: Any) -> Any:
     """A pair of equal ends, or a list of one name, as one value."""
-    return ends[0] if isinstance(ends, list) and ends and all(end == ends[0] for end in ends) else ends
+    # told apart as they are written: 0.0 and -0.0 are equal, and give two digests
+    return ends[0] if isinstance(ends, list) and len({repr(end) for end in ends}) == 1 else ends
 
 
 def _lines(steps: Sequence[dict[str, Any]], indent: str) -> list[str]:

@@ -615,7 +615,7 @@ ENTRIES: dict[str, Entry] = {
         unmapped("mask|mask_params"),
         unless("mode", "cv", ("cv",), "the table is OpenCV's or Pillow's as this release has it"),
         p=0.5,
-        of=lambda arguments: "channels" if arguments.flag("by_channels", True) else "grey",
+        of=lambda arguments: None if arguments.flag("by_channels", True) else "grey",
     ),
     "FDA": _REFERENCES,
     "FancyPCA": rule(

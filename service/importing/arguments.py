@@ -82,9 +82,11 @@ class Arguments:
     def numbers(self, names: str, default: Sequence[float], lengths: Sequence[int]) -> tuple[float, ...]:
         """A list of numbers of one of these lengths; a single number is a list of one."""
         value = self.value(names, default)
+        if value == ():
+            raise RecipeInvalid("is required", self.pointer(names))
         found = value if isinstance(value, list | tuple) else [value]
         if len(found) not in lengths:
-            wanted = " or ".join(str(length) for length in lengths)
+            wanted = " or ".join(str(length) for length in lengths) if len(lengths) < 4 else f"at most {lengths[-1]}"
             raise RecipeInvalid(f"must have {wanted} numbers", self.pointer(names))
         return tuple(self._number(one, self.pointer(names)) for one in found)
 

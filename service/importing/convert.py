@@ -228,13 +228,20 @@ def rendered(steps: Sequence[Step], items: Sequence[Item], pointer: str = "/step
         where = f"{pointer}/{place}"
         if step.source >= 0 and items:
             items[step.source].steps += (where,)
-        document: dict[str, Any] = {"op": step.op, **step.fields}
+        document: dict[str, Any] = {"op": step.op, **{name: _positive(value) for name, value in step.fields.items()}}
         if step.chance < 1:
             document["chance"] = step.chance
         if step.steps is not None:
             document["steps"] = rendered(step.steps, items, f"{where}/steps")
         written.append(document)
     return written
+
+
+def _positive(value: Any) -> Any:
+    """The same with 0.0 for -0.0, which would be another digest."""
+    if isinstance(value, list):
+        return [_positive(one) for one in value]
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def count(steps: Sequence[Step]) -> int:

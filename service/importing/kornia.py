@@ -94,7 +94,7 @@ def _affine(arguments: Arguments) -> Sequence[Step]:
         arguments.note("leaning and turning are put together in another order, which matters where both are drawn")
     _READ(arguments)
     fields = {
-        "degrees": turned("degrees", 0)(arguments),
+        "degrees": turned("degrees", ())(arguments),
         "translate_x": [-across, across],
         "translate_y": [-down, down],
         "scale": [*scale[:2]],

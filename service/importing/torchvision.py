@@ -79,7 +79,7 @@ def _random_affine(arguments: Arguments) -> Sequence[Step]:
     unless("center", None, (None,), "it turns about the picture's centre here")(arguments)
     _read_as("nearest")(arguments)
     fields = {
-        "degrees": turned("degrees", 0)(arguments),
+        "degrees": turned("degrees", ())(arguments),
         "translate_x": [-across, across],
         "translate_y": [-down, down],
         "scale": pair("scale", 1)(arguments),
@@ -243,7 +243,7 @@ ENTRIES: dict[str, Entry] = {
         _read_as("nearest"),
         unless("expand", False, (False,), "the canvas is kept here"),
         unless("center", None, (None,), "it turns about the picture's centre here"),
-        degrees=limit("degrees", 0),
+        degrees=limit("degrees", ()),
         fill=_fill(),
     ),
     "RandomShortestSize": Rule(_shortest),

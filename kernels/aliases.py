@@ -38,6 +38,7 @@ _L = Elsewhere
 ALIASES: Mapping[str, Elsewhere] = MappingProxyType(
     {
         # moving pixels
+        "shift_scale_rotate": _L("", "ShiftScaleRotate"),
         "affine": _L("RandomAffine", "Affine ShiftScaleRotate", "RandomAffine", "Affine", "warp_affine"),
         "center_crop": _L("CenterCrop", "CenterCrop", "CenterCrop", "CenterCropToFixedSize", "crop"),
         "crop_and_pad": _L("", "CropAndPad", "", "CropAndPad"),
@@ -54,6 +55,7 @@ ALIASES: Mapping[str, Elsewhere] = MappingProxyType(
         "longest_max_size": _L("", "LongestMaxSize", "LongestMaxSize"),
         "optical_distortion": _L("", "OpticalDistortion"),
         "pad": _L("Pad", "Pad", "", "Pad", "pad"),
+        "pad_to_multiple": _L("", "", "", "PadToMultiplesOf"),
         "pad_if_needed": _L("", "PadIfNeeded", "PadTo", "PadToFixedSize"),
         "perspective": _L(
             "RandomPerspective", "Perspective", "RandomPerspective", "PerspectiveTransform", "warp_perspective"

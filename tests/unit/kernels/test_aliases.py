@@ -48,7 +48,7 @@ def test_torchvision_and_kornia_have_what_is_said_of_them() -> None:
         ("RandomHorizontalFlip", "hflip"),
         ("Fliplr", "hflip"),
         ("RandomBrightnessContrast", "brightness_contrast"),
-        ("ShiftScaleRotate", "affine"),
+        ("CoarseDropout", "coarse_dropout"),
         ("noise.shot", "shot_noise"),
     ],
 )

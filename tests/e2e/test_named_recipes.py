@@ -53,3 +53,16 @@ def test_a_ready_recipe_by_name(client: httpx2.Client) -> None:
     assert done.status_code == 200, done.text
     output = client.get(f"/v1/outputs/{done.headers['x-output-id']}").json()
     assert output["recipe_name"] == "light@0"
+
+
+def test_a_folder_is_expanded_by_a_name(client: httpx2.Client, tmp_path: Path) -> None:
+    url, photos = str(client.base_url), tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_bytes(jpeg())
+    done = augment(url, "expand", str(photos), "--recipe", "light", "--out", str(tmp_path / "out"), "--json")
+    assert done.returncode == 0, done.stderr
+    [line] = (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()
+    assert json.loads(line)["recipe"] == client.get("/v1/recipes/light").json()["recipe"]
+    unknown = augment(url, "expand", str(photos), "--recipe", "nope", "--out", str(tmp_path / "none"))
+    assert unknown.returncode == 2
+    assert "neither a file nor a recipe called nope" in unknown.stderr

@@ -1,4 +1,4 @@
-"""Writes docs/reference and docs/gallery from the source: operations, settings, errors, routes, one picture per operation.
+"""Writes docs/reference, docs/gallery and docs/recipes from the source: pages, one picture per operation and recipe.
 
     python docs/build.py           writes what has changed
     python docs/build.py --check   writes nothing; exit status 1 if a page or picture is stale
@@ -20,13 +20,16 @@ from PIL import Image
 
 from batching import errors as batching_errors  # noqa: F401  # its classes are found as subclasses below
 from kernels.errors import AugmentationError
+from kernels.explain import explain
 from kernels.label_rules import LabelRules
 from kernels.labels import Boxes, Dropped, Keypoints, Labels, Polygon
 from kernels.op import Op
 from kernels.ops import OPS
+from kernels.tensors import Size
 from service import app as api
 from service.catalogue.facts import KINDS, fields, labels, step, stepwise
-from service.catalogue.picture import before_and_after
+from service.catalogue.picture import before_and_after, sheet_of
+from service.catalogue.ready import READY, Ready
 from service.errors import STATUS
 from service.settings import Settings, environment_name
 
@@ -56,6 +59,12 @@ _GALLERY = """
     operation takes other pictures. Fields, ranges and units are in the [reference](../reference/operations.md). The
     photographs are Chelsea the cat by Stefan van der Walt and a coffee by Rachel Michetti (both CC0), from scikit-image.
 """
+_READY = """
+    Recipes that every installation has, usable by name with no more ado: `"recipe": "light"` in a request, or
+    `augment recipe show light` for the text. [Recipes by name](../howto/recipes.md) says how to keep your own.
+"""
+_SHOWN = Size(512, 512)
+"""The size of picture that costs are shown for."""
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -83,8 +92,10 @@ def _texts(check: bool) -> Iterator[Path]:
 
 
 def _pictures(check: bool) -> Iterator[Path]:
-    for op in OPS.values():
-        path, content = DOCS / _picture_name(op), _jpeg(before_and_after(op))
+    made = [(_picture_name(op), lambda op=op: before_and_after(op)) for op in OPS.values()]
+    made += [(f"recipes/{ready.name}.jpg", lambda ready=ready: sheet_of(ready.recipe)) for ready in READY.values()]
+    for name, draw in made:
+        path, content = DOCS / name, _jpeg(draw())
         if path.exists() and _alike(path.read_bytes(), content):
             continue
         yield path
@@ -96,7 +107,9 @@ def _pictures(check: bool) -> Iterator[Path]:
 def _leftovers(check: bool) -> Iterator[Path]:
     """Files in the generated folders that nothing asks for any more."""
     wanted = {DOCS / name for name in _pages()} | {DOCS / _picture_name(op) for op in OPS.values()}
-    for path in sorted({*(DOCS / "reference").glob("*"), *(DOCS / "gallery").glob("*")} - wanted):
+    wanted |= {DOCS / f"recipes/{name}.jpg" for name in READY}
+    found = {path for folder in ("reference", "gallery", "recipes") for path in (DOCS / folder).glob("*")}
+    for path in sorted(found - wanted):
         yield path
         if not check:
             path.unlink()
@@ -110,7 +123,39 @@ def _pages() -> Mapping[str, str]:
         "reference/errors.md": _errors(),
         "reference/routes.md": _routes(),
         "gallery/README.md": _gallery(),
+        "recipes/README.md": _recipes(),
+        **{f"recipes/{ready.name}.md": _recipe(ready) for ready in READY.values()},
     }
+
+
+def _recipes() -> str:
+    rows = [(f"[{ready.name}]({ready.name}.md)", ready.summary) for ready in READY.values()]
+    return "\n\n".join([_WRITTEN, "# Ready recipes", _prose(_READY), _table(("recipe", "for"), rows)]) + "\n"
+
+
+def _recipe(ready: Ready) -> str:
+    explanation = explain(ready.recipe, _SHOWN)
+    rows = [
+        (str(one["stage"]), ", ".join(one["ops"]), one["does"], one["why_not_fused"] or "", f"{one['cost_us']:,.0f}")
+        for one in explanation["stages"]
+    ]
+    cost = explanation["cost"]
+    height, width = explanation["size_out"]["most"]
+    shown = [line for line in ready.text.splitlines() if not line.startswith("#")]
+    parts = [
+        _WRITTEN,
+        f"# {ready.name}",
+        f"{ready.summary} {ready.use}",
+        f"![{ready.name}: a photograph and seven variants of it]({ready.name}.jpg)",
+        "\n".join(["```yaml", *shown, "```"]),
+        f'Use it by name, `"recipe": "{ready.name}"`, or print it and change it: `augment recipe show {ready.name}`.',
+        "## How it is run",
+        _table(("stage", "steps", "what runs", "apart from the last because", "est. us"), rows),
+        f"A picture of {_SHOWN.width} x {_SHOWN.height} becomes {width} x {height}, in about {cost['picture_us']:,.0f} us "
+        f"of CPU (decode {cost['decode_us']:,.0f}, steps {cost['pixels_us']:,.0f}, encode {cost['encode_us']:,.0f}); "
+        f"an estimate by figures of {cost['machine']}. [What that means](../howto/check-a-recipe.md).",
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _operations() -> str:

@@ -51,12 +51,19 @@ class RecipeInvalid(InputError):
 
 
 class UnknownOp(InputError):
-    """A step names an operation that is not in the catalogue (`augment ops` lists it)."""
+    """A step names an operation that is not in the catalogue (`augment ops` lists it).
 
-    def __init__(self, name: str, pointer: str, near: tuple[str, ...] = ()) -> None:
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; `GET /v1/ops` lists the catalogue"
+    called_here: what the catalogue calls an operation that another library has under this name.
+    """
+
+    def __init__(self, name: str, pointer: str, near: tuple[str, ...] = (), called_here: tuple[str, ...] = ()) -> None:
+        hint = "; `GET /v1/ops` lists the catalogue"
+        if called_here:
+            hint = f"; it is called {' or '.join(called_here)} here, and its fields may differ"
+        elif near:
+            hint = f"; did you mean {' or '.join(near)}?"
         super().__init__(f"{pointer}: there is no operation {name!r}{hint}")
-        self.name, self.pointer, self.near = name, pointer, near
+        self.name, self.pointer, self.near, self.called_here = name, pointer, near, called_here
 
 
 class LabelInvalid(InputError):

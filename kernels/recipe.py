@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, Seriali
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from kernels.aliases import ops_called
 from kernels.errors import RecipeInvalid, UnknownOp
 from kernels.label_rules import LabelRules
 from kernels.ops import OPS
@@ -120,8 +121,14 @@ def _parse_step(value: object, pointer: str) -> Params:
     if not isinstance(name, str):
         raise RecipeInvalid("a step needs `op`, the name of an operation", f"{pointer}/op")
     if name not in OPS:
-        raise UnknownOp(name[:80], f"{pointer}/op", tuple(difflib.get_close_matches(name[:80], OPS, n=2)))
+        raise unknown_op(name, f"{pointer}/op")
     return _checked(OPS[name].params, value, pointer)
+
+
+def unknown_op(name: str, pointer: str) -> UnknownOp:
+    """The error of a name that no operation has, with the names that may be meant."""
+    called_here = tuple(op for op in ops_called(name[:80]) if op in OPS)
+    return UnknownOp(name[:80], pointer, tuple(difflib.get_close_matches(name[:80], OPS, n=2)), called_here)
 
 
 def _checked(model: type[Model], value: object, pointer: str) -> Model:

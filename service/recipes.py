@@ -59,9 +59,7 @@ class RecipeBook:
         self._sizes: _Remembered[Size] = _Remembered(_SIZES)
 
     def effective(self, recipe: Any, output: Any) -> Recipe:
-        """The recipe of a request, its `output` replaced where the request has one. RecipeInvalid, UnknownOp."""
-        if isinstance(recipe, str):
-            raise RecipeInvalid(f"there is no recipe called {recipe[:80]!a}; send the recipe itself", "/recipe")
+        """The recipe of a document, its `output` replaced where the request has one. RecipeInvalid, UnknownOp."""
         key = json.dumps([recipe, output])
         if (known := self._recipes.get(key)) is not None:
             return known

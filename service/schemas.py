@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic import ValidationError as FieldErrors
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -17,6 +17,7 @@ from kernels.recipe import Output as OutputForm
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED
 from service.errors import ValidationError
+from service.importing.forms import Form
 from service.uploads.json_text import escaped
 
 MAX_CUSTOM_ID_BYTES = 4096
@@ -35,7 +36,8 @@ class _Documented:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         forms = [
-            handler(core_schema.none_schema() if model is None else model.__pydantic_core_schema__) for model in self.models
+            handler(core_schema.none_schema() if model is None else getattr(model, "__pydantic_core_schema__", model))
+            for model in self.models
         ]
         return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
@@ -51,7 +53,8 @@ class _Shown:
         return {"anyOf": [{"type": "object", "additionalProperties": one} if self.by_name else one, {"type": "null"}]}
 
 
-RecipeField = Annotated[Any, _Documented(Recipe)]
+RecipeName = Annotated[str, Field(description="Name of a stored or ready recipe, the newest version or `NAME@VERSION`.")]
+RecipeField = Annotated[Any, _Documented(Recipe, TypeAdapter(RecipeName).core_schema)]
 LabelsField = Annotated[dict[str, Any] | None, _Shown(Labels, by_name=False)]
 LabelsByName = Annotated[dict[str, Any] | None, _Shown(Labels, by_name=True)]
 OutputField = Annotated[Any, _Documented(OutputForm, None)]
@@ -130,6 +133,24 @@ class BatchImagesRequest(BatchRequest):
     """The pictures, in order."""
     source: str | None = None
     """Bucket prefixes are not read by this service: always refused."""
+
+
+class SaveRecipeRequest(Request):
+    """A recipe to be kept under a name."""
+
+    name: Annotated[str, Field(max_length=255)]
+    """Up to 64 letters, digits, dots, dashes and underscores."""
+    recipe: RecipeField
+    """Steps and the form of the output, or the name of a recipe to be copied."""
+
+
+class ImportRequest(Request):
+    """A pipeline of another library."""
+
+    pipeline: Any
+    """The document: what Albumentations writes, a list of class names and arguments, or requests of the seed."""
+    format: Form | None = None
+    """The library it is of; found out where it is not given."""
 
 
 class ValidateRequest(Request):

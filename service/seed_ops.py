@@ -171,6 +171,11 @@ def recipe(document: object, size: Size) -> Recipe:
 
     Fields beside the known ones are passed over, as the seed does. ValidationError.
     """
+    return Recipe.parse({"steps": [step(document, size)], "output": OUTPUT})
+
+
+def step(document: object, size: Size) -> Step:
+    """The step that a request for a picture of this size becomes. ValidationError."""
     if not isinstance(document, dict) or not isinstance(arguments := document.get("arguments"), dict):
         raise ValidationError('must be an object: {"processing": NAME, ...}', "/arguments")
     name = arguments.get("processing")
@@ -184,7 +189,7 @@ def recipe(document: object, size: Size) -> Recipe:
         if (refusal := kind.refusal(arguments[field])) is not None:
             raise ValidationError(refusal, f"/arguments/{escaped(field)}")
         fields[field] = arguments[field]
-    return Recipe.parse({"steps": [operation.step(size, **fields)], "output": OUTPUT})
+    return operation.step(size, **fields)
 
 
 def schema() -> dict[str, Any]:

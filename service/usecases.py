@@ -20,6 +20,7 @@ from kernels.rng import MAX_SEED, item_key
 from kernels.tensors import Size
 from service.errors import BadRequest, Conflict, Gone, IdempotencyKeyReused, NotFound, ValidationError
 from service.ids import new_id
+from service.named_recipes import Chosen
 from service.names import output_names
 from service.parts import Parts
 from service.recipes import Company
@@ -62,7 +63,7 @@ async def submit(
     tenant: str,
     batch_id: UUID,
     ask: AugmentRequest | BatchRequest,
-    recipe: Recipe,
+    chosen: Chosen,
     sent: Sequence[Sent],
     key: Key | None,
 ) -> Submitted:
@@ -74,9 +75,9 @@ async def submit(
     if key and (owner := await submissions.key_owner(parts.engine, tenant, key.key)):
         return Submitted(await _same(parts, tenant, key, owner), new=False)
     if len(sent) > _LARGE or ask.labels is not None:  # names and masks of thousands must not hold up the loop
-        new = await asyncio.to_thread(_new_batch, parts, tenant, batch_id, ask, recipe, sent, key)
+        new = await asyncio.to_thread(_new_batch, parts, tenant, batch_id, ask, chosen, sent, key)
     else:
-        new = _new_batch(parts, tenant, batch_id, ask, recipe, sent, key)
+        new = _new_batch(parts, tenant, batch_id, ask, chosen, sent, key)
     await parts.depth.admit(tenant, new.priority, len(new.items) - new.failed)
     failpoints.hit("before_commit")
     result = await parts.commit(new)
@@ -117,10 +118,11 @@ def _new_batch(
     tenant: str,
     batch_id: UUID,
     ask: AugmentRequest | BatchRequest,
-    recipe: Recipe,
+    chosen: Chosen,
     sent: Sequence[Sent],
     key: Key | None,
 ) -> NewBatch:
+    recipe = chosen.recipe
     labels = _labels(ask, sent)
     names = output_names([one.custom_id for one in sent])
     check_company(recipe, len(sent), "/recipe")
@@ -139,6 +141,7 @@ def _new_batch(
         priority=ask.priority,
         recipe=recipe.document(),
         recipe_digest=recipe.digest,
+        recipe_name=chosen.name,
         seed=secrets.randbelow(MAX_SEED + 1) if ask.seed is None else ask.seed,
         variants=ask.variants,
         items=tuple(items),
@@ -211,6 +214,7 @@ def _row(new: NewBatch, written: submissions.Written) -> queries.Batch:
         priority=new.priority,
         recipe=new.recipe,
         recipe_digest=new.recipe_digest,
+        recipe_name=new.recipe_name,
         seed=new.seed,
         variants=new.variants,
         total=len(new.items),

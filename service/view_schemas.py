@@ -51,6 +51,8 @@ class BatchView(BaseModel):
     counts: Counts
     outputs: OutputCounts
     recipe_digest: str
+    recipe_name: str | None
+    """Name and version that the recipe was asked for by, as `strong@3`."""
     seed: int
     variants: int
     priority: Priority
@@ -82,6 +84,7 @@ class OutputView(BaseModel):
     format: str
     seed: int
     recipe_digest: str
+    recipe_name: str | None
     draws: list[dict[str, Any]]
     labels: dict[str, Any] | None
     device: str
@@ -147,6 +150,8 @@ class OpView(BaseModel):
     summary: str
     kind: str
     moves_labels: bool
+    aliases: dict[str, list[str]]
+    """What other libraries call it, by library; their fields may differ."""
     fields_schema: dict[str, Any] = Field(serialization_alias="schema", validation_alias="schema")
     examples: list[dict[str, Any]]
 
@@ -241,6 +246,70 @@ class RecipeReport(BaseModel):
     draws: list[dict[str, Any]]
     cost: Cost
     explanation: Explanation
+
+
+class RecipeVersion(BaseModel):
+    """One version of a recipe by name."""
+
+    name: str
+    version: int
+    """Counts from 1; 0 is a ready recipe, which every installation has."""
+    recipe_digest: str
+    created_at: datetime | None
+    url: str
+
+
+class StoredRecipe(RecipeVersion):
+    """One version of a recipe, whole."""
+
+    recipe: Recipe
+
+
+class ReadyRecipe(RecipeVersion):
+    """A recipe that every installation has."""
+
+    summary: str
+
+
+class RecipePage(BaseModel):
+    """The newest versions of the tenant's recipes by name, and the ready ones."""
+
+    recipes: list[RecipeVersion]
+    ready: list[ReadyRecipe]
+    next: str | None
+
+
+class ImportedItem(BaseModel):
+    """What became of one item of a pipeline."""
+
+    pointer: str
+    """Where it is in the pipeline."""
+    name: str
+    verdict: Literal["exact", "different", "missing"]
+    says: list[str]
+    """How it differs, or why it is missing."""
+    nearest: list[str]
+    """Operations that come close to what is missing."""
+    steps: list[str]
+    """JSON pointers to what it became, in the recipe."""
+
+
+class ImportCounts(BaseModel):
+    """Items by verdict."""
+
+    exact: int
+    different: int
+    missing: int
+
+
+class ImportReport(BaseModel):
+    """A pipeline of another library as a recipe, item by item."""
+
+    format: Literal["torchvision", "albumentations", "kornia", "seed"]
+    recipe: dict[str, Any]
+    recipe_digest: str
+    counts: ImportCounts
+    items: list[ImportedItem]
 
 
 class Problem(BaseModel):

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from kernels import augment
 from kernels.codec import decode
@@ -15,6 +15,8 @@ from kernels.params import Params
 from kernels.recipe import Recipe
 
 _GAP = 8
+_CELL = 180
+_COLUMNS, _ROWS = 4, 2
 _PAPER = (255, 255, 255)
 _FRAME = (236, 236, 236)
 _SEED = 7
@@ -34,6 +36,18 @@ def before_and_after(op: Op) -> Image.Image:
         left = place * (width + _GAP)
         sheet.paste(_FRAME, (left, 0, left + width, height))
         sheet.paste(picture, (left + (width - picture.width) // 2, (height - picture.height) // 2))
+    return sheet
+
+
+def sheet_of(recipe: Recipe) -> Image.Image:
+    """The sample picture and seven variants of it, in two rows, each brought to the same cell."""
+    made = augment([np.array(sample())], recipe, _SEED, keys=["sample"], variants=_COLUMNS * _ROWS - 1)
+    pictures = [sample(), *(Image.fromarray(one.image.numpy()) for one in made if one.image is not None)]
+    sheet = Image.new("RGB", (_COLUMNS * (_CELL + _GAP) - _GAP, _ROWS * (_CELL + _GAP) - _GAP), _PAPER)
+    for place, picture in enumerate(pictures):
+        small = ImageOps.contain(picture, (_CELL, _CELL))
+        left, top = place % _COLUMNS * (_CELL + _GAP), place // _COLUMNS * (_CELL + _GAP)
+        sheet.paste(small, (left + (_CELL - small.width) // 2, top + (_CELL - small.height) // 2))
     return sheet
 
 

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -23,7 +24,7 @@ from pydantic import JsonValue
 from service.client.errors import item_failed
 from service.client.multipart_body import Content, MultipartBody
 from service.client.retries import Clock
-from service.client.views import Batch, Image, Item, Output
+from service.client.views import Batch, Image, Item, Output, RecipeVersion, StoredRecipe
 from service.client.wire import LONGEST_WAIT_S, Body, Json, Wire
 
 RecipeLike = Mapping[str, JsonValue] | str
@@ -191,6 +192,29 @@ class Client:
     def retry(self, batch_id: UUID) -> Batch:
         """Runs the failed pictures of a finished batch again, and only them."""
         return Batch.model_validate(self._wire.json("POST", f"/v1/batches/{batch_id}/retry"))
+
+    # recipes
+
+    def save_recipe(self, name: str, recipe: RecipeLike) -> StoredRecipe:
+        """Keeps a recipe as the next version of `name`; the same content again answers the version that it is."""
+        body = _document(_request(recipe, name=name))
+        return StoredRecipe.model_validate(self._wire.json("POST", "/v1/recipes", body=body))
+
+    def recipe(self, name: str, version: int | None = None) -> StoredRecipe:
+        """A recipe by name: the newest version, or the one that is asked for."""
+        params = {} if version is None else {"version": str(version)}
+        return StoredRecipe.model_validate(self._wire.json("GET", f"/v1/recipes/{quote(name, safe='')}", params=params))
+
+    def recipes(self) -> Iterator[RecipeVersion]:
+        """The newest version of each of your recipes, by name; the ready ones are not among them."""
+        yield from map(RecipeVersion.model_validate, self._wire.pages("/v1/recipes", "recipes", {}))
+
+    def import_recipe(self, pipeline: JsonValue, form: str | None = None) -> JsonValue:
+        """A pipeline of another library as a recipe, and what became of every item: the service's report."""
+        asked: dict[str, JsonValue] = {"pipeline": pipeline, **({"format": form} if form else {})}
+        return self._wire.json("POST", "/v1/recipes/import", body=_document(asked))
+
+    # the service
 
     def ready(self) -> bool:
         """Whether a service answers and can take work, asked once, without patience."""

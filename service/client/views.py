@@ -46,6 +46,7 @@ class Batch(View):
     counts: Counts
     outputs: OutputCounts
     recipe_digest: str
+    recipe_name: str | None = None
     seed: int
     variants: int
     priority: str
@@ -74,6 +75,7 @@ class Output(View):
     format: str
     seed: int
     recipe_digest: str
+    recipe_name: str | None = None
     draws: Sequence[JsonValue] = ()
     labels: JsonValue = None
     device: str
@@ -110,3 +112,18 @@ class Image(View):
     format: str
     width: int
     height: int
+
+
+class RecipeVersion(View):
+    """One version of a recipe by name."""
+
+    name: str
+    version: int
+    recipe_digest: str
+    created_at: datetime | None = None
+
+
+class StoredRecipe(RecipeVersion):
+    """One version of a recipe, whole."""
+
+    recipe: Mapping[str, JsonValue]

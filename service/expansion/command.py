@@ -14,7 +14,9 @@ Format = Literal["jpeg", "png", "webp"]
 
 def expand_command(
     photos: Annotated[Path, typer.Argument(help="Folder of pictures; folders inside it are walked too.")],
-    recipe: Annotated[Path, typer.Option("--recipe", "-r", help="Recipe, as YAML or JSON.")],
+    recipe: Annotated[
+        Path, typer.Option("--recipe", "-r", help="Recipe: a YAML or JSON file, or a name the service knows.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made where it is missing.")],
     variants: Annotated[int, typer.Option("--variants", "-n", min=1, max=64, help="Results of each picture.")] = 1,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every drawn number. Default: random, once.")] = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from kernels.errors import RecipeInvalid
 from kernels.recipe import Output, Recipe
 from kernels.rng import MAX_SEED
 from service.client import Client
-from service.client.errors import ApiProblem, ClientError, Unreachable
+from service.client.errors import ApiProblem, ClientError, NotFound, Unreachable
 from service.expansion.expand import Order, Summary, expand
 from service.expansion.recipe_file import RecipeFileInvalid, load_recipe
 from service.expansion.run import ExpandError
@@ -29,6 +30,8 @@ from service.expansion.tally import Reading, Tally
 
 SOME_FAILED, NOT_STARTED, STOPPED, INTERRUPTED = 1, 2, 3, 130
 _PATIENCE_S = 300.0
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})(?:@([0-9]{1,9}))?")
+"""Names of stored recipes that no file has: a dot is that of a file's suffix."""
 _LINE_EVERY_S = 2.0
 
 
@@ -53,8 +56,8 @@ class Asked:
 def run(asked: Asked, url: str, *, as_json: bool) -> None:
     """The whole command. Leaves with the exit status where anything failed."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    order = _order(asked, console)
     client = Client(url, os.environ.get("AUGMENT_API_KEY"), patience_s=_PATIENCE_S)
+    order = _order(asked, console, client)
     if not client.ready():
         _leave(console, _no_service(url), STOPPED)
     try:
@@ -146,7 +149,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _order(asked: Asked, console: Console) -> Order:
+def _order(asked: Asked, console: Console, client: Client) -> Order:
     if not asked.photos.is_dir():
         _leave(console, f"{asked.photos} is not a folder", NOT_STARTED)
     if asked.seed is not None and asked.seed > MAX_SEED:
@@ -154,7 +157,7 @@ def _order(asked: Asked, console: Console) -> Order:
     return Order(
         asked.photos,
         asked.out,
-        _recipe(asked, console),
+        _recipe(asked, console, client),
         asked.variants,
         asked.seed,
         asked.in_flight,
@@ -162,6 +165,19 @@ def _order(asked: Asked, console: Console) -> Order:
         asked.retry_failed,
         Labelling(asked.labels, _masks(asked.masks, console)),
     )
+
+
+def _named(recipe: Path, console: Console, client: Client) -> Recipe | None:
+    """The service's recipe of this name, as the version that it is now; None: it is a file."""
+    asked = _NAME.fullmatch(str(recipe))
+    if recipe.exists() or asked is None:
+        return None
+    if not client.ready():
+        _leave(console, f"there is no file {recipe}, and no service answers that may know a recipe of this name", STOPPED)
+    try:
+        return Recipe.parse(client.recipe(asked[1], int(asked[2]) if asked[2] else None).recipe)
+    except NotFound:
+        _leave(console, f"there is neither a file nor a recipe called {recipe}; see `augment recipe list`", NOT_STARTED)
 
 
 def _masks(masks: str, console: Console) -> str:
@@ -172,10 +188,10 @@ def _masks(masks: str, console: Console) -> str:
     return str(Path(masks).resolve())
 
 
-def _recipe(asked: Asked, console: Console) -> Recipe:
-    """The file's recipe, its output replaced where the command line says so."""
+def _recipe(asked: Asked, console: Console, client: Client) -> Recipe:
+    """The recipe of the file, or of that name, its output replaced where the command line says so."""
     try:
-        recipe = load_recipe(asked.recipe)
+        recipe = _named(asked.recipe, console, client) or load_recipe(asked.recipe)
         replaced = {"format": asked.format, "quality": asked.quality}
         output = {name: value for name, value in replaced.items() if value is not None}
         form = Output.model_validate({**recipe.output.model_dump(), **output})

@@ -18,6 +18,7 @@ from kernels.rng import MAX_SEED
 from service.auth import tenant_of
 from service.errors import BadRequest, EmptyBody, Gone, ItemFailed, NotFound, PayloadTooLarge, ValidationError
 from service.ids import new_id
+from service.named_recipes import choose
 from service.parts import Parts
 from service.routes.content import media_type_of, safe_headers
 from service.routes.documented import (
@@ -119,12 +120,12 @@ async def augment(request: Request) -> Response:
         with parts.key_claimed(tenant, key):
             asked = await _read(request, parts)
             failpoints.hit("body_read")
-            recipe = parts.recipes.effective(asked.ask.recipe, asked.ask.output)
+            chosen = await choose(parts, tenant, asked.ask.recipe, asked.ask.output)
             parts.recipes.check_variants(asked.ask.variants)
             sent = await _taken_in(parts, tenant, asked)
             failpoints.hit("object_put")
             claimed = Key(key, fingerprint(asked.document, [sent])) if key else None
-            submitted = await submit(parts, tenant, batch_id, asked.ask, recipe, [sent], claimed)
+            submitted = await submit(parts, tenant, batch_id, asked.ask, chosen, [sent], claimed)
         batch = submitted.batch
         if seconds and not batch.final:
             clock = asyncio.get_running_loop().time

@@ -68,7 +68,7 @@ async def create_batch(request: Request, parts: PartsOf, tenant: Tenant) -> Resp
         received = await receive(request, parts, tenant)
         failpoints.hit("object_put")
         claimed = Key(key, fingerprint(received.document, received.sent)) if key else None
-        submitted = await submit(parts, tenant, new_id(), received.ask, received.recipe, received.sent, claimed)
+        submitted = await submit(parts, tenant, new_id(), received.ask, received.chosen, received.sent, claimed)
     return answer(batch_view(submitted.batch), 202, {"Location": f"/v1/batches/{submitted.batch.id}"})
 
 

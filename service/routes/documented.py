@@ -23,6 +23,8 @@ _ADDED = (
     schemas.BatchRequest,
     schemas.BatchImagesRequest,
     schemas.ValidateRequest,
+    schemas.SaveRecipeRequest,
+    schemas.ImportRequest,
     view_schemas.OutputView,
     view_schemas.Problem,
 )

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Response
 from pydantic_core import to_json
 
+from kernels.aliases import elsewhere, ops_called
 from kernels.op import Op
 from kernels.ops import OPS
 from service.auth import tenant_of
@@ -26,8 +27,10 @@ async def list_ops() -> Response:
 
 @router.get("/{name}", responses={200: {"model": OpView}, **problems(404)})
 async def view_op(name: str) -> Response:
-    """One operation."""
+    """One operation, by its name here or by what another library calls it: `name` says what it is called here."""
     if name not in OPS:
+        name = next((op for op in ops_called(name) if op in OPS), "")
+    if not name:
         raise NotFound("operation; `GET /v1/ops` lists them")
     return Response(to_json(_document(OPS[name])), media_type="application/json")
 
@@ -43,6 +46,7 @@ def _document(op: Op) -> dict[str, Any]:
         "summary": op.summary,
         "kind": op.kind_name,
         "moves_labels": op.moves_labels,
+        "aliases": elsewhere(op.name),
         "schema": op.params.model_json_schema(),
         "examples": [example.model_dump(mode="json") for example in op.examples],
     }

@@ -1,12 +1,12 @@
-"""`POST /v1/recipes/validate`: what a recipe means, before any picture is sent."""
+"""`/v1/recipes`: what a recipe means before any picture is sent, recipes by name, pipelines of other libraries."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from kernels.errors import RecipeInvalid
@@ -16,35 +16,116 @@ from kernels.ops import OPS
 from kernels.plan import plan
 from kernels.recipe import Recipe, preorder
 from kernels.tensors import Size
-from service.auth import tenant_of
+from service.catalogue.ready import READY
 from service.errors import EmptyBody
-from service.routes.documented import body_of, problems, schema_of
-from service.routes.shared import PartsOf
-from service.schemas import ValidateRequest, checked
+from service.importing.pipeline import import_pipeline
+from service.named_recipes import MAX_VERSION, Named, choose, find, listed, save
+from service.parts import Parts
+from service.routes.documented import body_of, headers_of, problems, schema_of
+from service.routes.shared import Cursor, Limit, PartsOf, Tenant, cursor_of, name_of
+from service.schemas import ImportRequest, SaveRecipeRequest, ValidateRequest, checked
 from service.uploads.bodies import whole_body
 from service.uploads.json_text import parse_long_json
-from service.view_schemas import RecipeReport
+from service.view_schemas import ImportReport, RecipePage, RecipeReport, StoredRecipe
 
-router = APIRouter(prefix="/v1/recipes", tags=["recipes"], dependencies=[Depends(tenant_of)])
+router = APIRouter(prefix="/v1/recipes", tags=["recipes"])
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={
+        200: {"description": "This content is a version of it already.", "model": StoredRecipe},
+        201: {"description": "Kept as the next version.", "model": StoredRecipe, "headers": headers_of("Location")},
+        **problems(400, 404, 408, 413),
+    },
+    openapi_extra={"requestBody": body_of({"application/json": schema_of(SaveRecipeRequest)})},
+)
+async def save_recipe(request: Request, parts: PartsOf, tenant: Tenant) -> Response:
+    """Keeps a recipe under a name, as its next version. A version never changes; the same content is the same version."""
+    ask = checked(SaveRecipeRequest, await _body(request, parts))
+    named, new = await save(parts, tenant, ask.name, ask.recipe)
+    view = _whole(named)
+    return Response(to_json(view), 201 if new else 200, {"Location": view["url"]}, media_type="application/json")
+
+
+@router.get("", responses={200: {"model": RecipePage}, **problems()})
+async def list_recipes(parts: PartsOf, tenant: Tenant, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """The newest version of each of your recipes, by name, and the ready ones."""
+    found = await listed(parts, tenant, name_of(cursor), limit)
+    page = {
+        "recipes": [_version(one) for one in found],
+        "ready": [{**_version(await find(parts, tenant, one.name, 0)), "summary": one.summary} for one in READY.values()],
+        "next": cursor_of(found[-1].name) if len(found) == limit else None,
+    }
+    return Response(to_json(page), media_type="application/json")
+
+
+@router.get("/{name}", responses={200: {"model": StoredRecipe}, **problems(404)})
+async def view_recipe(
+    name: str, parts: PartsOf, tenant: Tenant, version: Annotated[int | None, Query(ge=0, le=MAX_VERSION)] = None
+) -> Response:
+    """A recipe by name: the newest version, or the one that is asked for; 0 is the ready recipe of that name."""
+    return Response(to_json(_whole(await find(parts, tenant, name, version))), media_type="application/json")
+
+
+@router.post(
+    "/import",
+    responses={200: {"model": ImportReport}, **problems(400, 408, 413)},
+    openapi_extra={"requestBody": body_of({"application/json": schema_of(ImportRequest)})},
+)
+async def import_recipe(request: Request, parts: PartsOf, tenant: Tenant) -> Response:
+    """Makes a recipe of a pipeline of torchvision, Albumentations, Kornia or the seed, and reports every item of it."""
+    ask = checked(ImportRequest, await _body(request, parts))
+    try:
+        imported = await asyncio.to_thread(import_pipeline, ask.pipeline, ask.format)
+    except RecipeInvalid as error:
+        raise RecipeInvalid(error.reason, f"/pipeline{error.pointer}") from None
+    report = {
+        "format": imported.form,
+        "recipe": imported.document,
+        "recipe_digest": imported.recipe.digest,
+        "counts": imported.counts,
+        "items": imported.report(),
+    }
+    return Response(to_json(report), media_type="application/json")
 
 
 @router.post(
     "/validate",
-    responses={200: {"model": RecipeReport}, **problems(400, 408, 413)},
+    responses={200: {"model": RecipeReport}, **problems(400, 404, 408, 413)},
     openapi_extra={"requestBody": body_of({"application/json": schema_of(ValidateRequest)})},
 )
-async def validate(request: Request, parts: PartsOf) -> Response:
+async def validate(request: Request, parts: PartsOf, tenant: Tenant) -> Response:
     """Checks a recipe, and answers how it is run: its stages, the size of results, an estimate of cost."""
-    body = await whole_body(request, parts.settings.max_json_bytes, parts.settings)
-    if not body:
-        raise EmptyBody
-    ask = checked(ValidateRequest, await parse_long_json(body))
-    recipe = parts.recipes.effective(ask.recipe, None)
+    ask = checked(ValidateRequest, await _body(request, parts))
+    recipe = (await choose(parts, tenant, ask.recipe, None)).recipe
     parts.recipes.check_variants(ask.variants)
     size = Size(*ask.size)
     cost = parts.recipes.cost_pixels(recipe, size, ask.variants)
     report = await asyncio.to_thread(_report, recipe, size, ask, cost)
     return Response(to_json(report), media_type="application/json")
+
+
+async def _body(request: Request, parts: Parts) -> Any:
+    body = await whole_body(request, parts.settings.max_json_bytes, parts.settings)
+    if not body:
+        raise EmptyBody
+    return await parse_long_json(body)
+
+
+def _version(named: Named) -> dict[str, Any]:
+    return {
+        "name": named.name,
+        "version": named.version,
+        "recipe_digest": named.digest,
+        "created_at": named.created_at,
+        "url": f"/v1/recipes/{named.name}?version={named.version}",
+    }
+
+
+def _whole(named: Named) -> dict[str, Any]:
+    return {**_version(named), "recipe": named.document}
 
 
 def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) -> dict[str, Any]:

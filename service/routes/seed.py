@@ -17,6 +17,7 @@ from kernels.tensors import Size
 from service import seed_ops, usecases
 from service.errors import Gone, ItemFailed, NotFound, PayloadTooLarge, ValidationError
 from service.ids import new_id
+from service.named_recipes import Chosen
 from service.parts import Parts
 from service.routes.content import safe_headers
 from service.routes.documented import BINARY, body_of, problems
@@ -92,7 +93,7 @@ async def augment_upload(request: Request, unprocessed_image_id: UUID, parts: Pa
     intake.refer(ask.custom_id, found.image)
     batch_id = new_id()
     with parts.waiting.watch(batch_id) as watch:
-        await usecases.submit(parts, caller.tenant, batch_id, ask, recipe, await intake.stored(), None)
+        await usecases.submit(parts, caller.tenant, batch_id, ask, Chosen(recipe), await intake.stored(), None)
         batch = await parts.waiting.until_final(
             watch, lambda: usecases.find_batch(parts, caller.tenant, batch_id), parts.settings.max_wait_s
         )

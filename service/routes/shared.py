@@ -68,6 +68,11 @@ def id_of(cursor: str | None) -> UUID | None:
         raise _bad_cursor() from None
 
 
+def name_of(cursor: str | None) -> str:
+    """The name a cursor stands for; "", before the first, without one. ValidationError."""
+    return "" if cursor is None else _decoded(cursor)
+
+
 def _decoded(cursor: str) -> str:
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")

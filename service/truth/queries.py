@@ -13,11 +13,11 @@ from batching.items import Priority
 from service.truth.database import AsyncEngine, Row, statement
 
 FINAL_BATCH = ("completed", "cancelled", "expired")
-BATCH_COLUMNS = """b.id, b.state, b.priority, b.recipe, b.recipe_digest, b.seed, b.variants, b.total, b.succeeded, b.failed,
-    b.cancelled, b.outputs_done, b.generation, b.created_at, b.started_at, b.finished_at"""
+BATCH_COLUMNS = """b.id, b.state, b.priority, b.recipe, b.recipe_digest, b.recipe_name, b.seed, b.variants, b.total,
+    b.succeeded, b.failed, b.cancelled, b.outputs_done, b.generation, b.created_at, b.started_at, b.finished_at"""
 OUTPUT_COLUMNS = """o.id, o.batch_id, o.item_id, i.custom_id, i.name, o.variant, o.width, o.height, o.bytes, o.sha256,
     o.format, o.draws, o.labels, o.device, o.engine_version, o.created_at, o.object_key, i.position, b.seed,
-    b.recipe_digest"""
+    b.recipe_digest, b.recipe_name"""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Batch:
     priority: Priority
     recipe: Mapping[str, Any]
     recipe_digest: str
+    recipe_name: str | None
     seed: int
     variants: int
     total: int
@@ -70,6 +71,7 @@ class Output:
     position: int
     seed: int
     recipe_digest: str
+    recipe_name: str | None
 
 
 @dataclass(frozen=True)

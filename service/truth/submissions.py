@@ -16,17 +16,17 @@ from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused
 _WRITE = """
 WITH sent AS (
     SELECT * FROM jsonb_to_recordset(CAST(:batches AS jsonb)) AS s(
-        id uuid, tenant text, "group" text, state text, priority text, recipe jsonb, recipe_digest text, seed bigint,
-        variants int, total int, failed int, idempotency_key text, fingerprint text)
+        id uuid, tenant text, "group" text, state text, priority text, recipe jsonb, recipe_digest text,
+        recipe_name text, seed bigint, variants int, total int, failed int, idempotency_key text, fingerprint text)
 ), keys AS (
     INSERT INTO idempotency (tenant, key, fingerprint, batch_id)
     SELECT tenant, idempotency_key, fingerprint, id FROM sent WHERE idempotency_key IS NOT NULL
     ORDER BY tenant, idempotency_key
     ON CONFLICT DO NOTHING RETURNING batch_id
 ), made AS (
-    INSERT INTO batches (id, tenant, "group", state, priority, recipe, recipe_digest, seed, variants, total, failed,
-                         finished_at)
-    SELECT id, tenant, "group", state, priority, recipe, recipe_digest, seed, variants, total, failed,
+    INSERT INTO batches (id, tenant, "group", state, priority, recipe, recipe_digest, recipe_name, seed, variants,
+                         total, failed, finished_at)
+    SELECT id, tenant, "group", state, priority, recipe, recipe_digest, recipe_name, seed, variants, total, failed,
            CASE WHEN state = 'completed' THEN now() END
     FROM sent WHERE idempotency_key IS NULL OR id IN (SELECT batch_id FROM keys)
     ON CONFLICT (id) DO NOTHING
@@ -102,6 +102,8 @@ class NewBatch:
     variants: int
     items: tuple[NewItem, ...]
     key: Key | None = None
+    recipe_name: str | None = None
+    """Name and version that the recipe was asked for by, as `strong@3`."""
 
     @property
     def failed(self) -> int:
@@ -186,6 +188,7 @@ def _batch_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
             "priority": batch.priority,
             "recipe": batch.recipe,
             "recipe_digest": batch.recipe_digest,
+            "recipe_name": batch.recipe_name,
             "seed": batch.seed,
             "variants": batch.variants,
             "total": len(batch.items),

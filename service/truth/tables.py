@@ -89,6 +89,7 @@ batches = Table(
     Column("priority", String(16), nullable=False),
     Column("recipe", JSONB, nullable=False),
     Column("recipe_digest", String(64), nullable=False),
+    Column("recipe_name", Text),
     Column("seed", BigInteger, nullable=False),
     Column("variants", Integer, nullable=False),
     Column("total", Integer, nullable=False),
@@ -208,6 +209,22 @@ idempotency = Table(
     Column("batch_id", Uuid, nullable=False),
     _time("created_at", now=True, nullable=False),
 )
+
+recipes = Table(
+    "recipes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", String(255), nullable=False),
+    Column("name", String(64, collation="C"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("recipe", JSONB, nullable=False),
+    Column("digest", String(64), nullable=False),
+    _time("created_at", now=True, nullable=False),
+    CheckConstraint("version >= 1", name="version"),
+    UniqueConstraint("tenant", "name", "version"),
+    UniqueConstraint("tenant", "name", "digest"),
+)
+"""Named recipes, never changed: versions of a name count from 1, and one content is one version of it."""
 
 state_log = Table(
     "state_log",

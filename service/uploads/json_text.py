@@ -16,7 +16,7 @@ _LONG_BYTES = 256 * 1024
 _MAX_DEPTH = 64
 """Far below where Python itself gives up, so that whatever walks a document later can."""
 _ODD_ESCAPES = ("\\u0000", "\\ud", "\\uD")
-_OF_THE_RECIPE = re.compile(r"/(recipe|output)(/|$)")
+_OF_THE_RECIPE = re.compile(r"/(recipe|output|pipeline)(/|$)")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Any
 from starlette.requests import Request
 
 from batching import failpoints
-from kernels.recipe import Recipe
 from service.errors import (
     BadRequest,
     EmptyBody,
@@ -19,6 +18,7 @@ from service.errors import (
     TooManyItems,
     ValidationError,
 )
+from service.named_recipes import Chosen, choose
 from service.parts import Parts
 from service.schemas import BatchImagesRequest, BatchRequest, ImageEntry, checked
 from service.truth import queries
@@ -39,7 +39,7 @@ class Received:
 
     document: Any
     ask: BatchRequest
-    recipe: Recipe
+    chosen: Chosen
     sent: Sequence[Sent]
 
 
@@ -49,7 +49,7 @@ async def receive(request: Request, parts: Parts, tenant: str) -> Received:
     intake = Intake(parts.store, parts.settings, tenant)
     try:
         if media_type == "multipart/form-data":
-            received = await _multipart(request, parts, intake)
+            received = await _multipart(request, parts, tenant, intake)
         elif media_type == "application/json":
             received = await _references(request, parts, tenant, intake)
         else:
@@ -61,26 +61,26 @@ async def receive(request: Request, parts: Parts, tenant: str) -> Received:
         raise
     if not sent:
         raise BadRequest("the batch holds no picture: send parts `images`, a part `archive`, or a list `images`")
-    document, ask, recipe = received
-    return Received(document, ask, recipe, sent)
+    document, ask, chosen = received
+    return Received(document, ask, chosen, sent)
 
 
-_Checked = tuple[Any, BatchRequest, Recipe]
+_Checked = tuple[Any, BatchRequest, Chosen]
 
 
-async def _checked_request(content: bytes, parts: Parts, model: type[BatchRequest], what: str) -> _Checked:
+async def _checked_request(content: bytes, parts: Parts, tenant: str, model: type[BatchRequest], what: str) -> _Checked:
     document = await parse_long_json(content, what)
     ask = checked(model, document)
-    recipe = parts.recipes.effective(ask.recipe, ask.output)
+    chosen = await choose(parts, tenant, ask.recipe, ask.output)
     parts.recipes.check_variants(ask.variants)
-    return document, ask, recipe
+    return document, ask, chosen
 
 
 async def _references(request: Request, parts: Parts, tenant: str, intake: Intake) -> _Checked:
     body = await whole_body(request, parts.settings.max_json_bytes, parts.settings)
     if not body:
         raise EmptyBody
-    found = await _checked_request(body, parts, BatchImagesRequest, "the request's body")
+    found = await _checked_request(body, parts, tenant, BatchImagesRequest, "the request's body")
     ask = found[1]
     assert isinstance(ask, BatchImagesRequest)  # the model it was checked by
     if ask.source is not None:
@@ -107,7 +107,7 @@ def _image_id(entry: ImageEntry, place: int) -> Any:
     return entry.image_id
 
 
-async def _multipart(request: Request, parts: Parts, intake: Intake) -> _Checked:
+async def _multipart(request: Request, parts: Parts, tenant: str, intake: Intake) -> _Checked:
     settings = parts.settings
     events = body_parts(request, _MOST_BYTES, settings.max_batch_items + _SPARE_PARTS, settings)
     found: _Checked | None = None
@@ -120,7 +120,7 @@ async def _multipart(request: Request, parts: Parts, intake: Intake) -> _Checked
             content = await _content(events, settings.max_json_bytes, "the part `request`")
             if not content:
                 raise EmptyBody("the part `request`")
-            found = await _checked_request(content, parts, BatchRequest, "the part `request`")
+            found = await _checked_request(content, parts, tenant, BatchRequest, "the part `request`")
         elif found is None:
             raise BadRequest("the part `request` must come first")
         elif event.field == "images":

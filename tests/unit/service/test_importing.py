@@ -1,0 +1,348 @@
+"""Pipelines of other libraries become recipes: units and chances right, nothing dropped unsaid, the hostile refused."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.transforms import v2
+
+from kernels.errors import RecipeInvalid
+from kernels.ops import OPS
+from kernels.recipe import Recipe
+from service import seed_ops
+from service.importing.albumentations import ENTRIES as ALBUMENTATIONS
+from service.importing.convert import MOST_DEPTH, MOST_ITEMS
+from service.importing.kornia import ENTRIES as KORNIA
+from service.importing.pipeline import Imported, import_pipeline
+from service.importing.rules import Container, Missing, Rule
+from service.importing.torchvision import ENTRIES as TORCHVISION
+from tests.helpers.pipelines import data, of_torchvision
+from tests.helpers.references_seed import FIXED
+
+HAS_CONTAINERS = {"one_of", "some_of", "sometimes", "random_order"} <= set(OPS)
+
+
+def steps(imported: Imported) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = imported.document["steps"]
+    return found
+
+
+def verdicts(imported: Imported) -> dict[str, str]:
+    return {item.name: item.verdict for item in imported.items}
+
+
+def step(imported: Imported, op: str) -> dict[str, Any]:
+    return next(one for one in steps(imported) if one["op"] == op)
+
+
+def albumentations(name: str, **arguments: Any) -> Imported:
+    return import_pipeline({"transform": {"__class_fullname__": name, **arguments}})
+
+
+def test_what_albumentations_2_writes() -> None:
+    imported = import_pipeline(data("albumentations_2.json"))
+
+    assert imported.form == "albumentations"
+    assert verdicts(imported) | {"OneOf": "", "GaussNoise": "", "GaussianBlur": "", "RandomGamma": ""} == {
+        "Compose": "exact",
+        "RandomResizedCrop": "different",
+        "HorizontalFlip": "exact",
+        "ShiftScaleRotate": "different",
+        "RandomBrightnessContrast": "exact",
+        "HueSaturationValue": "different",
+        "OneOf": "",
+        "GaussNoise": "",
+        "GaussianBlur": "",
+        "RandomGamma": "",
+        "CoarseDropout": "different",
+        "TextImage": "missing",
+        "Normalize": "missing",
+        "ToTensorV2": "exact",
+        "BboxParams": "exact",
+    }
+    assert step(imported, "affine") == {
+        "op": "affine",
+        "chance": 0.7,
+        "border": "reflect",
+        "degrees": [-30.0, 30.0],
+        "translate_x": [-0.1, 0.1],
+        "scale": pytest.approx([0.8, 1.3]),
+        "shear_x": 0.0,
+    }
+    brightness = step(imported, "brightness")
+    assert (brightness["factor"], brightness["offset"]) == (pytest.approx([0.7, 1.3]), [-0.2, 0.2])
+    assert "hue" not in step(imported, "hsv_shift")  # 9 of 180 steps are our default, 0.05 turns
+    assert step(imported, "hsv_shift")["saturation"] == pytest.approx([-0.2, 0.2])
+    assert step(imported, "hsv_shift")["value"] == pytest.approx([-0.1, 0.1])
+    hole = step(imported, "random_erasing")
+    assert (hole["scale"], hole["ratio"]) == (pytest.approx([0.02, 0.08]), pytest.approx([1.0, 4.0]))
+    assert (hole["color"], hole["chance"]) == ([1.0, 1.0, 1.0], 0.3)
+    assert imported.document["labels"] == {"min_visible": 0.2, "min_side": 2.0, "min_area": 16.0}
+
+
+def test_what_albumentations_1_writes() -> None:
+    imported = import_pipeline(data("albumentations_1.json"))
+
+    assert step(imported, "resize")["size"] == [256, 320]
+    turn = step(imported, "rotate")
+    assert ("chance" in turn, turn["fill"]) == (False, pytest.approx([1.0, 0.0, 0.2]))
+    assert step(imported, "gaussian_noise")["sigma"] == pytest.approx([0.01, 0.02])
+    assert step(imported, "solarize")["threshold"] == pytest.approx([0.4, 0.8])
+    assert step(imported, "rgb_shift")["red"] == pytest.approx([-0.2, 0.2])
+    assert step(imported, "grayscale")["chance"] == 0.5
+    assert verdicts(imported)["Lambda"] == "missing"
+
+
+def test_what_is_written_for_kornia() -> None:
+    imported = import_pipeline(data("kornia.json"))
+
+    assert imported.form == "kornia"
+    affine = step(imported, "affine")
+    assert (affine["degrees"], affine["chance"], affine["border"]) == ([-20.0, 10.0], 0.6, "reflect")
+    assert (affine["translate_x"], affine["translate_y"]) == ([-0.1, 0.1], [-0.2, 0.2])
+    offset, factor = (one for one in steps(imported) if one["op"] == "brightness")
+    assert offset["offset"] == pytest.approx([-0.1, 0.1])
+    assert factor.get("factor", [0.8, 1.2]) == [0.8, 1.2]
+    assert step(imported, "random_erasing")["color"] == [0.5, 0.5, 0.5]
+    assert verdicts(imported)["RandomTransmogrification"] == "missing"
+    noise = next(item for item in imported.items if item.name == "RandomGaussianNoise")
+    assert noise.steps == ("/steps/2",)
+
+
+def test_real_objects_of_torchvision() -> None:
+    pipeline = v2.Compose(
+        [
+            v2.RandomResizedCrop(224, scale=(0.3, 1.0), ratio=(0.75, 1.25)),
+            v2.RandomHorizontalFlip(0.4),
+            v2.RandomApply([v2.ColorJitter(0.2, 0.3, (0.5, 1.0), 0.1)], p=0.8),
+            v2.RandomAffine((-10, 20), translate=(0.1, 0.2), interpolation=v2.InterpolationMode.BILINEAR),
+            v2.RandomErasing(p=0.2, value="random", ratio=(0.5, 2.0)),
+            v2.GaussianBlur(5, sigma=(0.5, 1.5)),
+            v2.RandomCrop(32, padding=4, padding_mode="symmetric"),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize([0.5], [0.5]),
+            v2.Lambda(lambda image: image),
+        ]
+    )
+    imported = import_pipeline([of_torchvision(pipeline)], "torchvision")
+
+    assert [one["op"] for one in steps(imported)] == [
+        *("random_resized_crop", "hflip", "color_jitter", "affine", "random_erasing", "gaussian_blur", "pad", "random_crop")
+    ]
+    assert step(imported, "hflip")["chance"] == 0.4
+    jitter = step(imported, "color_jitter")
+    assert (jitter["chance"], jitter["contrast"], jitter["saturation"]) == (0.8, [0.7, 1.3], [0.5, 1.0])
+    assert step(imported, "affine")["degrees"] == [-20.0, 10.0]
+    assert step(imported, "pad") == {
+        "op": "pad",
+        "border": "reflect",
+        **dict.fromkeys(("left", "top", "right", "bottom"), 4),
+    }
+    assert step(imported, "random_erasing")["ratio"] == [0.5, 2.0]
+    assert imported.counts["missing"] == 2
+
+
+@pytest.mark.parametrize("arguments", FIXED, ids=str)
+def test_the_seed_s_requests(arguments: dict[str, Any]) -> None:
+    [item] = (imported := import_pipeline({"arguments": dict(arguments)})).items
+
+    assert (imported.form, item.verdict, imported.document["output"]) == ("seed", "exact", {"format": "png"})
+    if arguments["processing"] != "shift":
+        from kernels.tensors import Size
+
+        assert imported.recipe.steps == seed_ops.recipe({"arguments": dict(arguments)}, Size(100, 100)).steps
+
+
+def test_a_list_of_the_seed_s_requests() -> None:
+    imported = import_pipeline(
+        [{"arguments": {"processing": "invert"}}, {"arguments": {"processing": "salt_noise", "amount": 3}}]
+    )
+    assert [item.verdict for item in imported.items] == ["exact", "different"]
+    assert [one["op"] for one in steps(imported)] == ["invert", "salt"]
+
+
+@pytest.mark.skipif(not HAS_CONTAINERS, reason="this release has no containers")
+def test_containers_become_ours() -> None:
+    choice = import_pipeline(
+        [{"RandomChoice": {"transforms": ["RandomInvert", {"GaussianBlur": {"kernel_size": 3}}], "p": [1, 3]}}]
+    )
+    assert steps(choice)[0]["op"] == "one_of"
+    assert steps(choice)[0]["weights"] == [1.0, 3.0]
+    one_of = import_pipeline(data("albumentations_2.json"))
+    inside = step(one_of, "one_of")
+    assert (inside["chance"], inside["weights"]) == (0.4, [0.2, 0.6, 0.2])
+    assert all("chance" not in one for one in inside["steps"])
+    order = import_pipeline([{"ImageSequential": {"args": ["RandomInvert", "RandomHue"], "random_apply": True}}])
+    assert steps(order)[0]["op"] == "random_order"
+    some = import_pipeline(
+        [{"ImageSequential": {"args": ["RandomInvert", "RandomHue", "RandomGamma"], "random_apply": [1, 2]}}]
+    )
+    assert (steps(some)[0]["op"], steps(some)[0].get("n", [1, 2])) == ("some_of", [1, 2])
+
+
+@pytest.mark.skipif(HAS_CONTAINERS, reason="this release has containers")
+def test_containers_that_are_not_there_are_said_to_be() -> None:
+    imported = import_pipeline(
+        [{"RandomChoice": {"transforms": ["RandomInvert", "RandomVerticalFlip"]}}, "RandomInvert"], "torchvision"
+    )
+    assert [item.verdict for item in imported.items] == ["missing", "missing", "missing", "exact"]
+    assert imported.items[0].says == ("this release has no operation `one_of`",)
+    assert len(steps(imported)) == 1
+
+
+def test_a_branch_that_is_missing_is_said_at_its_container() -> None:
+    imported = albumentations("OneOf", transforms=[{"__class_fullname__": name} for name in ("InvertImg", "TextImage")])
+    container, kept, lost = imported.items
+    assert lost.verdict == "missing"
+    if HAS_CONTAINERS:
+        assert (container.verdict, kept.verdict) == ("different", "exact")
+        assert "1 of the 2 choices" in container.says[0]
+
+
+def test_an_argument_that_is_not_known_is_said() -> None:
+    [item] = import_pipeline([{"RandomInvert": {"p": 0.5, "strength": 3}}], "torchvision").items
+    assert item.verdict == "different"
+    assert "'strength'" in item.says[0]
+
+
+def test_what_lies_outside_of_our_ranges_is_missing() -> None:
+    [item] = import_pipeline([{"RandomRotation": {"degrees": [0, 900]}}], "torchvision").items
+    assert (item.verdict, item.nearest) == ("missing", ("rotate",))
+    assert "-360 to 360" in item.says[0]
+
+
+def test_every_item_of_a_document_is_in_the_report() -> None:
+    for name, items in (("albumentations_2.json", 15), ("albumentations_1.json", 10), ("kornia.json", 9)):
+        imported = import_pipeline(data(name))
+        assert len(imported.items) == items, name
+        for item in imported.items:
+            assert (item.verdict == "exact") or item.says, item
+            for pointer in item.steps:
+                place: Any = imported.recipe.document()
+                for part in pointer.split("/")[1:]:
+                    place = place[int(part)] if part.isdigit() else place[part]
+                assert "op" in place
+        assert Recipe.parse(imported.document).digest == imported.recipe.digest
+
+
+def test_the_tables_know_the_libraries() -> None:
+    def transforms(module: Any, parent: type) -> set[str]:
+        return {name for name, one in vars(module).items() if isinstance(one, type) and issubclass(one, parent)}
+
+    assert transforms(v2, v2.Transform) - {"Transform"} <= set(TORCHVISION)
+    mapped = [entry for entries in (TORCHVISION, KORNIA, ALBUMENTATIONS) for entry in entries.values()]
+    assert sum(isinstance(entry, Rule | Container) for entry in mapped) > 170
+    assert all(entry.why for entry in mapped if isinstance(entry, Missing))
+
+
+HOSTILE: list[tuple[Any, str]] = [
+    (17, ""),
+    ("text and no pipeline" * 1000, ""),
+    ({}, ""),
+    ([3], "/0"),
+    ([{"RandomRotation": 3}], "/0/RandomRotation"),
+    ([{"RandomRotation": {"degrees": "far"}}], "/0/RandomRotation/degrees"),
+    ([{"RandomRotation": {"degrees": float("nan")}}], "/0/RandomRotation/degrees"),
+    ([{"RandomRotation": {"degrees": float("inf")}}], "/0/RandomRotation/degrees"),
+    ([{"RandomRotation": {"degrees": 10**400}}], "/0/RandomRotation/degrees"),
+    ([{"RandomRotation": {"degrees": [1, 2, 3]}}], "/0/RandomRotation/degrees"),
+    ([{"RandomRotation": {"degrees": [2, 1]}}], "/0/RandomRotation/degrees"),
+    ([{"RandomRotation": {"degrees": True}}], "/0/RandomRotation/degrees"),
+    ([{"RandomRotation": {}}], ""),
+    ([{"RandomInvert": {"p": 1.5}}], "/0/RandomInvert/p"),
+    ([{"RandomInvert": {"p": "0.5"}}], "/0/RandomInvert/p"),
+    ([{"RandomInvert": {str(n): n for n in range(100)}}], "/0/RandomInvert"),
+    ([{"name": "RandomInvert", "argument": {}}], "/0/argument"),
+    ([{"Compose": {}}], "/0/Compose"),
+    ([{"Compose": {"transforms": {}}}], "/0/Compose/transforms"),
+    ([{"RandomChoice": {"transforms": ["RandomInvert"], "p": [1, 2]}}], "/0/RandomChoice/weights"),
+    (["RandomInvert"] * (MOST_ITEMS + 1), ""),
+    ([{"Compose": {"transforms": ["RandomInvert"] * 200}}] * 2, "/1"),
+    (["RandomInvert"] * 65, ""),
+    ([{"arguments": {"processing": "rotate", "angle": 0}}], "/0/arguments/angle"),
+    ([{"arguments": {"processing": "sparkle"}}], "/0/arguments/processing"),
+    ({"transform": []}, "/transform"),
+    ({"transform": {"__class_fullname__": 3}}, "/transform/__class_fullname__"),
+    ({"transform": {"__class_fullname__": "Compose"}}, "/transform/transforms"),
+    ({"transform": {"__class_fullname__": "Compose", "transforms": [], "bbox_params": 3}}, "/transform/bbox_params"),
+]
+
+
+@pytest.mark.parametrize(("document", "pointer"), HOSTILE, ids=lambda value: str(value)[:40])
+def test_what_is_no_pipeline_is_refused(document: Any, pointer: str) -> None:
+    form = "torchvision" if isinstance(document, list) and "arguments" not in str(document)[:14] else None
+    started_s = time.perf_counter()
+    with pytest.raises(RecipeInvalid) as caught:
+        import_pipeline(document, form)
+    assert time.perf_counter() - started_s < 2.0
+    assert (caught.value.pointer or "").startswith(pointer)
+    assert len(caught.value.message) < 400
+
+
+def test_deep_nesting_is_refused() -> None:
+    document: Any = "RandomInvert"
+    for _ in range(MOST_DEPTH):
+        document = {"Compose": {"transforms": [document]}}
+    with pytest.raises(RecipeInvalid, match="nested more than"):
+        import_pipeline([document], "torchvision")
+
+
+def test_a_document_of_several_libraries_must_be_named() -> None:
+    with pytest.raises(RecipeInvalid, match="say which"):
+        import_pipeline(["RandomInvert"])
+    assert import_pipeline(["RandomInvert", {"RandomHue": {"hue": [0.0, 0.1]}}]).form == "kornia"
+
+
+NAMES = st.sampled_from(sorted({*TORCHVISION, *KORNIA})[:])
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+VALUES = st.recursive(
+    PLAIN, lambda inside: st.lists(inside, max_size=4) | st.dictionaries(st.text(max_size=6), inside, max_size=3)
+)
+FIELDS = st.sampled_from(
+    [
+        "p",
+        "size",
+        "degrees",
+        "scale",
+        "ratio",
+        "transforms",
+        "args",
+        "fill",
+        "sigma",
+        "brightness",
+        "random_apply",
+        "padding",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    calls=st.lists(st.tuples(NAMES, st.dictionaries(FIELDS, VALUES, max_size=4)), max_size=4),
+    form=st.sampled_from(["torchvision", "kornia"]),
+)
+def test_whatever_comes_is_imported_or_refused(calls: list[tuple[str, dict[str, Any]]], form: Any) -> None:
+    try:
+        imported = import_pipeline([{name: arguments} for name, arguments in calls], form)
+    except RecipeInvalid:
+        return
+    assert Recipe.parse(imported.document).digest == imported.recipe.digest
+    assert len(imported.items) >= len(calls)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    name=st.sampled_from(sorted(ALBUMENTATIONS)),
+    arguments=st.dictionaries(st.text(max_size=8) | FIELDS, VALUES, max_size=4),
+)
+def test_whatever_albumentations_may_write(name: str, arguments: dict[str, Any]) -> None:
+    try:
+        imported = import_pipeline({"transform": {**arguments, "__class_fullname__": name}})
+    except RecipeInvalid:
+        return
+    assert Recipe.parse(imported.document).digest == imported.recipe.digest

@@ -1,4 +1,4 @@
-"""Writes docs/reference and docs/gallery from the source: operations, settings, errors, routes, one picture per operation.
+"""Writes docs/reference and docs/gallery from the source: operations and their pictures, settings, errors, routes.
 
     python docs/build.py           writes what has changed
     python docs/build.py --check   writes nothing; exit status 1 if a page or picture is stale
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import gallery_pages
 import numpy as np
 from PIL import Image
 
@@ -26,7 +27,7 @@ from kernels.op import Op
 from kernels.ops import OPS
 from service import app as api
 from service.catalogue.facts import KINDS, fields, labels, step, stepwise
-from service.catalogue.picture import before_and_after
+from service.catalogue.picture import as_webp, strip
 from service.errors import STATUS
 from service.settings import Settings, environment_name
 
@@ -50,11 +51,6 @@ _ERRORS = """
     it is known, `item` (a custom_id), `pointer` (a JSON pointer into the request) and `limit`. Codes never
     change; the same code is used for a request and for a picture of a batch that failed later, which has it in
     its `error`. *Again* says whether the same request may succeed later; such answers carry `Retry-After`.
-"""
-_GALLERY = """
-    One picture for each operation: before, and after its first example; in the middle what is mixed in, where the
-    operation takes other pictures. Fields, ranges and units are in the [reference](../reference/operations.md). The
-    photographs are Chelsea the cat by Stefan van der Walt and a coffee by Rachel Michetti (both CC0), from scikit-image.
 """
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -84,7 +80,7 @@ def _texts(check: bool) -> Iterator[Path]:
 
 def _pictures(check: bool) -> Iterator[Path]:
     for op in OPS.values():
-        path, content = DOCS / _picture_name(op), _jpeg(before_and_after(op))
+        path, content = DOCS / _picture_name(op), as_webp(strip([tile.picture for tile in gallery_pages.tiles_of(op.name)]))
         if path.exists() and _alike(path.read_bytes(), content):
             continue
         yield path
@@ -109,7 +105,9 @@ def _pages() -> Mapping[str, str]:
         "reference/settings.md": _settings(),
         "reference/errors.md": _errors(),
         "reference/routes.md": _routes(),
-        "gallery/README.md": _gallery(),
+        "reference/catalogue.md": gallery_pages.coverage_page(_WRITTEN),
+        "gallery/README.md": gallery_pages.markdown(_WRITTEN),
+        f"gallery/{gallery_pages.PAGE}": gallery_pages.html(_WRITTEN),
     }
 
 
@@ -129,8 +127,8 @@ def _operations() -> str:
             f"## {op.name}",
             _described(op),
             f"Labels {labels(op)}. Works on: {KINDS[op.kind_name]}. Under `profile: kornia`: {stepwise(op)}",
-            f"![{op.name}: before and after](../{_picture_name(op)})",
-            _table(("field", "", "takes", "default", "meaning"), rows),
+            f"![{op.name}: {gallery_pages.caption(op)}](../{_picture_name(op)})",
+            gallery_pages.table(("field", "", "takes", "default", "meaning"), rows),
             "\n".join(["```yaml", *(f"- {step(op, place)}" for place in range(len(op.examples))), "```"]),
         ]
     return "\n\n".join(parts) + "\n"
@@ -144,14 +142,14 @@ def _labels() -> str:
     shapes = []
     for model in (Labels, Boxes, Polygon, Keypoints, Dropped):
         rows = [(f"`{field.alias or name}`", _prose(field.description or "")) for name, field in model.model_fields.items()]
-        shapes += [f"## {model.__name__}", _prose(model.__doc__ or ""), _table(("field", "meaning"), rows)]
+        shapes += [f"## {model.__name__}", _prose(model.__doc__ or ""), gallery_pages.table(("field", "meaning"), rows)]
     parts = [
         _WRITTEN,
         "# Labels",
         "How to use them: [Labels](../howto/labels.md).",
         "## Rules: `labels` of a recipe",
         _prose(LabelRules.__doc__ or ""),
-        _table(("field", "default", "meaning"), rules),
+        gallery_pages.table(("field", "default", "meaning"), rules),
         *shapes,
     ]
     return "\n\n".join(parts) + "\n"
@@ -177,7 +175,7 @@ def _settings() -> str:
                 _WRITTEN,
                 "# Settings",
                 _prose(_SETTINGS),
-                _table(("variable", "default", "meaning"), rows),
+                gallery_pages.table(("variable", "default", "meaning"), rows),
             ]
         )
         + "\n"
@@ -198,7 +196,7 @@ def _errors() -> str:
                 _WRITTEN,
                 "# Errors",
                 _prose(_ERRORS),
-                _table(("code", "status", "again", "meaning"), rows),
+                gallery_pages.table(("code", "status", "again", "meaning"), rows),
             ]
         )
         + "\n"
@@ -233,7 +231,7 @@ def _route(title: str, route: Mapping[str, Any]) -> Iterator[str]:
         for parameter in route.get("parameters", ())
     ]
     if rows:
-        yield _table(("parameter", "in", "required", "meaning"), rows)
+        yield gallery_pages.table(("parameter", "in", "required", "meaning"), rows)
     if bodies := route.get("requestBody", {}).get("content", {}):
         yield f"Body: {', '.join(f'`{kind}`' for kind in bodies)}."
     answers = (
@@ -246,39 +244,15 @@ def _oneline(part: Mapping[str, Any]) -> str:
     return _prose(str(part.get("description", "")))
 
 
-def _gallery() -> str:
-    parts = [
-        _WRITTEN,
-        "# Gallery",
-        _prose(_GALLERY),
-    ]
-    for op in OPS.values():
-        parts += [
-            f"## [{op.name}](../reference/operations.md#{op.name})",
-            f"{op.summary}\n`{step(op)}`",
-            f"![{op.name}]({op.name}.jpg)",
-        ]
-    return "\n\n".join(parts) + "\n"
-
-
 def _picture_name(op: Op) -> str:
-    return f"gallery/{op.name}.jpg"
-
-
-def _jpeg(picture: Image.Image) -> bytes:
-    target = io.BytesIO()
-    picture.save(target, format="JPEG", quality=80, optimize=True)
-    return target.getvalue()
+    return f"gallery/{gallery_pages.picture_name(op.name)}"
 
 
 def _alike(one: bytes, other: bytes) -> bool:
-    first, second = (np.asarray(Image.open(io.BytesIO(content))).astype(np.int16) for content in (one, other))
+    first, second = (
+        np.asarray(Image.open(io.BytesIO(content)).convert("RGBA")).astype(np.int16) for content in (one, other)
+    )
     return first.shape == second.shape and float(np.abs(first - second).mean()) <= TOLERANCE
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 if __name__ == "__main__":

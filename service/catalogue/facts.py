@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from kernels.equivalents import EQUIVALENTS
 from kernels.op import Field, Mix, Op, Places
-from kernels.params import Choice, Integer, Uniform, drawn_fields
+from kernels.ops import OPS
+from kernels.params import Choice, Integer, Params, Uniform, drawn_fields
 
+LabelBehaviour = Literal["follow", "stay", "merged"]
 KINDS = {
     "pixels": "arithmetic on each pixel",
     "statistic": "arithmetic on each pixel, by numbers measured on the picture",
@@ -21,6 +23,8 @@ KINDS = {
     "mix": "the picture and others of the same batch, chosen by the seed",
 }
 """What each kind of operation works on."""
+_SHARED = ("border", "fill", "chance")
+"""Fields that many operations have; an operation's own come first."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class FieldFacts:
     drawn: bool
     """Whether each picture gets its own number."""
     takes: str
+    unit: str
+    """What its numbers are measured in; empty where they are none."""
     default: str
     meaning: str
 
@@ -39,14 +45,15 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
     """The operation's fields in the order written, its own before those that many have."""
     drawn = dict(drawn_fields(op.params))
     schema: Mapping[str, Any] = op.params.model_json_schema()["properties"]
-    names = [name for name in op.params.model_fields if name not in ("op", "chance", "border", "fill")]
-    names += [name for name in ("border", "fill", "chance") if name in op.params.model_fields]
-    example = op.params(op=op.name).model_dump(mode="json") if _has_defaults(op) else {}
+    names = [name for name in op.params.model_fields if name not in ("op", *_SHARED)]
+    names += [name for name in _SHARED if name in op.params.model_fields]
+    example = _defaults(op)
     return tuple(
         FieldFacts(
             name,
             name in drawn,
             _drawn(drawn[name]) if name in drawn else _static(schema[name]),
+            drawn[name].unit if name in drawn and not isinstance(drawn[name], Choice) else "",
             _default(example, name, name in drawn),
             (op.params.model_fields[name].description or "").replace("\n", " "),
         )
@@ -54,11 +61,17 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
     )
 
 
-def labels(op: Op) -> str:
-    """What becomes of labels: they `follow`, `stay`, or `are merged` with those of other pictures."""
+def label_behaviour(op: Op) -> LabelBehaviour:
+    """What becomes of labels: they follow, stay, or are merged with those of other pictures."""
     if isinstance(op.kind, Mix):
-        return "are merged"
+        return "merged"
     return "follow" if op.moves_labels else "stay"
+
+
+def labels(op: Op) -> str:
+    """`label_behaviour` as the end of a sentence: they `follow`, `stay`, or `are merged`."""
+    behaviour = label_behaviour(op)
+    return "are merged" if behaviour == "merged" else behaviour
 
 
 def stepwise(op: Op) -> str:
@@ -74,18 +87,45 @@ def stepwise(op: Op) -> str:
     return f"{named}. {found.differs}".strip()
 
 
+def usual(op: Op) -> Params:
+    """A step with the defaults of its fields; those that have none are the first example's."""
+    first = op.examples[0]
+    required = {name: getattr(first, name) for name, field in op.params.model_fields.items() if field.is_required()}
+    return op.params(**{**required, "op": op.name})
+
+
+def written(params: Params) -> dict[str, Any]:
+    """A step as plain JSON, as it would be written by hand: `op`, and the fields that differ from their defaults."""
+    given = params.model_dump(mode="json")
+    defaults = _defaults(OPS[params.op])
+    drawn = dict(drawn_fields(type(params)))
+    differing = {name: value for name, value in given.items() if name != "op" and defaults.get(name) != value}
+    return {"op": params.op} | {
+        name: _plain(_single(value) if name in drawn else value) for name, value in differing.items()
+    }
+
+
+def written_out(params: Params) -> dict[str, Any]:
+    """A step as plain JSON with all of its own fields, ranges included; of those that many have, what differs."""
+    given = params.model_dump(mode="json")
+    drawn = dict(drawn_fields(type(params)))
+    own = {
+        name: _plain(_single(value) if name in drawn else value)
+        for name, value in given.items()
+        if name not in ("op", *_SHARED)
+    }
+    return {"op": params.op} | own | {name: value for name, value in written(params).items() if name in _SHARED}
+
+
 def step(op: Op, place: int = 0) -> str:
     """An example as a line of a YAML recipe, with the fields that differ from their defaults."""
-    example = op.examples[place].model_dump(mode="json")
-    usual = op.params(op=op.name).model_dump(mode="json") if _has_defaults(op) else {}
-    written = {name: value for name, value in example.items() if name != "op" and usual.get(name) != value}
-    drawn = dict(drawn_fields(op.params))
-    pairs = [f"{name}: {_shown(_single(value) if name in drawn else value)}" for name, value in written.items()]
-    return "{" + ", ".join([f"op: {op.name}", *pairs]) + "}"
+    return shown(written(op.examples[place]))
 
 
-def _has_defaults(op: Op) -> bool:
-    return not any(field.is_required() for field in op.params.model_fields.values())
+def _defaults(op: Op) -> Mapping[str, Any]:
+    """The fields that have a default, with it, as plain JSON."""
+    given = usual(op).model_dump(mode="json")
+    return {name: value for name, value in given.items() if not op.params.model_fields[name].is_required()}
 
 
 def _drawn(kind: Uniform | Integer | Choice) -> str:
@@ -124,7 +164,7 @@ def _static(schema: Mapping[str, Any]) -> str:
 def _default(example: Mapping[str, object], name: str, is_drawn: bool) -> str:
     if name not in example:
         return "required"
-    return _shown(_single(example[name]) if is_drawn else example[name])
+    return shown(_single(example[name]) if is_drawn else example[name])
 
 
 def _single(ends: object) -> object:
@@ -132,9 +172,23 @@ def _single(ends: object) -> object:
     return ends[0] if isinstance(ends, list) and ends and all(end == ends[0] for end in ends) else ends
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
+def _plain(value: Any) -> Any:
+    """Whole numbers without a fraction, as people write them."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    return value if isinstance(value, str) else json.dumps(value)
+        return [_plain(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def shown(value: object) -> str:
+    """Plain JSON as a line of YAML."""
+    match value:
+        case bool() | None:
+            return json.dumps(value)
+        case float():
+            return f"{value:g}"
+        case list():
+            return f"[{', '.join(map(shown, value))}]"
+        case dict():
+            return "{" + ", ".join(f"{name}: {shown(one)}" for name, one in value.items()) + "}"
+        case _:
+            return str(value)

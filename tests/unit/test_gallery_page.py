@@ -20,14 +20,12 @@ PAGE = GALLERY / "illustrated.html"
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--window-size=1400,2400", "--virtual-time-budget=20000"),
+    *("--disable-component-update", "--disable-sync", "--window-size=1400,2400"),
 )
 LOOK = """
 <script>
-window.addEventListener("load", async () => {
+window.addEventListener("load", () => {
   const pictures = [...document.images];
-  for (const picture of pictures) picture.loading = "eager";
-  await Promise.all(pictures.map((picture) => picture.decode().catch(() => {})));
   const broken = pictures.filter((picture) => !picture.naturalWidth).map((picture) => picture.getAttribute("src"));
   form.elements.labels.value = "follow";
   form.dispatchEvent(new Event("input"));
@@ -101,9 +99,8 @@ def test_steps_to_paste_are_json(page: Page) -> None:
 def test_in_a_browser_every_picture_shows_and_the_filter_works(tmp_path: Path) -> None:
     assert BROWSER is not None
     looked = tmp_path / "looked.html"
-    text = (
-        PAGE.read_text().replace("<head>", f'<head><base href="{GALLERY.as_uri()}/">').replace("</body>", f"{LOOK}</body>")
-    )
+    text = PAGE.read_text().replace('loading="lazy"', "")  # so that all are there when the page says that it is loaded
+    text = text.replace("<head>", f'<head><base href="{GALLERY.as_uri()}/">').replace("</body>", f"{LOOK}</body>")
     looked.write_text(text)
     shown = subprocess.run(
         [BROWSER, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", looked.as_uri()],

@@ -62,8 +62,8 @@ def markdown(written: str) -> str:
         "`augment ops show NAME --png FILE` writes the same pictures. "
         "[What of other libraries is covered](../reference/catalogue.md), row by row.",
         _contents(),
-        "Speed, an estimate for photographs of 512 x 512 on one core, codecs apart:\n"
-        + "\n".join(f"- **{name}**: {says}" for name, says in SPEEDS.items()),
+        "Speed, an estimate for photographs of 512 x 512 on one core, codecs apart:",
+        "\n".join(f"- **{name}**: {says}" for name, says in SPEEDS.items()),
     ]
     for name, ops in by_section():
         parts += [f"## {SECTIONS[name].title}", SECTIONS[name].says]
@@ -193,7 +193,7 @@ def _markdown_of(op: Op) -> list[str]:
         f"### {op.name}",
         op.summary,
         f"![{op.name}: {caption(op)}]({picture_name(op.name)})",
-        "; ".join([f"{KINDS[op.kind_name]}", f"labels {labels(op)}", _speed_of(op), *said]) + ".",
+        "; ".join([_capital(KINDS[op.kind_name]), f"labels {labels(op)}", _speed_of(op), *said]) + ".",
     ]
     if rows:
         parts.append(table(("field", "", "takes", "default", "meaning"), rows))
@@ -204,6 +204,10 @@ def _markdown_of(op: Op) -> list[str]:
 def _shared() -> tuple[str, ...]:
     """Fields that many operations have; the reference says what they are."""
     return ("border", "fill", "chance")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _speed_of(op: Op) -> str:

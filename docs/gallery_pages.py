@@ -13,7 +13,7 @@ from kernels.op import Op
 from kernels.ops import OPS
 from service.catalogue.entry import entry
 from service.catalogue.facts import KINDS, fields, labels
-from service.catalogue.picture import DRAWS, TILE, Tile, tiles
+from service.catalogue.picture import TILE, TILES, Tile, tiles
 from service.catalogue.rows import SECTIONS
 from service.catalogue.sections import by_section, coverage
 from service.catalogue.speed import SPEEDS, reason, speed
@@ -22,12 +22,12 @@ PAGE = "illustrated.html"
 """The gallery in HTML. Not index.html, which is what a site makes of README.md."""
 _HERE = Path(__file__).resolve().parent
 _RESULTS = _HERE.parent / "benchmarks" / "results"
-_TILES = DRAWS + 2
 _SLOWEST = 10
 _INTRO = (
     "Each operation on the same photograph: the original, an example, and three draws of its usual fields, "
     "each with its own numbers. Where labels follow, the sample's are drawn: a box for each eye, an outline of the nose, "
-    "an oriented box, three points. An operation whose draws are all alike shows one of them."
+    "an oriented box, three points. Where pictures are mixed, the other one comes second. "
+    "An operation whose draws are all alike shows one of them."
 )
 _SOURCES = (
     "The photographs are Chelsea the cat by Stefan van der Walt and a coffee by Rachel Michetti (both CC0), "
@@ -49,8 +49,9 @@ def picture_name(name: str) -> str:
 def caption(op: Op) -> str:
     """What the strip shows, from left to right."""
     found = Counter(tile.role for tile in tiles_of(op.name))
+    partner = ", another of its batch" if found["partner"] else ""
     drawn = {0: "", 1: ", a draw"}.get(found["draw"], f", {found['draw']} draws")
-    return f"the original, an example{drawn}"
+    return f"the original{partner}, an example{drawn}"
 
 
 def markdown(written: str) -> str:
@@ -197,8 +198,8 @@ def _markdown_of(op: Op) -> list[str]:
     ]
     if rows:
         parts.append(table(("field", "", "takes", "default", "meaning"), rows))
-    parts.append("\n".join(["```json", *dict.fromkeys(json.dumps(step) for step in entry(op)["steps"].values()), "```"]))
-    return parts
+    steps = dict.fromkeys(json.dumps(step) for step in entry(op)["steps"].values())
+    return [*parts, *(f"```json\n{step}\n```" for step in steps)]
 
 
 def _shared() -> tuple[str, ...]:
@@ -238,7 +239,7 @@ data-labels="{found["labels"]}" data-speed="{fast.name}" data-words="{words}">
 def _figure(op: Op) -> str:
     pictures = tiles_of(op.name)
     width, height = _strip_size(len(pictures))
-    share = width / _strip_size(_TILES)[0]
+    share = width / _strip_size(TILES)[0]
     said = "".join(
         f'<span><b>{tile.role}</b> <span title="{escape(tile.says)}">{escape(tile.says)}</span></span>' for tile in pictures
     )

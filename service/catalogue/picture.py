@@ -1,4 +1,4 @@
-"""What an operation does, as a strip of pictures: the original, an example, and three draws of its usual fields."""
+"""What an operation does, as a strip of pictures: the original, an example, and draws of its usual fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from kernels import rng
 from kernels.codec import decode
 from kernels.labels import Labels
-from kernels.op import Op
+from kernels.op import Mix, Op
 from kernels.params import Params, drawn_fields
 from kernels.partners import Partner, Pool
 from kernels.plan import Plan, Variant, plans
@@ -27,7 +27,8 @@ from service.catalogue.facts import shown, usual, written
 
 TILE = (240, 160)
 """Width and height of one picture of a strip: two thirds of the sample's."""
-DRAWS = 3
+TILES = 5
+"""Pictures of a strip, at most."""
 _GAP = 6
 _SEED = 2067
 """Its three draws are spread: the first numbers are 0.11, 0.59 and 0.97 of their ranges."""
@@ -55,7 +56,7 @@ class Tile:
     """One picture of a strip."""
 
     role: str
-    """original, example or draw."""
+    """original, partner, example or draw."""
     says: str
     """The fields that made it, or the numbers that were drawn."""
     picture: Image.Image
@@ -64,21 +65,22 @@ class Tile:
 def tiles(op: Op) -> tuple[Tile, ...]:
     """The sample, the first example, and draws of the usual fields; a draw that shows nothing new is left out.
 
-    Where the operation moves labels, the sample's are drawn on them. What is shown is computed by the reference, so nothing
-    has to be compiled first, and every machine shows the same.
+    An operation that mixes pictures has the other one in the place of a draw. Where labels move, those of the sample are
+    drawn on it. What is shown is computed by the reference: nothing has to be compiled first, and every machine shows the
+    same.
     """
     always = {"chance": 1.0}
     first, drawn = op.examples[0].model_copy(update=always), usual(op).model_copy(update=always)
-    [example], draws = _made(first, 1), _made(drawn, DRAWS)
-    found = [
-        Tile("original", "", _tile(_pictures()["sample"], op)),
-        Tile("example", _fields(op.examples[0]), _tile(example[1], op)),
-    ]
+    before = [Tile("original", "", _tile(_pictures()["sample"], op))]
+    if isinstance(op.kind, Mix):
+        before.append(Tile("partner", "", _tile(_pictures()["other"], op)))
+    [example], draws = _made(first, 1), _made(drawn, TILES - 1 - len(before))
+    made = [Tile("example", _fields(op.examples[0]), _tile(example[1], op))]
     for plan, picture in draws:
         image = _tile(picture, op)
-        if not any(_same(image, other.picture) for other in found[1:]):
-            found.append(Tile("draw", _numbers(op, plan), image))
-    return tuple(found)
+        if not any(_same(image, other.picture) for other in made):
+            made.append(Tile("draw", _numbers(op, plan), image))
+    return (*before, *made)
 
 
 def strip(pictures: Sequence[Image.Image]) -> Image.Image:

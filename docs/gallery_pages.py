@@ -12,7 +12,7 @@ from pathlib import Path
 from kernels.op import Op
 from kernels.ops import OPS
 from service.catalogue.entry import entry
-from service.catalogue.facts import KINDS, fields, labels
+from service.catalogue.facts import KINDS, LABELS, fields, label_behaviour, labels
 from service.catalogue.picture import TILE, TILES, Tile, tiles
 from service.catalogue.rows import SECTIONS
 from service.catalogue.sections import by_section, coverage
@@ -90,11 +90,12 @@ def html(written: str) -> str:
     )
     sections = {name: SECTIONS[name].title for name, _ in by_section()}
     kinds = {kind: KINDS[kind].split(";")[0] for kind in KINDS if any(op.kind_name == kind for op in OPS.values())}
+    present = {label_behaviour(op) for op in OPS.values()}
     filters = "\n".join(
         (
             _choice("section", "all sections", sections),
             _choice("kind", "all kinds", kinds),
-            _choice("labels", "any labels", {name: f"labels {name}" for name in ("follow", "stay", "merged")}),
+            _choice("labels", "any labels", {name: f"labels {says}" for name, says in LABELS.items() if name in present}),
             _choice("speed", "any speed", {name: name for name in SPEEDS}),
         )
     )

@@ -178,8 +178,8 @@ class OpView(BaseModel):
     """The group it is shown in."""
     summary: str
     kind: str
-    labels: Literal["follow", "stay", "merged"]
-    """What becomes of labels; merged: with those of the other pictures."""
+    labels: Literal["follow", "stay", "merged", "inside"]
+    """What becomes of labels; merged: with those of the other pictures; inside: as the steps inside say."""
     moves_labels: bool
     speed: OpSpeed
     aliases: dict[str, list[str]]

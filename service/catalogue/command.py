@@ -22,7 +22,7 @@ def list_ops(
     section: Annotated[str | None, typer.Option(help="Only those of a section, as geometry.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only those of a kind, as places.")] = None,
     labels: Annotated[
-        Literal["follow", "stay", "merged"] | None, typer.Option(help="Only those that do this to labels.")
+        Literal["follow", "stay", "merged", "inside"] | None, typer.Option(help="Only those that do this to labels.")
     ] = None,
     search: Annotated[str, typer.Option("--search", "-s", help="Only those whose name or summary contains this.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,

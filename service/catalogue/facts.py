@@ -7,12 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic.fields import FieldInfo
+
 from kernels.equivalents import EQUIVALENTS
 from kernels.op import Field, Mix, Op, Places
-from kernels.ops import OPS
 from kernels.params import Choice, Integer, Params, Uniform, drawn_fields
 
-LabelBehaviour = Literal["follow", "stay", "merged"]
+LabelBehaviour = Literal["follow", "stay", "merged", "inside"]
+LABELS: Mapping[LabelBehaviour, str] = {
+    "follow": "follow",
+    "stay": "stay",
+    "merged": "are merged",
+    "inside": "fare as the steps inside say",
+}
+"""What becomes of labels, as the end of a sentence."""
 KINDS = {
     "pixels": "arithmetic on each pixel",
     "statistic": "arithmetic on each pixel, by numbers measured on the picture",
@@ -47,14 +55,14 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
     schema: Mapping[str, Any] = op.params.model_json_schema()["properties"]
     names = [name for name in op.params.model_fields if name not in ("op", *_SHARED)]
     names += [name for name in _SHARED if name in op.params.model_fields]
-    example = _defaults(op)
+    defaults = _defaults(op.examples[0])
     return tuple(
         FieldFacts(
             name,
             name in drawn,
             _drawn(drawn[name]) if name in drawn else _static(schema[name]),
             drawn[name].unit if name in drawn and not isinstance(drawn[name], Choice) else "",
-            _default(example, name, name in drawn),
+            _default(op.params.model_fields[name], defaults.get(name)),
             (op.params.model_fields[name].description or "").replace("\n", " "),
         )
         for name in names
@@ -62,16 +70,17 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
 
 
 def label_behaviour(op: Op) -> LabelBehaviour:
-    """What becomes of labels: they follow, stay, or are merged with those of other pictures."""
-    if isinstance(op.kind, Mix):
+    """What becomes of labels: they follow, stay, are merged with those of other pictures, or fare as steps inside say."""
+    if op.examples[0].children():
+        return "inside"
+    if isinstance(op.kind, Mix) and op.moves_labels:
         return "merged"
     return "follow" if op.moves_labels else "stay"
 
 
 def labels(op: Op) -> str:
-    """`label_behaviour` as the end of a sentence: they `follow`, `stay`, or `are merged`."""
-    behaviour = label_behaviour(op)
-    return "are merged" if behaviour == "merged" else behaviour
+    """`label_behaviour` as the end of a sentence."""
+    return LABELS[label_behaviour(op)]
 
 
 def stepwise(op: Op) -> str:
@@ -89,32 +98,21 @@ def stepwise(op: Op) -> str:
 
 def usual(op: Op) -> Params:
     """A step with the defaults of its fields; those that have none are the first example's."""
-    first = op.examples[0]
-    required = {name: getattr(first, name) for name, field in op.params.model_fields.items() if field.is_required()}
-    return op.params(**{**required, "op": op.name})
+    return _usual(op.examples[0])
 
 
 def written(params: Params) -> dict[str, Any]:
     """A step as plain JSON, as it would be written by hand: `op`, and the fields that differ from their defaults."""
-    given = params.model_dump(mode="json")
-    defaults = _defaults(OPS[params.op])
-    drawn = dict(drawn_fields(type(params)))
-    differing = {name: value for name, value in given.items() if name != "op" and defaults.get(name) != value}
-    return {"op": params.op} | {
-        name: _plain(_single(value) if name in drawn else value) for name, value in differing.items()
-    }
+    defaults = _defaults(params)
+    differing = {name: value for name, value in _plainly(params).items() if name not in defaults or defaults[name] != value}
+    return {"op": params.op} | differing | _inside(params)
 
 
 def written_out(params: Params) -> dict[str, Any]:
     """A step as plain JSON with all of its own fields, ranges included; of those that many have, what differs."""
-    given = params.model_dump(mode="json")
-    drawn = dict(drawn_fields(type(params)))
-    own = {
-        name: _plain(_single(value) if name in drawn else value)
-        for name, value in given.items()
-        if name not in ("op", *_SHARED)
-    }
-    return {"op": params.op} | own | {name: value for name, value in written(params).items() if name in _SHARED}
+    own = {name: value for name, value in _plainly(params).items() if name not in _SHARED}
+    shared = {name: value for name, value in written(params).items() if name in _SHARED}
+    return {"op": params.op} | own | shared | _inside(params)
 
 
 def step(op: Op, place: int = 0) -> str:
@@ -122,10 +120,27 @@ def step(op: Op, place: int = 0) -> str:
     return shown(written(op.examples[place]))
 
 
-def _defaults(op: Op) -> Mapping[str, Any]:
-    """The fields that have a default, with it, as plain JSON."""
-    given = usual(op).model_dump(mode="json")
-    return {name: value for name, value in given.items() if not op.params.model_fields[name].is_required()}
+def _usual(params: Params) -> Params:
+    """The same operation with the defaults of its fields, those that have none as they are."""
+    known = type(params).model_fields
+    return type(params)(**{name: getattr(params, name) for name, field in known.items() if field.is_required()})
+
+
+def _defaults(params: Params) -> Mapping[str, Any]:
+    """The fields that have a default, with it, as plain JSON; some go by the others."""
+    known = type(params).model_fields
+    return {name: value for name, value in _plainly(_usual(params)).items() if not known[name].is_required()}
+
+
+def _plainly(params: Params) -> dict[str, Any]:
+    """A step's fields as people write them, without its name and the steps inside."""
+    drawn = dict(drawn_fields(type(params)))
+    given = params.model_dump(mode="json", exclude={"op", "steps"} if params.children() else {"op"})
+    return {name: _plain(_single(value) if name in drawn else value) for name, value in given.items()}
+
+
+def _inside(params: Params) -> dict[str, Any]:
+    return {"steps": [written(child) for child in params.children()]} if params.children() else {}
 
 
 def _drawn(kind: Uniform | Integer | Choice) -> str:
@@ -152,6 +167,8 @@ def _static(schema: Mapping[str, Any]) -> str:
             if "prefixItems" in schema
             else f"list, each {_static(inside[0])}"
         )
+    if schema.get("type") == "object":
+        return "step"
     named = {"boolean": "true or false", "integer": "whole number", "number": "number", "string": "text", "null": "null"}
     kind = named.get(str(schema.get("type")), "value")
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
@@ -161,10 +178,10 @@ def _static(schema: Mapping[str, Any]) -> str:
     return f"{kind} from {low:g}" if low is not None else kind
 
 
-def _default(example: Mapping[str, object], name: str, is_drawn: bool) -> str:
-    if name not in example:
+def _default(field: FieldInfo, value: object) -> str:
+    if field.is_required():
         return "required"
-    return shown(_single(example[name]) if is_drawn else example[name])
+    return "all alike" if field.default_factory is not None else shown(value)
 
 
 def _single(ends: object) -> object:

@@ -15,15 +15,16 @@ from PIL import Image, ImageDraw
 
 from kernels import rng
 from kernels.codec import decode
-from kernels.labels import Labels
+from kernels.coverage import coverage
+from kernels.labels import Labels, write_mask
 from kernels.op import Mix, Op
 from kernels.params import Params, drawn_fields
 from kernels.partners import Partner, Pool
 from kernels.plan import Plan, Variant, plans
 from kernels.recipe import Recipe
 from kernels.run import run_reference
-from kernels.tensors import Picture
-from service.catalogue.facts import shown, usual, written
+from kernels.tensors import Picture, Size
+from service.catalogue.facts import label_behaviour, shown, usual, written
 
 TILE = (240, 160)
 """Width and height of one picture of a strip: two thirds of the sample's."""
@@ -48,7 +49,6 @@ LABELS: Mapping[str, Any] = {
     "keypoints": [{"points": [[140, 92, 2], [257, 107, 2], [210, 196, 2]], "class": "eyes and nose"}],
 }
 """Labels of the sample: a box for each eye, an outline, an oriented box, three points."""
-_OTHER_LABELS: Mapping[str, Any] = {"polygons": [{"points": _CUP, "class": "cup"}]}
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,14 @@ def _read(name: str) -> Image.Image:
 @cache
 def _pictures() -> Mapping[str, Picture]:
     """The samples by key, with their labels."""
-    return {"sample": _labelled(sample(), LABELS), "other": _labelled(other_sample(), _OTHER_LABELS)}
+    cup = {"polygons": [{"points": _CUP, "class": "cup"}], "mask": _cup_mask()}
+    return {"sample": _labelled(sample(), LABELS), "other": _labelled(other_sample(), cup)}
+
+
+def _cup_mask() -> str:
+    """A class mask of the other sample: 1 on the cup."""
+    width, height = other_sample().size
+    return write_mask((coverage(np.array(_CUP, dtype=np.float64), Size(height, width)) > 0.5).astype(np.uint8))
 
 
 def _labelled(image: Image.Image, labels: Mapping[str, Any]) -> Picture:
@@ -168,7 +175,7 @@ def _tile(picture: Picture, op: Op) -> Image.Image:
     image = Image.fromarray(picture.pixels.numpy())
     scale = min(width / sample().width, width / image.width, height / image.height)
     shrunk = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), _LANCZOS)
-    if not op.moves_labels or picture.labels is None:
+    if label_behaviour(op) == "stay" or picture.labels is None:
         return shrunk
     return with_labels(shrunk, picture.labels, scale, _LINE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -135,12 +135,18 @@ def _defaults(params: Params) -> Mapping[str, Any]:
 def _plainly(params: Params) -> dict[str, Any]:
     """A step's fields as people write them, without its name and the steps inside."""
     drawn = dict(drawn_fields(type(params)))
-    given = params.model_dump(mode="json", exclude={"op", "steps"} if params.children() else {"op"})
+    given = params.model_dump(mode="json", exclude={"op", "steps"} if _steps(params) else {"op"})
     return {name: _plain(_single(value) if name in drawn else value) for name, value in given.items()}
 
 
 def _inside(params: Params) -> dict[str, Any]:
-    return {"steps": [written(child) for child in params.children()]} if params.children() else {}
+    return {"steps": [written(one) for one in _steps(params)]} if _steps(params) else {}
+
+
+def _steps(params: Params) -> Sequence[Params]:
+    """The steps inside as they are written: a container may have them several times among its children."""
+    steps: Sequence[Params] = getattr(params, "steps", ()) if params.children() else ()
+    return steps
 
 
 def _drawn(kind: Uniform | Integer | Choice) -> str:

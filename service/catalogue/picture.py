@@ -75,11 +75,11 @@ def tiles(op: Op) -> tuple[Tile, ...]:
     if isinstance(op.kind, Mix):
         before.append(Tile("partner", "", _tile(_pictures()["other"], op)))
     [example], draws = _made(first, 1), _made(drawn, TILES - 1 - len(before))
-    made = [Tile("example", _fields(op.examples[0]), _tile(example[1], op))]
+    made = [Tile("example", _said(_fields(op.examples[0]), example[0]), _tile(example[1], op))]
     for plan, picture in draws:
         image = _tile(picture, op)
         if not any(_same(image, other.picture) for other in made):
-            made.append(Tile("draw", _numbers(op, plan), image))
+            made.append(Tile("draw", _said(_numbers(op, plan), plan), image))
     return (*before, *made)
 
 
@@ -185,7 +185,16 @@ def _same(one: Image.Image, other: Image.Image) -> bool:
 
 
 def _fields(params: Params) -> str:
-    return ", ".join(f"{name}: {shown(value)}" for name, value in written(params).items() if name != "op")
+    return ", ".join(f"{name}: {shown(value)}" for name, value in written(params).items() if name not in ("op", "steps"))
+
+
+def _said(fields: str, plan: Plan) -> str:
+    """Fields and, where the step made others of itself, what these were."""
+    own, *inside = plan.draws
+    applied = {told["step"]: told["op"] for told in inside if told["applied"]}
+    in_order = [number for number in own.get("taken", applied) if number in applied]
+    names = [*(applied[number] for number in in_order), *(told["op"] for told in own.get("members", ()))]
+    return "; ".join(filter(None, (fields, ", ".join(names))))
 
 
 def _numbers(op: Op, plan: Plan) -> str:

@@ -12,6 +12,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,11 @@ def _texts(check: bool) -> Iterator[Path]:
 
 
 def _pictures(check: bool) -> Iterator[Path]:
-    for op in OPS.values():
-        path, content = DOCS / _picture_name(op), as_webp(strip([tile.picture for tile in gallery_pages.tiles_of(op.name)]))
+    strips = [strip([tile.picture for tile in gallery_pages.tiles_of(name)]) for name in OPS]
+    with ThreadPoolExecutor() as threads:
+        encoded = list(threads.map(as_webp, strips))
+    for op, content in zip(OPS.values(), encoded, strict=True):
+        path = DOCS / _picture_name(op)
         if path.exists() and _alike(path.read_bytes(), content):
             continue
         yield path

@@ -23,6 +23,8 @@ PAGE = "illustrated.html"
 _HERE = Path(__file__).resolve().parent
 _RESULTS = _HERE.parent / "benchmarks" / "results"
 _SLOWEST = 10
+_LONG = 400
+"""Characters of a step above which it is only in the HTML page, where it can be copied without being seen."""
 _INTRO = (
     "Each operation on the same photograph: the original, an example, and three draws of its usual fields, "
     "each with its own numbers. Where labels follow, the sample's are drawn: a box for each eye, an outline of the nose, "
@@ -200,7 +202,7 @@ def _markdown_of(op: Op) -> list[str]:
     if rows:
         parts.append(table(("field", "", "takes", "default", "meaning"), rows))
     steps = dict.fromkeys(json.dumps(step) for step in entry(op)["steps"].values())
-    return [*parts, *(f"```json\n{step}\n```" for step in steps)]
+    return [*parts, *(f"```json\n{step}\n```" for step in steps if len(step) <= _LONG)]
 
 
 def _shared() -> tuple[str, ...]:

@@ -31,6 +31,7 @@ KINDS = {
     "mix": "the picture and others of the same batch, chosen by the seed",
 }
 """What each kind of operation works on."""
+_BRIEF = 60
 _SHARED = ("border", "fill", "chance")
 """Fields that many operations have; an operation's own come first."""
 
@@ -187,7 +188,7 @@ def _static(schema: Mapping[str, Any]) -> str:
 def _default(field: FieldInfo, value: object) -> str:
     if field.is_required():
         return "required"
-    return "all alike" if field.default_factory is not None else shown(value)
+    return "all alike" if field.default_factory is not None else brief(value)
 
 
 def _single(ends: object) -> object:
@@ -200,6 +201,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def brief(value: object) -> str:
+    """`shown`, of a long list only its beginning."""
+    text = shown(value)
+    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 4]} ..."
 
 
 def shown(value: object) -> str:

@@ -17,14 +17,14 @@ from kernels import rng
 from kernels.codec import decode
 from kernels.coverage import coverage
 from kernels.labels import Labels, write_mask
-from kernels.op import Mix, Op
+from kernels.op import Op
 from kernels.params import Params, drawn_fields
-from kernels.partners import Partner, Pool
+from kernels.partners import Partner, Pool, most_partners
 from kernels.plan import Plan, Variant, plans
 from kernels.recipe import Recipe
 from kernels.run import run_reference
 from kernels.tensors import Picture, Size
-from service.catalogue.facts import label_behaviour, shown, usual, written
+from service.catalogue.facts import brief, label_behaviour, usual, written
 
 TILE = (240, 160)
 """Width and height of one picture of a strip: two thirds of the sample's."""
@@ -72,7 +72,7 @@ def tiles(op: Op) -> tuple[Tile, ...]:
     always = {"chance": 1.0}
     first, drawn = op.examples[0].model_copy(update=always), usual(op).model_copy(update=always)
     before = [Tile("original", "", _tile(_pictures()["sample"], op))]
-    if isinstance(op.kind, Mix):
+    if most_partners(Recipe(steps=(first,))):
         before.append(Tile("partner", "", _tile(_pictures()["other"], op)))
     [example], draws = _made(first, 1), _made(drawn, TILES - 1 - len(before))
     made = [Tile("example", _said(_fields(op.examples[0]), example[0]), _tile(example[1], op))]
@@ -185,7 +185,7 @@ def _same(one: Image.Image, other: Image.Image) -> bool:
 
 
 def _fields(params: Params) -> str:
-    return ", ".join(f"{name}: {shown(value)}" for name, value in written(params).items() if name not in ("op", "steps"))
+    return ", ".join(f"{name}: {brief(value)}" for name, value in written(params).items() if name not in ("op", "steps"))
 
 
 def _said(fields: str, plan: Plan) -> str:

@@ -37,7 +37,7 @@ def list_ops(
 
 @ops_app.command("show")
 def show_op(
-    name: Annotated[str, typer.Argument(help="Name of an operation.")],
+    name: Annotated[str, typer.Argument(help="Name of an operation, here or in another library.")],
     png: Annotated[Path | None, typer.Option("--png", help="Write a picture of what it does to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with its JSON Schema.")] = False,
 ) -> None:

@@ -16,7 +16,7 @@ from kernels.op import Op
 from kernels.ops import OPS
 from service.catalogue.entry import entry
 from service.catalogue.facts import KINDS, LabelBehaviour, fields, label_behaviour, labels, step
-from service.catalogue.names import elsewhere
+from service.catalogue.names import called, elsewhere, library
 from service.catalogue.rows import SECTIONS
 from service.catalogue.sections import by_section, section
 from service.catalogue.speed import speed
@@ -69,13 +69,14 @@ def list_ops(wanted: Wanted, *, as_json: bool) -> None:
 
 
 def show_op(name: str, png: Path | None, *, as_json: bool) -> None:
-    """One operation: its fields, their ranges and units, its examples."""
-    if name not in OPS:
+    """One operation, by its name here or elsewhere: its fields, their ranges and units, its examples."""
+    found = called(name)
+    if not found:
         near = difflib.get_close_matches(name, OPS, n=2)
         leave(
             f"there is no operation {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else "; see `augment ops`")
         )
-    op = OPS[name]
+    op = OPS[found[0]]
     if png is not None:
         from service.catalogue.picture import illustrated
 
@@ -84,12 +85,15 @@ def show_op(name: str, png: Path | None, *, as_json: bool) -> None:
         typer.echo(json.dumps(entry(op)))
         return
     console = Console(highlight=False, markup=False)
+    if name != op.name:
+        others = f" (and {' or '.join(found[1:])})" if found[1:] else ""
+        console.print(f"{name} is called {op.name} here{others}; its fields may differ.")
     console.print(f"{op.name}: {op.summary}", style="bold")
     fast = speed(op.name)
     console.print(f"{SECTIONS[section(op)].title}; {KINDS[op.kind_name]}; labels {labels(op)}")
     console.print(f"{fast.name}: some {fast.ns_a_pixel:g} ns of CPU a pixel, computed by {', '.join(fast.by)}")
-    for library, names in elsewhere(op.name).items():
-        console.print(f"in {library}: {', '.join(names)}")
+    for key, names in elsewhere(op.name).items():
+        console.print(f"in {library(key)}: {', '.join(names)}")
     table = Table("field", "takes", "default", "meaning", box=None, pad_edge=False, header_style="bold")
     for field in fields(op):
         table.add_row(field.name + (" *" if field.drawn else ""), field.takes, field.default, field.meaning)

@@ -15,6 +15,7 @@ from kernels.op import Op
 from kernels.ops import OPS
 from service.auth import tenant_of
 from service.catalogue.entry import entry
+from service.catalogue.names import called
 from service.errors import NotFound
 from service.routes.content import is_known, safe_headers
 from service.routes.documented import headers_of, problems
@@ -33,7 +34,7 @@ async def list_ops() -> Response:
 
 @router.get("/{name}", responses={200: {"model": OpView}, **problems(404)})
 async def view_op(name: str) -> Response:
-    """One operation."""
+    """One operation, by its name here or by what another library calls it: `name` says what it is called here."""
     return Response(to_json(await asyncio.to_thread(entry, _op(name))), media_type="application/json")
 
 
@@ -56,9 +57,10 @@ async def picture_op(name: str, request: Request) -> Response:
 
 
 def _op(name: str) -> Op:
-    if name not in OPS:
+    found = called(name)
+    if not found:
         raise NotFound("operation; `GET /v1/ops` lists them")
-    return OPS[name]
+    return OPS[found[0]]
 
 
 @cache

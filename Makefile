@@ -4,6 +4,7 @@
 #   make test [ARGS="-k lanes"]   everything the tests need, then all tiers but the long ones
 #   make test-long                the long ones
 #   make check                    formatter, linter, type checker, stale generated pages
+#   make site                     the documentation as a site, in site/; opens without a server or a network
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -29,10 +30,10 @@ define tested
 	$(BIN)/python -m pytest tests/integration tests/e2e tests/fault -m "$(1)" $(ARGS) || [ $$? -eq 5 ]
 endef
 
-.PHONY: help demo test test-long check clean
+.PHONY: help demo test test-long check site clean
 
 help:
-	@sed -n '3,6s/^# *//p' Makefile
+	@sed -n '3,7s/^# *//p' Makefile
 
 demo: $(VENV)/.demo
 	@$(BIN)/python -m service.demo $(if $(PICTURES),"$(PICTURES)")
@@ -49,8 +50,12 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/python docs/build.py --check
 
+site: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "open site/index.html"
+
 clean:
-	rm -rf $(VENV) augment-data demo-out *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) site augment-data demo-out *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/python:
 	@for python in $(PYTHONS); do \
@@ -68,3 +73,7 @@ $(VENV)/.demo: $(REQUIREMENTS) | $(BIN)/python
 $(VENV)/.test: $(REQUIREMENTS) | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[embedded,demo,test,dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: $(REQUIREMENTS) | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@

@@ -1,4 +1,4 @@
-"""Writes docs/reference, docs/gallery and docs/recipes from the source: pages, one picture per operation and recipe.
+"""Writes docs/reference, docs/gallery and docs/recipes from the source: pages, and pictures of operations and recipes.
 
     python docs/build.py           writes what has changed
     python docs/build.py --check   writes nothing; exit status 1 if a page or picture is stale
@@ -12,9 +12,11 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import gallery_pages
 import numpy as np
 from PIL import Image
 
@@ -28,8 +30,9 @@ from kernels.ops import OPS
 from kernels.tensors import Size
 from service import app as api
 from service.catalogue.facts import KINDS, fields, labels, step, stepwise
-from service.catalogue.picture import before_and_after, sheet_of
+from service.catalogue.picture import as_webp, strip
 from service.catalogue.ready import READY, Ready
+from service.catalogue.sheet import sheet
 from service.errors import STATUS
 from service.settings import Settings, environment_name
 
@@ -53,11 +56,6 @@ _ERRORS = """
     it is known, `item` (a custom_id), `pointer` (a JSON pointer into the request) and `limit`. Codes never
     change; the same code is used for a request and for a picture of a batch that failed later, which has it in
     its `error`. *Again* says whether the same request may succeed later; such answers carry `Retry-After`.
-"""
-_GALLERY = """
-    One picture for each operation: before, and after its first example; in the middle what is mixed in, where the
-    operation takes other pictures. Fields, ranges and units are in the [reference](../reference/operations.md). The
-    photographs are Chelsea the cat by Stefan van der Walt and a coffee by Rachel Michetti (both CC0), from scikit-image.
 """
 _READY = """
     Recipes that every installation has, usable by name with no more ado: `"recipe": "light"` in a request, or
@@ -92,10 +90,12 @@ def _texts(check: bool) -> Iterator[Path]:
 
 
 def _pictures(check: bool) -> Iterator[Path]:
-    made = [(_picture_name(op), lambda op=op: before_and_after(op)) for op in OPS.values()]
-    made += [(f"recipes/{ready.name}.jpg", lambda ready=ready: sheet_of(ready.recipe)) for ready in READY.values()]
-    for name, draw in made:
-        path, content = DOCS / name, _jpeg(draw())
+    made = {_picture_name(op): strip([tile.picture for tile in gallery_pages.tiles_of(op.name)]) for op in OPS.values()}
+    made |= {_sheet_name(ready): sheet(ready.recipe) for ready in READY.values()}
+    with ThreadPoolExecutor() as threads:
+        encoded = list(threads.map(as_webp, made.values()))
+    for name, content in zip(made, encoded, strict=True):
+        path = DOCS / name
         if path.exists() and _alike(path.read_bytes(), content):
             continue
         yield path
@@ -107,7 +107,7 @@ def _pictures(check: bool) -> Iterator[Path]:
 def _leftovers(check: bool) -> Iterator[Path]:
     """Files in the generated folders that nothing asks for any more."""
     wanted = {DOCS / name for name in _pages()} | {DOCS / _picture_name(op) for op in OPS.values()}
-    wanted |= {DOCS / f"recipes/{name}.jpg" for name in READY}
+    wanted |= {DOCS / _sheet_name(ready) for ready in READY.values()}
     found = {path for folder in ("reference", "gallery", "recipes") for path in (DOCS / folder).glob("*")}
     for path in sorted(found - wanted):
         yield path
@@ -122,9 +122,11 @@ def _pages() -> Mapping[str, str]:
         "reference/settings.md": _settings(),
         "reference/errors.md": _errors(),
         "reference/routes.md": _routes(),
-        "gallery/README.md": _gallery(),
         "recipes/README.md": _recipes(),
         **{f"recipes/{ready.name}.md": _recipe(ready) for ready in READY.values()},
+        "reference/catalogue.md": gallery_pages.coverage_page(_WRITTEN),
+        "gallery/README.md": gallery_pages.markdown(_WRITTEN),
+        f"gallery/{gallery_pages.PAGE}": gallery_pages.html(_WRITTEN),
     }
 
 
@@ -146,7 +148,7 @@ def _recipe(ready: Ready) -> str:
         _WRITTEN,
         f"# {ready.name}",
         f"{ready.summary} {ready.use}",
-        f"![{ready.name}: a photograph and seven variants of it]({ready.name}.jpg)",
+        f"![{ready.name}: a photograph and seven variants of it](../{_sheet_name(ready)})",
         "\n".join(["```yaml", *shown, "```"]),
         f'Use it by name, `"recipe": "{ready.name}"`, or print it and change it: `augment recipe show {ready.name}`.',
         "## How it is run",
@@ -174,8 +176,8 @@ def _operations() -> str:
             f"## {op.name}",
             _described(op),
             f"Labels {labels(op)}. Works on: {KINDS[op.kind_name]}. Under `profile: kornia`: {stepwise(op)}",
-            f"![{op.name}: before and after](../{_picture_name(op)})",
-            _table(("field", "", "takes", "default", "meaning"), rows),
+            f"![{op.name}: {gallery_pages.caption(op)}](../{_picture_name(op)})",
+            gallery_pages.table(("field", "", "takes", "default", "meaning"), rows),
             "\n".join(["```yaml", *(f"- {step(op, place)}" for place in range(len(op.examples))), "```"]),
         ]
     return "\n\n".join(parts) + "\n"
@@ -189,14 +191,14 @@ def _labels() -> str:
     shapes = []
     for model in (Labels, Boxes, Polygon, Keypoints, Dropped):
         rows = [(f"`{field.alias or name}`", _prose(field.description or "")) for name, field in model.model_fields.items()]
-        shapes += [f"## {model.__name__}", _prose(model.__doc__ or ""), _table(("field", "meaning"), rows)]
+        shapes += [f"## {model.__name__}", _prose(model.__doc__ or ""), gallery_pages.table(("field", "meaning"), rows)]
     parts = [
         _WRITTEN,
         "# Labels",
         "How to use them: [Labels](../howto/labels.md).",
         "## Rules: `labels` of a recipe",
         _prose(LabelRules.__doc__ or ""),
-        _table(("field", "default", "meaning"), rules),
+        gallery_pages.table(("field", "default", "meaning"), rules),
         *shapes,
     ]
     return "\n\n".join(parts) + "\n"
@@ -222,7 +224,7 @@ def _settings() -> str:
                 _WRITTEN,
                 "# Settings",
                 _prose(_SETTINGS),
-                _table(("variable", "default", "meaning"), rows),
+                gallery_pages.table(("variable", "default", "meaning"), rows),
             ]
         )
         + "\n"
@@ -243,7 +245,7 @@ def _errors() -> str:
                 _WRITTEN,
                 "# Errors",
                 _prose(_ERRORS),
-                _table(("code", "status", "again", "meaning"), rows),
+                gallery_pages.table(("code", "status", "again", "meaning"), rows),
             ]
         )
         + "\n"
@@ -278,7 +280,7 @@ def _route(title: str, route: Mapping[str, Any]) -> Iterator[str]:
         for parameter in route.get("parameters", ())
     ]
     if rows:
-        yield _table(("parameter", "in", "required", "meaning"), rows)
+        yield gallery_pages.table(("parameter", "in", "required", "meaning"), rows)
     if bodies := route.get("requestBody", {}).get("content", {}):
         yield f"Body: {', '.join(f'`{kind}`' for kind in bodies)}."
     answers = (
@@ -291,39 +293,19 @@ def _oneline(part: Mapping[str, Any]) -> str:
     return _prose(str(part.get("description", "")))
 
 
-def _gallery() -> str:
-    parts = [
-        _WRITTEN,
-        "# Gallery",
-        _prose(_GALLERY),
-    ]
-    for op in OPS.values():
-        parts += [
-            f"## [{op.name}](../reference/operations.md#{op.name})",
-            f"{op.summary}\n`{step(op)}`",
-            f"![{op.name}]({op.name}.jpg)",
-        ]
-    return "\n\n".join(parts) + "\n"
-
-
 def _picture_name(op: Op) -> str:
-    return f"gallery/{op.name}.jpg"
+    return f"gallery/{gallery_pages.picture_name(op.name)}"
 
 
-def _jpeg(picture: Image.Image) -> bytes:
-    target = io.BytesIO()
-    picture.save(target, format="JPEG", quality=80, optimize=True)
-    return target.getvalue()
+def _sheet_name(ready: Ready) -> str:
+    return f"recipes/{ready.name}.webp"
 
 
 def _alike(one: bytes, other: bytes) -> bool:
-    first, second = (np.asarray(Image.open(io.BytesIO(content))).astype(np.int16) for content in (one, other))
+    first, second = (
+        np.asarray(Image.open(io.BytesIO(content)).convert("RGBA")).astype(np.int16) for content in (one, other)
+    )
     return first.shape == second.shape and float(np.abs(first - second).mean()) <= TOLERANCE
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 if __name__ == "__main__":

@@ -141,19 +141,58 @@ class ImagePage(BaseModel):
     next: str | None
 
 
+class OpSpeed(BaseModel):
+    """How fast an operation is: an estimate for photographs of 512 x 512 with its usual fields, codecs apart."""
+
+    speed: Literal["fast", "moderate", "slow"] = Field(serialization_alias="class", validation_alias="class")
+    ns_a_pixel: float
+    """Nanoseconds of CPU for each pixel of the source."""
+    by: list[str]
+    """Who computes it: compiled kernels, OpenCV or torch."""
+
+
+class OpField(BaseModel):
+    """One field of an operation, in words."""
+
+    name: str
+    drawn: bool
+    """Whether a pair [from, to] gives each picture its own number."""
+    takes: str
+    unit: str
+    default: str
+    meaning: str
+
+
+class OpSteps(BaseModel):
+    """Steps to put into a recipe."""
+
+    example: dict[str, Any]
+    drawn: dict[str, Any]
+    """With its usual fields written out, ranges included."""
+
+
 class OpView(BaseModel):
     """One operation of the catalogue."""
 
     model_config = ConfigDict(protected_namespaces=())
 
     name: str
+    section: str
+    """The group it is shown in."""
     summary: str
     kind: str
+    labels: Literal["follow", "stay", "merged", "inside"]
+    """What becomes of labels; merged: with those of the other pictures; inside: as the steps inside say."""
     moves_labels: bool
+    speed: OpSpeed
     aliases: dict[str, list[str]]
     """What other libraries call it, by library; their fields may differ."""
+    fields: list[OpField]
     fields_schema: dict[str, Any] = Field(serialization_alias="schema", validation_alias="schema")
     examples: list[dict[str, Any]]
+    steps: OpSteps
+    picture: str
+    """Where a small picture of what it does is."""
 
 
 class OpPage(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,14 +24,20 @@ def recipe_commands() -> None:
 @ops_app.callback()
 def list_ops(
     context: typer.Context,
-    containing: Annotated[str, typer.Option("--filter", "-f", help="Only those whose name or summary contains this.")] = "",
+    section: Annotated[str | None, typer.Option(help="Only those of a section, as geometry.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only those of a kind, as places.")] = None,
+    labels: Annotated[
+        Literal["follow", "stay", "merged", "inside"] | None, typer.Option(help="Only those that do this to labels.")
+    ] = None,
+    search: Annotated[str, typer.Option("--search", "-s", help="Only those whose name or summary contains this.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List the operations; `augment ops show NAME` says all about one."""
     if context.invoked_subcommand is None:
+        from service.catalogue.terminal import Wanted
         from service.catalogue.terminal import list_ops as run
 
-        run(containing, as_json=as_json)
+        run(Wanted(section, kind, labels, search), as_json=as_json)
 
 
 @ops_app.command("show")

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from pydantic.fields import FieldInfo
 
 from kernels.equivalents import EQUIVALENTS
 from kernels.op import Field, Mix, Op, Places
-from kernels.params import Choice, Integer, Uniform, drawn_fields
+from kernels.params import Choice, Integer, Params, Uniform, drawn_fields
 
+LabelBehaviour = Literal["follow", "stay", "merged", "inside"]
+LABELS: Mapping[LabelBehaviour, str] = {
+    "follow": "follow",
+    "stay": "stay",
+    "merged": "are merged",
+    "inside": "fare as the steps inside say",
+}
+"""What becomes of labels, as the end of a sentence."""
 KINDS = {
     "pixels": "arithmetic on each pixel",
     "statistic": "arithmetic on each pixel, by numbers measured on the picture",
@@ -21,6 +31,9 @@ KINDS = {
     "mix": "the picture and others of the same batch, chosen by the seed",
 }
 """What each kind of operation works on."""
+_BRIEF = 60
+_SHARED = ("border", "fill", "chance")
+"""Fields that many operations have; an operation's own come first."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,8 @@ class FieldFacts:
     drawn: bool
     """Whether each picture gets its own number."""
     takes: str
+    unit: str
+    """What its numbers are measured in; empty where they are none."""
     default: str
     meaning: str
 
@@ -39,26 +54,34 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
     """The operation's fields in the order written, its own before those that many have."""
     drawn = dict(drawn_fields(op.params))
     schema: Mapping[str, Any] = op.params.model_json_schema()["properties"]
-    names = [name for name in op.params.model_fields if name not in ("op", "chance", "border", "fill")]
-    names += [name for name in ("border", "fill", "chance") if name in op.params.model_fields]
-    example = op.params(op=op.name).model_dump(mode="json") if _has_defaults(op) else {}
+    names = [name for name in op.params.model_fields if name not in ("op", *_SHARED)]
+    names += [name for name in _SHARED if name in op.params.model_fields]
+    defaults = _defaults(op.examples[0])
     return tuple(
         FieldFacts(
             name,
             name in drawn,
             _drawn(drawn[name]) if name in drawn else _static(schema[name]),
-            _default(example, name, name in drawn),
+            drawn[name].unit if name in drawn and not isinstance(drawn[name], Choice) else "",
+            _default(op.params.model_fields[name], defaults.get(name)),
             (op.params.model_fields[name].description or "").replace("\n", " "),
         )
         for name in names
     )
 
 
-def labels(op: Op) -> str:
-    """What becomes of labels: they `follow`, `stay`, or `are merged` with those of other pictures."""
-    if isinstance(op.kind, Mix):
-        return "are merged"
+def label_behaviour(op: Op) -> LabelBehaviour:
+    """What becomes of labels: they follow, stay, are merged with those of other pictures, or fare as steps inside say."""
+    if op.examples[0].children():
+        return "inside"
+    if isinstance(op.kind, Mix) and op.moves_labels:
+        return "merged"
     return "follow" if op.moves_labels else "stay"
+
+
+def labels(op: Op) -> str:
+    """`label_behaviour` as the end of a sentence."""
+    return LABELS[label_behaviour(op)]
 
 
 def stepwise(op: Op) -> str:
@@ -74,18 +97,57 @@ def stepwise(op: Op) -> str:
     return f"{named}. {found.differs}".strip()
 
 
+def usual(op: Op) -> Params:
+    """A step with the defaults of its fields; those that have none are the first example's."""
+    return _usual(op.examples[0])
+
+
+def written(params: Params) -> dict[str, Any]:
+    """A step as plain JSON, as it would be written by hand: `op`, and the fields that differ from their defaults."""
+    defaults = _defaults(params)
+    differing = {name: value for name, value in _plainly(params).items() if name not in defaults or defaults[name] != value}
+    return {"op": params.op} | differing | _inside(params)
+
+
+def written_out(params: Params) -> dict[str, Any]:
+    """A step as plain JSON with all of its own fields, ranges included; of those that many have, what differs."""
+    own = {name: value for name, value in _plainly(params).items() if name not in _SHARED}
+    shared = {name: value for name, value in written(params).items() if name in _SHARED}
+    return {"op": params.op} | own | shared | _inside(params)
+
+
 def step(op: Op, place: int = 0) -> str:
     """An example as a line of a YAML recipe, with the fields that differ from their defaults."""
-    example = op.examples[place].model_dump(mode="json")
-    usual = op.params(op=op.name).model_dump(mode="json") if _has_defaults(op) else {}
-    written = {name: value for name, value in example.items() if name != "op" and usual.get(name) != value}
-    drawn = dict(drawn_fields(op.params))
-    pairs = [f"{name}: {_shown(_single(value) if name in drawn else value)}" for name, value in written.items()]
-    return "{" + ", ".join([f"op: {op.name}", *pairs]) + "}"
+    return shown(written(op.examples[place]))
 
 
-def _has_defaults(op: Op) -> bool:
-    return not any(field.is_required() for field in op.params.model_fields.values())
+def _usual(params: Params) -> Params:
+    """The same operation with the defaults of its fields, those that have none as they are."""
+    known = type(params).model_fields
+    return type(params)(**{name: getattr(params, name) for name, field in known.items() if field.is_required()})
+
+
+def _defaults(params: Params) -> Mapping[str, Any]:
+    """The fields that have a default, with it, as plain JSON; some go by the others."""
+    known = type(params).model_fields
+    return {name: value for name, value in _plainly(_usual(params)).items() if not known[name].is_required()}
+
+
+def _plainly(params: Params) -> dict[str, Any]:
+    """A step's fields as people write them, without its name and the steps inside."""
+    drawn = dict(drawn_fields(type(params)))
+    given = params.model_dump(mode="json", exclude={"op", "steps"} if _steps(params) else {"op"})
+    return {name: _plain(_single(value) if name in drawn else value) for name, value in given.items()}
+
+
+def _inside(params: Params) -> dict[str, Any]:
+    return {"steps": [written(one) for one in _steps(params)]} if _steps(params) else {}
+
+
+def _steps(params: Params) -> Sequence[Params]:
+    """The steps inside as they are written: a container may have them several times among its children."""
+    steps: Sequence[Params] = getattr(params, "steps", ()) if params.children() else ()
+    return steps
 
 
 def _drawn(kind: Uniform | Integer | Choice) -> str:
@@ -112,6 +174,8 @@ def _static(schema: Mapping[str, Any]) -> str:
             if "prefixItems" in schema
             else f"list, each {_static(inside[0])}"
         )
+    if schema.get("type") == "object":
+        return "step"
     named = {"boolean": "true or false", "integer": "whole number", "number": "number", "string": "text", "null": "null"}
     kind = named.get(str(schema.get("type")), "value")
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
@@ -121,10 +185,10 @@ def _static(schema: Mapping[str, Any]) -> str:
     return f"{kind} from {low:g}" if low is not None else kind
 
 
-def _default(example: Mapping[str, object], name: str, is_drawn: bool) -> str:
-    if name not in example:
+def _default(field: FieldInfo, value: object) -> str:
+    if field.is_required():
         return "required"
-    return _shown(_single(example[name]) if is_drawn else example[name])
+    return "all alike" if field.default_factory is not None else brief(value)
 
 
 def _single(ends: object) -> object:
@@ -132,9 +196,29 @@ def _single(ends: object) -> object:
     return ends[0] if isinstance(ends, list) and ends and all(end == ends[0] for end in ends) else ends
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
+def _plain(value: Any) -> Any:
+    """Whole numbers without a fraction, as people write them."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    return value if isinstance(value, str) else json.dumps(value)
+        return [_plain(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def brief(value: object) -> str:
+    """`shown`, of a long list only its beginning."""
+    text = shown(value)
+    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 4]} ..."
+
+
+def shown(value: object) -> str:
+    """Plain JSON as a line of YAML."""
+    match value:
+        case bool() | None:
+            return json.dumps(value)
+        case float():
+            return f"{value:g}"
+        case list():
+            return f"[{', '.join(map(shown, value))}]"
+        case dict():
+            return "{" + ", ".join(f"{name}: {shown(one)}" for name, one in value.items()) + "}"
+        case _:
+            return str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,56 +12,91 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kernels.aliases import LIBRARIES, elsewhere, ops_called
+from kernels.aliases import LIBRARIES, elsewhere
 from kernels.op import Op
 from kernels.ops import OPS
-from service.catalogue.facts import KINDS, fields, labels, step
-from service.catalogue.picture import before_and_after
+from service.catalogue.entry import entry
+from service.catalogue.facts import KINDS, LabelBehaviour, fields, label_behaviour, labels, step
+from service.catalogue.names import called
+from service.catalogue.rows import SECTIONS
+from service.catalogue.sections import by_section, section
+from service.catalogue.speed import speed
 
 WRONG = 2
 
 
-def list_ops(containing: str, *, as_json: bool) -> None:
-    """The catalogue as a table."""
-    sought = containing.casefold()
-    chosen = [
-        op for op in OPS.values() if sought in op.name or sought in op.summary.casefold() or op.name in ops_called(sought)
-    ]
+@dataclass(frozen=True)
+class Wanted:
+    """What a listing is limited to; empty or None: nothing."""
+
+    section: str | None = None
+    kind: str | None = None
+    labels: LabelBehaviour | None = None
+    text: str = ""
+
+    def fits(self, op: Op) -> bool:
+        sought = self.text.casefold()
+        others = [name for names in elsewhere(op.name).values() for name in names]
+        return (
+            self.section in (None, section(op))
+            and self.kind in (None, op.kind_name)
+            and self.labels in (None, label_behaviour(op))
+            and any(sought in one.casefold() for one in (op.name, op.summary, *others))
+        )
+
+
+def list_ops(wanted: Wanted, *, as_json: bool) -> None:
+    """The catalogue as a table, by section; as JSON the entries that `GET /v1/ops` has."""
+    for asked, known in ((wanted.section, SECTIONS), (wanted.kind, KINDS)):
+        if asked is not None and asked not in known:
+            leave(f"{asked!r} is not one of {', '.join(known)}")
+    chosen = [op for op in OPS.values() if wanted.fits(op)]
     if as_json:
-        typer.echo(json.dumps([_document(op) for op in chosen]))
+        typer.echo(json.dumps([entry(op) for op in chosen]))
         return
-    table = Table("operation", "what it does", "labels", box=None, pad_edge=False, header_style="bold")
-    for op in chosen:
-        table.add_row(op.name, op.summary, labels(op))
-    Console(highlight=False, markup=False).print(
-        table if chosen else f"no operation has {containing!r} in its name or summary"
-    )
+    console = Console(highlight=False, markup=False)
+    if not chosen:
+        console.print("no operation is like that")
+        return
+    table = Table("operation", "what it does", "labels", "speed", box=None, pad_edge=False, header_style="bold")
+    for name, ops in by_section():
+        fitting = [op for op in ops if op in chosen]
+        if fitting:
+            table.add_section()
+            table.add_row(SECTIONS[name].title, f"--section {name}", style="dim")
+        for op in fitting:
+            table.add_row(op.name, op.summary, labels(op), speed(op.name).name)
+    console.print(table)
 
 
 def show_op(name: str, png: Path | None, *, as_json: bool) -> None:
     """One operation, by its name here or elsewhere: its fields, their ranges and units, its examples."""
-    called_here = [name] if name in OPS else [op for op in ops_called(name) if op in OPS]
-    if not called_here:
+    found = called(name)
+    if not found:
         near = difflib.get_close_matches(name, OPS, n=2)
         leave(
             f"there is no operation {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else "; see `augment ops`")
         )
-    op = OPS[called_here[0]]
+    op = OPS[found[0]]
     if png is not None:
-        before_and_after(op).save(png, format="PNG")
+        from service.catalogue.picture import illustrated
+
+        illustrated(op).save(png, format="PNG")
     if as_json:
-        typer.echo(json.dumps({**_document(op), "schema": op.params.model_json_schema()}))
+        typer.echo(json.dumps(entry(op)))
         return
     console = Console(highlight=False, markup=False)
     if name != op.name:
-        others = f" (and {' or '.join(called_here[1:])})" if called_here[1:] else ""
+        others = f" (and {' or '.join(found[1:])})" if found[1:] else ""
         console.print(
             f"{name} is called {op.name} here{others}; its fields may differ. `augment recipe import` translates."
         )
     console.print(f"{op.name}: {op.summary}", style="bold")
-    console.print(f"{KINDS[op.kind_name]}; labels {labels(op)}")
-    for library, names in elsewhere(op.name).items():
-        console.print(f"in {LIBRARIES[library]}: {', '.join(names)}")
+    fast = speed(op.name)
+    console.print(f"{SECTIONS[section(op)].title}; {KINDS[op.kind_name]}; labels {labels(op)}")
+    console.print(f"{fast.name}: some {fast.ns_a_pixel:g} ns of CPU a pixel, computed by {', '.join(fast.by)}")
+    for key, names in elsewhere(op.name).items():
+        console.print(f"in {LIBRARIES[key]}: {', '.join(names)}")
     table = Table("field", "takes", "default", "meaning", box=None, pad_edge=False, header_style="bold")
     for field in fields(op):
         table.add_row(field.name + (" *" if field.drawn else ""), field.takes, field.default, field.meaning)
@@ -70,17 +106,6 @@ def show_op(name: str, png: Path | None, *, as_json: bool) -> None:
         console.print(f"  - {step(op, place)}", soft_wrap=True)
     if png is not None:
         console.print(f"picture: {png}")
-
-
-def _document(op: Op) -> dict[str, object]:
-    return {
-        "name": op.name,
-        "summary": op.summary,
-        "kind": op.kind_name,
-        "labels": labels(op),
-        "aliases": elsewhere(op.name),
-        "example": step(op),
-    }
 
 
 def leave(message: str) -> NoReturn:

@@ -37,7 +37,7 @@ async def stored_content(
 ) -> Response:
     """The object under `key`, whole or in the asked range, or 304. RangeNotSatisfiable, Gone."""
     sent = {**safe_headers(sha256), "Accept-Ranges": "bytes", **headers}
-    if _matches(request.headers.get("if-none-match"), sha256):
+    if is_known(request, sha256):
         return Response(status_code=304, headers=sent)
     first, end, status = 0, size, 200
     if asked := _range(request, sha256, size):
@@ -61,7 +61,9 @@ async def _joined(start: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byt
         yield piece
 
 
-def _matches(header: str | None, sha256: str) -> bool:
+def is_known(request: Request, sha256: str) -> bool:
+    """Whether the caller says that it has this content (If-None-Match)."""
+    header = request.headers.get("if-none-match")
     if header is None:
         return False
     tags = {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}

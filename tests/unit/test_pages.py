@@ -1,9 +1,10 @@
-"""The pages for people: links lead somewhere, what is generated is complete, pictures carry their licences."""
+"""The pages for people: links and pictures are there, what is generated is complete, pictures carry their licences."""
 
 from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from benchmarks.sharpness import table
@@ -14,16 +15,38 @@ from service.settings import Settings, environment_name
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+_PLACE = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
+_TEXT = re.compile(r"\[([^]]*)\]\([^)]*\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def test_every_link_leads_somewhere() -> None:
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
-        for page in [ROOT / "README.md", *DOCS.rglob("*.md")]
+        for page in PAGES
         for target in _LINK.findall(page.read_text())
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_every_link_into_a_page_finds_its_heading() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}#{place}"
+        for page in PAGES
+        for target, place in _PLACE.findall(page.read_text())
+        if "://" not in target and place not in places(page.parent / target if target else page)
+    ]
+    assert not broken
+
+
+@cache
+def places(page: Path) -> set[str]:
+    """What a link into a Markdown page may name: its headings, as GitHub and MkDocs write them."""
+    headings = _HEADING.findall(_FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w -]", "", _TEXT.sub(r"\1", heading)).strip().lower().replace(" ", "-") for heading in headings}
 
 
 def test_the_page_on_sharpness_shows_what_was_measured() -> None:
@@ -41,14 +64,15 @@ def test_every_operation_setting_and_error_has_its_place() -> None:
     settings = (DOCS / "reference" / "settings.md").read_text()
     errors = (DOCS / "reference" / "errors.md").read_text()
     gallery = (DOCS / "gallery" / "README.md").read_text()
-    missing = [name for name in OPS if f"\n## {name}\n" not in operations or f"({name}.jpg)" not in gallery]
+    missing = [name for name in OPS if f"\n## {name}\n" not in operations or f"({name}.webp)" not in gallery]
     missing += [name for name in map(environment_name, Settings.model_fields) if f"| `{name}` |" not in settings]
     missing += [code for code in STATUS if f"| `{code}` |" not in errors]
     assert not missing, "run `python docs/build.py`"
 
 
 def test_committed_pictures_are_small_and_licensed() -> None:
-    assert sum(path.stat().st_size for path in (DOCS / "gallery").glob("*.jpg")) < 4 * 2**20
+    assert {path.stem for path in (DOCS / "gallery").glob("*.webp")} == {*OPS}
+    assert sum(path.stat().st_size for path in (DOCS / "gallery").glob("*.webp")) < 6 * 2**20
     assert sum(path.stat().st_size for path in (DOCS / "images").glob("*")) < 2**20
     assert (DOCS / "images" / "LICENSES.txt").exists()
     assert (ROOT / "service" / "catalogue" / "sample" / "LICENSE.txt").exists()

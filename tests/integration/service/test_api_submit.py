@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import tarfile
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from PIL import Image
 
 from service.app import create_app
 from service.parts import Parts
@@ -348,6 +350,22 @@ async def test_the_catalogue(api: httpx2.AsyncClient) -> None:
     assert rotate["moves_labels"] is True
     assert rotate["schema"]["properties"]["degrees"]["unit"] == "degrees"
     assert rotate["examples"]
+    assert (rotate["section"], rotate["labels"], rotate["speed"]["class"]) == ("geometry", "follow", "moderate")
+    assert rotate["fields"][0]["unit"] == "degrees"
+    assert rotate["steps"]["drawn"] == {"op": "rotate", "degrees": [-15, 15]}
+
+
+async def test_a_picture_of_an_operation(api: httpx2.AsyncClient) -> None:
+    path = (await api.get("/v1/ops/rotate")).json()["picture"]
+    shown = await api.get(path)
+    again = await api.get(path, headers={"If-None-Match": shown.headers["etag"]})
+
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/webp")
+    with Image.open(io.BytesIO(shown.content)) as strip:
+        assert strip.format == "WEBP"
+        assert strip.height == 160
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await api.get("/v1/ops/rotat/picture")).json()["code"] == "not_found"
 
 
 async def test_a_recipe_is_explained(api: httpx2.AsyncClient) -> None:

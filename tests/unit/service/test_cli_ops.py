@@ -10,15 +10,21 @@ from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
+from kernels.op import Stencil
 from kernels.ops import OPS
 from kernels.recipe import Recipe
-from service.catalogue.facts import fields, step
+from service.catalogue.facts import fields, step, usual, written_out
+from service.catalogue.picture import TILE
 from service.cli import app
 from service.expansion.recipe_file import load_recipe
 
 
 def augment(*words: str) -> Result:
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, words)
+
+
+def listed(*words: str) -> set[str]:
+    return {entry["name"] for entry in json.loads(augment("ops", *words, "--json").stdout)}
 
 
 def test_the_catalogue_names_every_operation() -> None:
@@ -29,10 +35,25 @@ def test_the_catalogue_names_every_operation() -> None:
 
 
 def test_the_catalogue_can_be_searched() -> None:
-    found = [entry["name"] for entry in json.loads(augment("ops", "--filter", "blur", "--json").stdout)]
+    found = listed("--search", "blur")
     assert "gaussian_blur" in found
     assert "hflip" not in found
-    assert "no operation" in augment("ops", "--filter", "nothing of this name").stdout
+    assert "no operation" in augment("ops", "--search", "nothing of this name").stdout
+
+
+def test_the_catalogue_can_be_filtered() -> None:
+    assert {"gaussian_noise", "salt"} <= listed("--section", "noise") < {*OPS}
+    assert listed("--kind", "stencil") == {op.name for op in OPS.values() if isinstance(op.kind, Stencil)}
+    assert {"hflip", "elastic"} <= listed("--labels", "follow")
+    assert listed("--labels", "merged") == listed("--kind", "mix")
+    assert listed("--labels", "stay") | listed("--labels", "follow") | listed("--labels", "merged") == {*OPS}
+    assert listed("--section", "geometry", "--search", "mirror") < listed("--section", "geometry")
+    shown = augment("ops", "--section", "noise").stdout
+    assert "gaussian_noise" in shown
+    assert "rotate" not in shown
+    wrong = augment("ops", "--section", "nose")
+    assert wrong.exit_code == 2
+    assert "is not one of colour, tables" in wrong.stderr
 
 
 def test_one_operation_with_its_picture(tmp_path: Path) -> None:
@@ -40,11 +61,25 @@ def test_one_operation_with_its_picture(tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert "degrees" in shown.stdout
     assert "-360 to 360 degrees" in shown.stdout
+    assert "Geometry; moves pixels by a matrix" in shown.stdout
+    assert "ns of CPU a pixel, computed by compiled kernels" in shown.stdout
     with Image.open(tmp_path / "rotate.png") as picture:
         assert picture.format == "PNG"
-        assert picture.width > 2 * 360
+        assert picture.size == (5 * TILE[0] + 4 * 6, TILE[1])
     document = json.loads(augment("ops", "show", "rotate", "--json").stdout)
-    assert document["labels"] == "follow"
+    assert (document["labels"], document["section"]) == ("follow", "geometry")
+    assert document["fields"][0] == {
+        "name": "degrees",
+        "drawn": True,
+        "takes": "number or [from, to], -360 to 360 degrees",
+        "unit": "degrees",
+        "default": "[-15, 15]",
+        "meaning": "Angle of the turn.",
+    }
+    assert document["steps"] == {
+        "example": {"op": "rotate", "degrees": 30},
+        "drawn": {"op": "rotate", "degrees": [-15, 15]},
+    }
     assert "degrees" in document["schema"]["properties"]
 
 
@@ -60,6 +95,11 @@ def test_written_steps_mean_the_examples(name: str, tmp_path: Path) -> None:
     text = "steps:\n" + "".join(f"  - {step(op, place)}\n" for place in range(len(op.examples)))
     (tmp_path / "recipe.yaml").write_text(text)
     assert load_recipe(tmp_path / "recipe.yaml") == Recipe(steps=op.examples)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_steps_to_paste_mean_the_usual_fields(name: str) -> None:
+    assert Recipe.parse({"steps": [written_out(usual(OPS[name]))]}) == Recipe(steps=(usual(OPS[name]),))
 
 
 @pytest.mark.parametrize("name", OPS)

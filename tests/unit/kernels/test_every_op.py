@@ -26,6 +26,7 @@ from tests.helpers import (
     references_mixing,
     references_noise,
     references_tables,
+    references_textures,
 )
 from tests.helpers.pictures import POOL, company
 
@@ -38,11 +39,14 @@ REFERENCES = {
     **references_mixing.REFERENCES,
     **references_tables.REFERENCES,
     **references_filters.REFERENCES,
+    **references_textures.REFERENCES,
 }
 COLOURING = {
+    "beta_noise",
     "channel_dropout",
     "channel_gain",
     "coarse_dropout",
+    "color_space_convert",
     "copy_paste",
     "cutmix",
     "cutout",
@@ -53,6 +57,7 @@ COLOURING = {
     "impulse_noise",
     "iso_noise",
     "laplace_noise",
+    "lens_flare",
     "lookup_table",
     "mixup",
     "mosaic",
@@ -64,6 +69,7 @@ COLOURING = {
     "sepia",
     "shot_noise",
     "speckle_noise",
+    "sun_flare",
     "tint",
     "uniform_noise",
 }

@@ -36,7 +36,7 @@ def palette(pixels: Bytes, colors: int) -> Colors:
         # whole numbers, halves up; a colour that nobody is nearest to stays
         means = np.floor(sums / np.maximum(number, 1)[:, None] + 0.5).astype(np.int64)
         chosen = np.where(number[:, None] > 0, means, chosen)
-    return chosen.astype(np.float32)
+    return np.asarray(chosen, dtype=np.float32)
 
 
 def nearest(pixels: NDArray[np.generic], colors: Colors) -> NDArray[np.int64]:

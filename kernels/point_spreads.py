@@ -7,8 +7,11 @@ import math
 import numpy as np
 import torch
 from kornia.filters import get_motion_kernel2d
+from numpy.typing import NDArray
 
 from kernels.stencils import Weights
+
+Grid = NDArray[np.float64]
 
 
 def motion(size: int, degrees: float, direction: float) -> Weights:
@@ -27,7 +30,7 @@ def disk(radius: float, softness: float) -> Weights:
     return _adding_up(np.clip((radius - np.hypot(x, y)) / softness + 0.5, 0.0, 1.0))
 
 
-def generalized_normal(size: int, sigma_x: float, sigma_y: float, degrees: float, beta: float, factors: Weights) -> Weights:
+def generalized_normal(size: int, sigma_x: float, sigma_y: float, degrees: float, beta: float, factors: Grid) -> Weights:
     """exp(-q^beta / 2) of the squared distance q in sigmas, turned counter-clockwise, times (size, size) `factors`.
 
     beta 1 is a Gaussian; a larger one has a flatter middle and steeper sides.
@@ -53,11 +56,11 @@ def sinc(size: int, cutoff: float) -> Weights:
     return _adding_up(np.where(middle, cutoff**2 / (4.0 * np.pi), cutoff * bessel / (2.0 * np.pi * far)))
 
 
-def _places(reach: int) -> tuple[np.ndarray, np.ndarray]:
+def _places(reach: int) -> tuple[Grid, Grid]:
     """x and y of each of a kernel's places, its middle at 0."""
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
     return x, y
 
 
-def _adding_up(weights: np.ndarray) -> Weights:
+def _adding_up(weights: Grid) -> Weights:
     return np.asarray(weights / weights.sum(), dtype=np.float32)

@@ -26,9 +26,10 @@ def superpixels(pixels: Bytes, segments: int) -> Labels:
     apart = max((height * width / segments) ** 0.5, 1.0)
     rows, columns = (max(int(side / apart + 0.5), 1) for side in (height, width))
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    row, column = y.astype(np.int64) * rows // height, x.astype(np.int64) * columns // width
+    row: Labels = y.astype(np.int64) * rows // height
+    column: Labels = x.astype(np.int64) * columns // width
     colors = pixels.astype(np.float64)
-    owner = row * columns + column
+    owner: Labels = row * columns + column
     for _ in range(_ROUNDS):
         number = np.maximum(np.bincount(owner.ravel(), minlength=rows * columns), 1)
         means = [

@@ -44,9 +44,9 @@ def equalizing(counts: Counts) -> Table:
     """The table that spreads the levels evenly, as that of Pillow's ImageOps.equalize; a single level stays."""
     step = int(counts.sum() - counts[counts.nonzero()[0][-1]]) // 255
     if step == 0:
-        return (np.arange(256) / 255.0).astype(np.float32)
+        return np.asarray(np.arange(256) / 255.0, dtype=np.float32)
     below = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    return (np.minimum((below + step // 2) // step, 255) / 255.0).astype(np.float32)
+    return np.asarray(np.minimum((below + step // 2) // step, 255) / 255.0, dtype=np.float32)
 
 
 def otsu(counts: Counts) -> int:

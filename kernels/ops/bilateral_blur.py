@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import cv2
+import numpy as np
 import torch
 
 from kernels.op import Op, Stencil
 from kernels.params import Integer, IntegerRange, Params, Range, Uniform
-from kernels.planes import by_opencv
+from kernels.planes import Grid, by_opencv
 
 
 class BilateralBlur(Params):
@@ -30,10 +31,12 @@ class BilateralBlur(Params):
 
 def bilateral_blur(image: torch.Tensor, size: int, sigma_color: float, sigma_space: float) -> torch.Tensor:
     odd = size + 1 - size % 2
-    return by_opencv(
-        image,
-        lambda pixels: cv2.bilateralFilter(pixels, odd, sigma_color, sigma_space, borderType=cv2.BORDER_REFLECT),
-    )
+
+    def smoothed(pixels: Grid) -> Grid:
+        result = cv2.bilateralFilter(pixels, odd, sigma_color, sigma_space, borderType=cv2.BORDER_REFLECT)
+        return np.asarray(result, dtype=np.float32)
+
+    return by_opencv(image, smoothed)
 
 
 OP = Op(

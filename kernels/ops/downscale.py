@@ -40,7 +40,7 @@ def resized(pixels: Grid, size: Size, way: str) -> Grid:
         return np.asarray(cv2.resize(pixels, (size.width, size.height), interpolation=_WAYS[way]))
     # by whole numbers: where a place lies between two pixels, OpenCV's way out depends on the picture's width
     rows, columns = ((2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip(size, pixels.shape, strict=False))
-    return pixels[rows][:, columns]
+    return np.asarray(pixels[rows][:, columns])
 
 
 OP = Op(

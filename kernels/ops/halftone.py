@@ -26,7 +26,7 @@ class Halftone(Params):
     """Grey dots, or dots of three colours whose grids are 30 degrees apart."""
 
 
-def screen(x: Value, y: Value, size: float, turns: float) -> Value:
+def screen(x: Value, y: Value, size: float, turns: float | Value) -> Value:
     """The threshold at a place: 0 in the middle between dots, 1 in the middle of a dot."""
     right, up = cosine(turns), sine(turns)
     return 0.5 + 0.25 * (cosine((x * right - y * up) / size) + cosine((x * up + y * right) / size))

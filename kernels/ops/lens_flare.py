@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import torch
@@ -10,7 +11,6 @@ from kernels import words
 from kernels.op import Op, Whole
 from kernels.ops.sun_flare import discs
 from kernels.params import Integer, IntegerRange, Params, Range, Uniform
-from kernels.shapes import cosine
 
 
 class LensFlare(Params):
@@ -32,9 +32,6 @@ class LensFlare(Params):
     """Brightness of the streak."""
 
 
-_TURNS_APART = 1.0 / 3.0
-
-
 def lens_flare(
     image: torch.Tensor,
     seed: words.NoiseSeed,
@@ -51,14 +48,14 @@ def lens_flare(
     spot = 1.0 / (1.0 + (torch.hypot(x - right, y - below) / (0.06 * shorter)).square_())
     line = 1.0 / (1.0 + ((y - below) / (0.01 * shorter)).square() + ((x - right) / (0.5 * width)).square())
     dark = (1.0 - image) * (1.0 - intensity * spot) * (1.0 - intensity * streak * line)
-    wave = words.bind(cosine, words.TORCH)
     for place, size, hue in discs(ghosts, seed):
         along = 0.4 + 1.8 * place
         middle = right + along * (0.5 * width - right), below + along * (0.5 * height - below)
         reach = (0.02 + 0.13 * size) * shorter
         disc = (reach + 0.5 - torch.hypot(x - middle[0], y - middle[1])).clamp_(0.0, 1.0)
-        paint = torch.stack([0.5 + 0.5 * wave(torch.tensor(hue + channel * _TURNS_APART)) for channel in range(3)])
-        dark = dark * (1.0 - 0.4 * intensity * paint.to(image.device).view(1, 3, 1, 1) * disc)
+        # a rainbow: three waves a third of a turn apart
+        paint = [0.5 + 0.5 * math.cos(math.tau * (hue + channel / 3.0)) for channel in range(3)]
+        dark = dark * (1.0 - 0.4 * intensity * image.new_tensor(paint).view(1, 3, 1, 1) * disc)
     return 1.0 - dark
 
 

@@ -29,7 +29,8 @@ class Voronoi(Params):
 def replaced(image: torch.Tensor, seed: NoiseSeed, cells: int, replace: float) -> torch.Tensor:
     pixels = levels(image[0]).permute(1, 2, 0).contiguous().cpu().numpy()
     # no more cells than pixels: a cell is a pixel wide at least
-    owner = voronoi(*pixels.shape[:2], min(cells, *pixels.shape[:2]), seed)
+    height, width = pixels.shape[:2]
+    owner = voronoi(height, width, min(cells, height, width), seed)
     return averaged(pixels, owner, replace, seed).to(image.device)
 
 

@@ -333,3 +333,6 @@ REFERENCES: dict[str, Reference] = {
     "unsharp_mask": unsharp_mask,
     "zoom_blur": zoom_blur,
 }
+
+TOLERANCES = {"mean_shift_blur": (0.01, 0.995)}
+"""Means that end in a half are rounded to either side, as the reciprocal they are multiplied by happens to lie."""

@@ -179,7 +179,7 @@ def lens_flare(pixels: Pixels, step: PlannedStep) -> Levels:
 def color_space_convert(pixels: Pixels, step: PlannedStep) -> Levels:
     space, result = step.fields["space"], np.empty(pixels.shape)
     if space == "lab":
-        return limited(255 * (rgb2lab(pixels) + [0, 128, 128]) / [100, 255, 255])
+        return limited(255 * (rgb2lab(pixels) + np.array([0, 128, 128])) / [100, 255, 255])
     for place in np.ndindex(pixels.shape[:2]):
         r, g, b = pixels[place] / 255
         luma = 0.299 * r + 0.587 * g + 0.114 * b
@@ -271,3 +271,6 @@ REFERENCES: dict[str, Reference] = {
     "superpixels": superpixels,
     "voronoi": voronoi,
 }
+
+TOLERANCES = {"cartoon": (0.01, 0.995), "color_space_convert": (0.1, 1.0)}
+"""Means of colours that end in a half are rounded to either level. Matrices of Lab have four digits, and other ones."""

@@ -78,7 +78,13 @@ SHAPES = [(1, 1), (1, 2), (1, 23), (23, 1), (2, 2), (3, 5)]
 
 MARGIN = 0.01
 """How far, in levels, a result may be from the reference beyond the rounding to a whole level."""
-TOLERANCES = {**references_geometry.TOLERANCES, **references_mixing.TOLERANCES, **references_tables.TOLERANCES}
+TOLERANCES = {
+    **references_geometry.TOLERANCES,
+    **references_mixing.TOLERANCES,
+    **references_tables.TOLERANCES,
+    **references_filters.TOLERANCES,
+    **references_textures.TOLERANCES,
+}
 """(levels beyond rounding, share of values within) of the operations for which (MARGIN, 1) is too strict."""
 
 

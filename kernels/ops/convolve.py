@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, field_validator
 
 from kernels.op import Op, Stencil
-from kernels.params import Params
+from kernels.params import Params, rows
 from kernels.stencils import filtered
 
 _MOST = 31
@@ -25,7 +25,7 @@ class Convolve(Params):
     """
 
     op: Literal["convolve"] = "convolve"
-    kernel: Annotated[tuple[Row, ...], Field(min_length=1, max_length=_MOST)]
+    kernel: Annotated[tuple[Row, ...], Field(min_length=1, max_length=_MOST), rows(_MOST, _MOST)]
     """Rows of weights, -1000 to 1000: an odd number of rows, all of the same odd length, at most 31."""
 
     @field_validator("kernel")

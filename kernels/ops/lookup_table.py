@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 
 from kernels.op import Op, Stencil
-from kernels.params import Channel, Params
+from kernels.params import Channel, Params, rows
 from kernels.tables import levels, looked_up
 
 Row = Annotated[tuple[Channel, ...], Field(min_length=256, max_length=256)]
@@ -20,7 +20,7 @@ class LookupTable(Params):
     """Replace every 8-bit level by what a table says."""
 
     op: Literal["lookup_table"] = "lookup_table"
-    table: Annotated[tuple[Row, ...], Field(min_length=1, max_length=3)]
+    table: Annotated[tuple[Row, ...], Field(min_length=1, max_length=3), rows(3, 256)]
     """256 values for levels 0 to 255, each a fraction of full brightness: one list for all channels, or three.
 
     The three are for red, green and blue; of two lists, the second is for green and blue.
@@ -28,8 +28,8 @@ class LookupTable(Params):
 
 
 def lookup_table(image: torch.Tensor, table: tuple[tuple[float, ...], ...]) -> torch.Tensor:
-    rows = [np.array(table[min(channel, len(table) - 1)], dtype=np.float32) for channel in range(3)]
-    return torch.stack([looked_up(plane, row) for plane, row in zip(levels(image[0]), rows, strict=True)])[None]
+    tables = [np.array(table[min(channel, len(table) - 1)], dtype=np.float32) for channel in range(3)]
+    return torch.stack([looked_up(plane, row) for plane, row in zip(levels(image[0]), tables, strict=True)])[None]
 
 
 _WAVES = tuple(0.5 - 0.5 * math.cos(3.0 * math.pi * level / 255.0) for level in range(256))

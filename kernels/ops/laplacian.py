@@ -30,4 +30,4 @@ def laplacian(image: torch.Tensor, gain: float) -> torch.Tensor:
     return filtered(image, _KERNEL).abs_() * gain
 
 
-OP = Op(Laplacian, Stencil(laplacian), examples=(Laplacian(gain=(11.3, 11.3)), Laplacian(gain=(4.0, 4.0))))
+OP = Op(Laplacian, Stencil(laplacian), examples=(Laplacian(gain=(11.3, 11.3)), Laplacian(gain=(3.7, 3.7))))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from kernels.op import Op, Stencil
 from kernels.params import Channel, Params, rows
@@ -23,12 +23,19 @@ class LookupTable(Params):
     table: Annotated[tuple[Row, ...], Field(min_length=1, max_length=3), rows(3, 256)]
     """256 values for levels 0 to 255, each a fraction of full brightness: one list for all channels, or three.
 
-    The three are for red, green and blue; of two lists, the second is for green and blue.
+    The three are for red, green and blue.
     """
+
+    @field_validator("table")
+    @classmethod
+    def _is_one_or_three(cls, table: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+        if len(table) == 2:
+            raise ValueError("must hold one list for all channels, or three")
+        return table
 
 
 def lookup_table(image: torch.Tensor, table: tuple[tuple[float, ...], ...]) -> torch.Tensor:
-    tables = [np.array(table[min(channel, len(table) - 1)], dtype=np.float32) for channel in range(3)]
+    tables = [np.array(table[channel % len(table)], dtype=np.float32) for channel in range(3)]
     return torch.stack([looked_up(plane, row) for plane, row in zip(levels(image[0]), tables, strict=True)])[None]
 
 

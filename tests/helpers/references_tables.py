@@ -85,7 +85,7 @@ def clahe(pixels: Pixels, step: PlannedStep) -> Levels:
 
 
 def lookup_table(pixels: Pixels, step: PlannedStep) -> Levels:
-    rows = [*step.fields["table"], *[step.fields["table"][-1]] * 2][:3]
+    rows = step.fields["table"] * 3
     result = np.empty(pixels.shape)
     for place in np.ndindex(pixels.shape):
         result[place] = 255 * rows[place[2]][pixels[place]]

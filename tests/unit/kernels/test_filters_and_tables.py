@@ -112,8 +112,13 @@ def test_a_table_that_turns_levels_round_inverts() -> None:
     table = [IDENTITY[0][::-1]]
     pixels = random_pixels()
     assert np.array_equal(made({"op": "lookup_table", "table": table}, pixels=pixels), 255 - pixels.numpy())
-    one = made({"op": "lookup_table", "table": [*table, *IDENTITY]}, pixels=pixels)
+    one = made({"op": "lookup_table", "table": [*table, *IDENTITY, *IDENTITY]}, pixels=pixels)
     assert np.array_equal(one, np.concatenate([255 - pixels[..., :1], pixels[..., 1:]], axis=-1))
+
+
+def test_two_tables_are_refused() -> None:
+    with pytest.raises(RecipeInvalid, match="one list for all channels, or three"):
+        made({"op": "lookup_table", "table": IDENTITY * 2}, pixels=flat(4, 4))
 
 
 def test_otsu_parts_two_groups() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,20 +10,20 @@ from pydantic import Field, field_validator
 
 from kernels.op import Op, Stencil
 from kernels.params import Channel, Params, rows
-from kernels.tables import levels, looked_up
+from kernels.tables import Table, levels, looked_up
 
-Row = Annotated[tuple[Channel, ...], Field(min_length=256, max_length=256)]
+Row = Annotated[tuple[Channel, ...], Field(min_length=2, max_length=256)]
 
 
 class LookupTable(Params):
-    """Replace every 8-bit level by what a table says."""
+    """Replace every 8-bit level by what a table says.
+
+    A table of 256 values has one for each level; a shorter one is spread evenly over the levels, with straight lines between.
+    """
 
     op: Literal["lookup_table"] = "lookup_table"
     table: Annotated[tuple[Row, ...], Field(min_length=1, max_length=3), rows(3, 256)]
-    """256 values for levels 0 to 255, each a fraction of full brightness: one list for all channels, or three.
-
-    The three are for red, green and blue.
-    """
+    """2 to 256 values from black to white, fractions of full brightness: one list for all channels, or one for each."""
 
     @field_validator("table")
     @classmethod
@@ -35,16 +34,20 @@ class LookupTable(Params):
 
 
 def lookup_table(image: torch.Tensor, table: tuple[tuple[float, ...], ...]) -> torch.Tensor:
-    tables = [np.array(table[channel % len(table)], dtype=np.float32) for channel in range(3)]
+    tables = [whole(table[channel % len(table)]) for channel in range(3)]
     return torch.stack([looked_up(plane, row) for plane, row in zip(levels(image[0]), tables, strict=True)])[None]
 
 
-_WAVES = tuple(0.5 - 0.5 * math.cos(3.0 * math.pi * level / 255.0) for level in range(256))
-_LIFTED = tuple((level / 255.0) ** 0.5 for level in range(256))
-_LOWERED = tuple((level / 255.0) ** 1.5 for level in range(256))
+def whole(row: tuple[float, ...]) -> Table:
+    """A table with a value for each level."""
+    return np.interp(np.linspace(0.0, 1.0, 256), np.linspace(0.0, 1.0, len(row)), row).astype(np.float32)
+
 
 OP = Op(
     LookupTable,
     Stencil(lookup_table),
-    examples=(LookupTable(table=(_LIFTED, _LOWERED, _LOWERED)), LookupTable(table=(_WAVES,))),
+    examples=(
+        LookupTable(table=((0.0, 0.6, 0.85, 1.0), (0.0, 0.2, 0.6, 1.0), (0.0, 0.2, 0.6, 1.0))),
+        LookupTable(table=((0.0, 1.0, 0.0, 1.0),)),
+    ),
 )

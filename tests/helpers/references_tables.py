@@ -85,10 +85,13 @@ def clahe(pixels: Pixels, step: PlannedStep) -> Levels:
 
 
 def lookup_table(pixels: Pixels, step: PlannedStep) -> Levels:
-    rows = step.fields["table"] * 3
+    tables = step.fields["table"] * 3
     result = np.empty(pixels.shape)
     for place in np.ndindex(pixels.shape):
-        result[place] = 255 * rows[place[2]][pixels[place]]
+        values = tables[place[2]]
+        at = int(pixels[place]) / 255 * (len(values) - 1)
+        left = min(int(at), len(values) - 2)
+        result[place] = 255 * (values[left] + (at - left) * (values[left + 1] - values[left]))
     return result
 
 

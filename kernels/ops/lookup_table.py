@@ -18,7 +18,8 @@ Row = Annotated[tuple[Channel, ...], Field(min_length=2, max_length=256)]
 class LookupTable(Params):
     """Replace every 8-bit level by what a table says.
 
-    A table of 256 values has one for each level; a shorter one is spread evenly over the levels, with straight lines between.
+    A table of 256 values has one for each level; a shorter one is spread evenly over the levels, with straight lines
+    between.
     """
 
     op: Literal["lookup_table"] = "lookup_table"

@@ -92,6 +92,10 @@ def averaged(pixels: Bytes, owner: Labels, replace: float, seed: words.NoiseSeed
     """
     number = np.bincount(owner.ravel())
     chance = torch.as_tensor(words.TORCH["uniform"](torch.arange(len(number)), seed, 3)).numpy()
-    means = [np.bincount(owner.ravel(), pixels[..., channel].ravel()) / np.maximum(number, 1) for channel in range(3)]
-    painted = np.stack([np.where((chance < replace)[owner], mean[owner], pixels[..., c]) for c, mean in enumerate(means)])
-    return torch.from_numpy((painted / 255.0).astype(np.float32))[None]
+    is_painted = (chance < replace)[owner]
+    image = np.empty((1, 3, *owner.shape), np.float32)
+    for channel in range(3):
+        values = pixels[..., channel]
+        means = (np.bincount(owner.ravel(), values.ravel()) / np.maximum(number, 1)).astype(np.float32)
+        image[0, channel] = np.where(is_painted, means[owner], values)
+    return torch.from_numpy(image) / 255.0

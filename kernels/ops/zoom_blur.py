@@ -6,9 +6,13 @@ import math
 from typing import Annotated, Literal
 
 import torch
+from torch.nn.functional import grid_sample
 
 from kernels.op import Op, Stencil
 from kernels.params import Params, Range, Uniform
+
+_AT_ONCE = 1 << 18
+"""Pixels: places to read at take more memory than the picture."""
 
 
 class ZoomBlur(Params):
@@ -24,27 +28,24 @@ class ZoomBlur(Params):
 def zoom_blur(image: torch.Tensor, factor: float, step: float) -> torch.Tensor:
     # a hair more, so that a whole number of steps reaches the factor
     copies = math.floor((factor - 1.0) / step + 1e-6)
-    total = image.clone()
-    for number in range(1, copies + 1):
-        total += enlarged(image, 1.0 + number * step)
-    return total / (copies + 1)
+    height, width = image.shape[-2:]
+    block = max(_AT_ONCE // width, 1)
+    parts = []
+    for top in range(0, height, block):
+        rows, columns = _centres(top, min(top + block, height), height), _centres(0, width, width)
+        total = image[:, :, top : top + block].clone()
+        for number in range(1, copies + 1):
+            zoom = 1.0 + number * step
+            down, across = torch.meshgrid(rows / zoom, columns / zoom, indexing="ij")
+            grid = torch.stack([across, down], dim=-1)[None].to(image.device, torch.float32)
+            total += grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        parts.append(total / (copies + 1))
+    return torch.cat(parts, dim=2)
 
 
-def enlarged(image: torch.Tensor, factor: float) -> torch.Tensor:
-    """The middle of (1, C, H, W) as large as the whole, read between pixels."""
-    return _along(_along(image, factor, -2), factor, -1)
-
-
-def _along(image: torch.Tensor, factor: float, dim: int) -> torch.Tensor:
-    side = image.shape[dim]
-    place = (torch.arange(side, dtype=torch.float64) + 0.5 - 0.5 * side) / factor + 0.5 * side - 0.5
-    first = place.floor().clamp(0, max(side - 2, 0))
-    shape = [1, 1, 1, 1]
-    shape[dim] = side
-    share = (place - first).clamp(0, 1).to(torch.float32).view(shape).to(image.device)
-    before = first.to(torch.int64).to(image.device)
-    after = (before + 1).clamp(max=side - 1)
-    return torch.lerp(image.index_select(dim, before), image.index_select(dim, after), share)
+def _centres(start: int, end: int, side: int) -> torch.Tensor:
+    """Where the middles of pixels lie, from -1 at one edge of the picture to 1 at the other."""
+    return (torch.arange(start, end, dtype=torch.float64) * 2.0 + 1.0) / side - 1.0
 
 
 OP = Op(

@@ -15,6 +15,8 @@ import torch
 from kornia import color, enhance, filters, morphology
 
 from kernels import stencils, windows
+from kernels.ops.color_space_convert import color_space_convert
+from kernels.ops.equalize import equalize
 
 _MEDIANS = (3, 5)
 """Windows whose median Kornia finds by a network of comparisons; others cost it a copy of the picture for each place."""
@@ -121,10 +123,79 @@ def _edge_enhance(image: torch.Tensor, strength: float) -> torch.Tensor:
     return enhance.add_weighted(image, 1.0, _edge_map(image), float(strength), 0.0)
 
 
+def _equalize(image: torch.Tensor, of: str) -> torch.Tensor:
+    if of != "channels":
+        return equalize(image, of)
+    # Kornia drops the fraction of a level, which is rounded here
+    return enhance.equalize(((image * 255.0).round() + 0.25) / 255.0)
+
+
+def _motion_blur(image: torch.Tensor, size: int, degrees: float, direction: float) -> torch.Tensor:
+    return filters.motion_blur(image, size + 1 - size % 2, float(degrees), float(direction), "reflect", "bilinear")
+
+
+def _motion_reach(size: int, degrees: float, direction: float) -> int:
+    return size // 2
+
+
+def _convolve(image: torch.Tensor, kernel: tuple[tuple[float, ...], ...]) -> torch.Tensor:
+    return filters.filter2d(image, image.new_tensor(kernel)[None], "reflect")
+
+
+def _kernel_reach(kernel: tuple[tuple[float, ...], ...]) -> int:
+    return max(len(kernel), len(kernel[0])) // 2
+
+
+def _sharpness(image: torch.Tensor, factor: float) -> torch.Tensor:
+    # smaller pictures have nothing but outermost pixels, which stay
+    return image if min(image.shape[-2:]) < 3 else enhance.sharpness(image, float(factor))
+
+
+def _unsharp_mask(image: torch.Tensor, sigma: float, amount: float, threshold: float) -> torch.Tensor:
+    reach = _gaussian_reach(sigma)
+    if not reach:
+        return image
+    lost = filters.unsharp_mask(image, (2 * reach + 1,) * 2, (sigma, sigma)) - image
+    return image + torch.where(lost.abs() > threshold, amount * lost, 0.0)
+
+
+def _unsharp_reach(sigma: float, amount: float, threshold: float) -> int:
+    return _gaussian_reach(sigma)
+
+
+def _laplacian(image: torch.Tensor, gain: float) -> torch.Tensor:
+    return filters.laplacian(image, 3, "reflect", normalized=True).abs() * gain
+
+
+def _opened(image: torch.Tensor, size: int) -> torch.Tensor:
+    return _max_filter(_min_filter(image, size).flip(-2, -1), size).flip(-2, -1)
+
+
+def _closed(image: torch.Tensor, size: int) -> torch.Tensor:
+    return _min_filter(_max_filter(image, size).flip(-2, -1), size).flip(-2, -1)
+
+
+def _color_space_convert(image: torch.Tensor, space: str) -> torch.Tensor:
+    match space:
+        case "hsv" | "hls":
+            numbers = color.rgb_to_hsv(image) if space == "hsv" else color.rgb_to_hls(image)
+            return torch.cat([numbers[:, :1] / math.tau, numbers[:, 1:]], dim=1)
+        case "yuv":
+            return color.rgb_to_yuv(image) + image.new_tensor([0.0, 0.5, 0.5]).view(1, 3, 1, 1)
+        case "ycrcb":
+            return color.rgb_to_ycbcr(image)[:, [0, 2, 1]]
+        case "xyz":
+            return color.rgb_to_xyz(image)
+        case _:
+            return color_space_convert(image, space)
+
+
 _REFLECTS = "Outside the picture Kornia's mirror image leaves out the edge pixel (d c b | a b c d | c b a)."
 _SMALL = f"Windows wider than {_LARGEST} pixels run as in the torch reference."
+_BOTH = ("morphology.erosion", "morphology.dilation")
 EQUIVALENTS: Mapping[str, Equivalent] = MappingProxyType(
     {
+        "black_hat": Equivalent(_BOTH, lambda image, size: _closed(image, size) - image, differs=_SMALL),
         "box_blur": Equivalent(("filters.box_blur",), _box_blur, _box_reach, _REFLECTS),
         "brightness": Equivalent(("enhance.adjust_brightness_accumulative", "enhance.adjust_brightness"), _brightness),
         "color_jitter": Equivalent(
@@ -136,14 +207,19 @@ EQUIVALENTS: Mapping[str, Equivalent] = MappingProxyType(
             ),
             _color_jitter,
         ),
+        "color_space_convert": Equivalent(
+            tuple(f"color.rgb_to_{space}" for space in ("hls", "hsv", "lab", "xyz", "ycbcr", "yuv")), _color_space_convert
+        ),
         "contrast": Equivalent(
             ("enhance.adjust_contrast_with_mean_subtraction",),
             lambda image, factor: enhance.adjust_contrast_with_mean_subtraction(image, float(factor)),
         ),
+        "convolve": Equivalent(("filters.filter2d",), _convolve, _kernel_reach, _REFLECTS),
         "edge_enhance": Equivalent(
             ("color.rgb_to_grayscale", "filters.spatial_gradient", "enhance.add_weighted"), _edge_enhance
         ),
         "edge_map": Equivalent(("color.rgb_to_grayscale", "filters.spatial_gradient"), _edge_map),
+        "equalize": Equivalent(("enhance.equalize",), _equalize, differs="Kornia knows no table of the grey picture."),
         "gamma": Equivalent(
             ("enhance.adjust_gamma",), lambda image, exponent: enhance.adjust_gamma(image, float(exponent))
         ),
@@ -151,8 +227,15 @@ EQUIVALENTS: Mapping[str, Equivalent] = MappingProxyType(
         "grayscale": Equivalent(("color.rgb_to_grayscale", "enhance.add_weighted"), _grayscale),
         "hue": Equivalent(("enhance.adjust_hue",), _hue),
         "invert": Equivalent(("enhance.invert",), _invert),
+        "laplacian": Equivalent(("filters.laplacian",), _laplacian, lambda gain: 1, _REFLECTS),
         "max_filter": Equivalent(("morphology.dilation",), _max_filter, differs=_SMALL),
         "min_filter": Equivalent(("morphology.erosion",), _min_filter, differs=_SMALL),
+        "morph_close": Equivalent(_BOTH, _closed, differs=_SMALL),
+        "morph_gradient": Equivalent(
+            _BOTH, lambda image, size: _max_filter(image, size) - _min_filter(image, size), differs=_SMALL
+        ),
+        "morph_open": Equivalent(_BOTH, _opened, differs=_SMALL),
+        "motion_blur": Equivalent(("filters.motion_blur",), _motion_blur, _motion_reach, _REFLECTS),
         "percentile_filter": Equivalent(
             ("filters.median_blur",),
             _percentile_filter,
@@ -168,8 +251,11 @@ EQUIVALENTS: Mapping[str, Equivalent] = MappingProxyType(
             ("enhance.adjust_saturation_with_gray_subtraction",),
             lambda image, factor: enhance.adjust_saturation_with_gray_subtraction(image, float(factor)),
         ),
+        "sharpness": Equivalent(("enhance.sharpness",), _sharpness),
         "solarize": Equivalent(("enhance.solarize",), lambda image, threshold: enhance.solarize(image, float(threshold))),
         "tint": Equivalent(("enhance.shift_rgb",), _tint),
+        "top_hat": Equivalent(_BOTH, lambda image, size: image - _opened(image, size), differs=_SMALL),
+        "unsharp_mask": Equivalent(("filters.unsharp_mask",), _unsharp_mask, _unsharp_reach, _REFLECTS),
     }
 )
 """The operations that Kornia has, by name."""

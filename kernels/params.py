@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -127,6 +127,21 @@ SizeField = tuple[Side, Side]
 Channel = Annotated[float, Field(ge=0, le=1, strict=True)]
 Color = tuple[Channel, Channel, Channel]
 """A static [red, green, blue], each a fraction of full brightness."""
+
+
+def rows(most_rows: int, most_columns: int) -> BeforeValidator:
+    """Refuses what is no list of so many short lists, before its items are looked at: a million wrong ones take minutes."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, list | tuple) or len(value) > most_rows:
+            raise ValueError(f"must be a list of at most {most_rows} lists")
+        if not all(isinstance(row, list | tuple) and len(row) <= most_columns for row in value):
+            raise ValueError(f"must hold lists of at most {most_columns} numbers")
+        return value
+
+    return BeforeValidator(check)
+
+
 Border = Literal["constant", "replicate", "reflect", "wrap"]
 """What lies outside a picture: the fill colour, its edge pixels, its mirror image, or the picture again."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
-from kornia.filters import filter2d_separable
+from kornia.filters import filter2d, filter2d_separable
 from numpy.typing import NDArray
 from torch.nn.functional import max_pool2d
 
@@ -47,6 +47,26 @@ def weighed_by_torch(image: torch.Tensor, weights: Weights) -> torch.Tensor:
     """`weighed`, by Kornia on the image's device."""
     kernel = torch.from_numpy(weights)[None].to(image.device)
     return filter2d_separable(mirrored(image, len(weights)), kernel, kernel, padding="valid")
+
+
+def filtered(image: torch.Tensor, kernel: Weights) -> torch.Tensor:
+    """Sums of neighbours times a kernel of odd sides, which is laid on as it is written: not mirrored."""
+    if image.device.type != "cpu":
+        return filtered_by_torch(image, kernel)
+    result = torch.empty_like(image, memory_format=torch.contiguous_format)
+    for source, target in _planes(image, result):
+        cv2.filter2D(source, cv2.CV_32F, kernel, dst=target, borderType=cv2.BORDER_REFLECT)
+    return result
+
+
+def filtered_by_torch(image: torch.Tensor, kernel: Weights) -> torch.Tensor:
+    """`filtered`, by Kornia on the image's device."""
+    rows, columns = (
+        torch.from_numpy(mirror(length, side // 2, side // 2)).to(image.device)
+        for length, side in zip(image.shape[-2:], kernel.shape, strict=True)
+    )
+    around = image.index_select(-2, rows).index_select(-1, columns)
+    return filter2d(around, torch.from_numpy(kernel)[None].to(image.device), padding="valid")
 
 
 def averaged(image: torch.Tensor, size: int) -> torch.Tensor:
@@ -90,6 +110,21 @@ def highest_by_torch(image: torch.Tensor, size: int) -> torch.Tensor:
     """`highest`, by torch on the image's device."""
     rows = max_pool2d(mirrored(image, size), (1, size), stride=1)
     return max_pool2d(rows, (size, 1), stride=1)
+
+
+def opened(image: torch.Tensor, size: int) -> torch.Tensor:
+    """The lowest, then the highest of windows that lie the other way round: bright parts smaller than a window are gone."""
+    return _turned(highest(_turned(lowest(image, size)), size))
+
+
+def closed(image: torch.Tensor, size: int) -> torch.Tensor:
+    """The highest, then the lowest of windows that lie the other way round: dark parts smaller than a window are gone."""
+    return _turned(lowest(_turned(highest(image, size)), size))
+
+
+def _turned(image: torch.Tensor) -> torch.Tensor:
+    """By half a turn: what reaches further to the top and left now reaches further to the bottom and right."""
+    return image.flip(-2, -1)
 
 
 def edges(image: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,16 @@ from kernels.plan import Plan, plan
 from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.tensors import Picture, Size
-from tests.helpers import references, references_geometry, references_light, references_mixing, references_noise
+from tests.helpers import (
+    references,
+    references_filters,
+    references_geometry,
+    references_light,
+    references_mixing,
+    references_noise,
+    references_tables,
+    references_textures,
+)
 from tests.helpers.pictures import POOL, company
 
 CPU = torch.device("cpu")
@@ -28,21 +37,31 @@ REFERENCES = {
     **references_noise.REFERENCES,
     **references_geometry.REFERENCES,
     **references_mixing.REFERENCES,
+    **references_tables.REFERENCES,
+    **references_filters.REFERENCES,
+    **references_textures.REFERENCES,
 }
 COLOURING = {
+    "beta_noise",
     "channel_dropout",
     "channel_gain",
     "coarse_dropout",
+    "color_space_convert",
     "copy_paste",
     "cutmix",
     "cutout",
     "fancy_pca",
     "gaussian_noise",
+    "halftone",
+    "he_stain",
     "impulse_noise",
     "iso_noise",
     "laplace_noise",
+    "lens_flare",
+    "lookup_table",
     "mixup",
     "mosaic",
+    "multiplicative_noise",
     "pixel_dropout",
     "planckian_jitter",
     "random_erasing",
@@ -50,6 +69,7 @@ COLOURING = {
     "sepia",
     "shot_noise",
     "speckle_noise",
+    "sun_flare",
     "tint",
     "uniform_noise",
 }
@@ -58,7 +78,13 @@ SHAPES = [(1, 1), (1, 2), (1, 23), (23, 1), (2, 2), (3, 5)]
 
 MARGIN = 0.01
 """How far, in levels, a result may be from the reference beyond the rounding to a whole level."""
-TOLERANCES = {**references_geometry.TOLERANCES, **references_mixing.TOLERANCES}
+TOLERANCES = {
+    **references_geometry.TOLERANCES,
+    **references_mixing.TOLERANCES,
+    **references_tables.TOLERANCES,
+    **references_filters.TOLERANCES,
+    **references_textures.TOLERANCES,
+}
 """(levels beyond rounding, share of values within) of the operations for which (MARGIN, 1) is too strict."""
 
 

@@ -1,0 +1,67 @@
+"""Tables: 256 values, one for each level, and the counts of levels that they are made from.
+
+Pictures are rounded to 8 bits first, so a table is read without interpolation.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+"""(256,): how many values have each level."""
+Table = NDArray[np.float32]
+"""(256,): what each level becomes, 0..1."""
+
+
+def levels(image: torch.Tensor) -> torch.Tensor:
+    """Values 0..1 as levels 0..255, uint8."""
+    return (image * 255.0).round_().to(torch.uint8)
+
+
+def grey_levels(planes: torch.Tensor) -> torch.Tensor:
+    """(H, W) uint8: the levels of the grey picture (ITU-R BT.601) of (3, H, W) planes, halves rounded up."""
+    # whole numbers: a mean of levels that ends in a half is rounded alike on every machine
+    red, green, blue = levels(planes).to(torch.int32)
+    return torch.div(299 * red + 587 * green + 114 * blue + 500, 1000, rounding_mode="floor").to(torch.uint8)
+
+
+def counted(values: torch.Tensor) -> Counts:
+    """How often each level occurs among uint8 values."""
+    counts: Counts = torch.bincount(values.flatten().to(torch.int64), minlength=256).cpu().numpy()
+    return counts
+
+
+def looked_up(values: torch.Tensor, table: Table) -> torch.Tensor:
+    """uint8 levels as a table says, float32."""
+    return torch.from_numpy(table).to(values.device)[values.to(torch.int64)]
+
+
+def equalizing(counts: Counts) -> Table:
+    """The table that spreads the levels evenly, as that of Pillow's ImageOps.equalize; a single level stays."""
+    step = int(counts.sum() - counts[counts.nonzero()[0][-1]]) // 255
+    if step == 0:
+        return np.asarray(np.arange(256) / 255.0, dtype=np.float32)
+    below = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    return np.asarray(np.minimum((below + step // 2) // step, 255) / 255.0, dtype=np.float32)
+
+
+def otsu(counts: Counts) -> int:
+    """The level up to which values are one group, those above it another: the groups' means are as far apart as can be.
+
+    Otsu (1979): the variance between the groups is largest; the lowest such level.
+    """
+    total, weight = int(counts.sum()), int((counts * np.arange(256)).sum())
+    numbers, weights = np.cumsum(counts).tolist(), np.cumsum(counts * np.arange(256)).tolist()
+
+    def between(level: int) -> Fraction:
+        number = numbers[level]
+        if number in (0, total):
+            return Fraction(0)
+        return Fraction((weights[level] * total - number * weight) ** 2, number * (total - number))
+
+    # fractions, because two levels with the same variance must be seen to have it
+    return max(range(256), key=lambda level: (between(level), -level))

@@ -9,7 +9,7 @@ from typing import Any
 
 from kernels.equivalents import EQUIVALENTS
 from kernels.op import Field, Mix, Op, Places
-from kernels.params import Choice, Integer, Uniform, drawn_fields
+from kernels.params import Choice, Cycle, Integer, Uniform, drawn_fields
 
 KINDS = {
     "pixels": "arithmetic on each pixel",
@@ -90,6 +90,8 @@ def _has_defaults(op: Op) -> bool:
 
 def _drawn(kind: Uniform | Integer | Choice) -> str:
     match kind:
+        case Cycle(names):
+            return f"one or several of {', '.join(names)}; the variant's number takes one of them in turn"
         case Choice(names):
             return f"one or several of {', '.join(names)}"
         case Integer(low, high, unit):

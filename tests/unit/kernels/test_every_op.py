@@ -18,7 +18,14 @@ from kernels.plan import Plan, plan
 from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.tensors import Picture, Size
-from tests.helpers import references, references_geometry, references_light, references_mixing, references_noise
+from tests.helpers import (
+    references,
+    references_framing,
+    references_geometry,
+    references_light,
+    references_mixing,
+    references_noise,
+)
 from tests.helpers.pictures import POOL, company
 
 CPU = torch.device("cpu")
@@ -27,6 +34,7 @@ REFERENCES = {
     **references_light.REFERENCES,
     **references_noise.REFERENCES,
     **references_geometry.REFERENCES,
+    **references_framing.REFERENCES,
     **references_mixing.REFERENCES,
 }
 COLOURING = {
@@ -58,7 +66,11 @@ SHAPES = [(1, 1), (1, 2), (1, 23), (23, 1), (2, 2), (3, 5)]
 
 MARGIN = 0.01
 """How far, in levels, a result may be from the reference beyond the rounding to a whole level."""
-TOLERANCES = {**references_geometry.TOLERANCES, **references_mixing.TOLERANCES}
+TOLERANCES = {
+    **references_geometry.TOLERANCES,
+    **references_framing.TOLERANCES,
+    **references_mixing.TOLERANCES,
+}
 """(levels beyond rounding, share of values within) of the operations for which (MARGIN, 1) is too strict."""
 
 

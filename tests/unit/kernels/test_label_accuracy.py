@@ -19,7 +19,7 @@ from kernels.labels import BoxFormat, corners, read_mask, written
 from kernels.op import Field
 from kernels.plan import Plan, PlannedStep
 from kernels.tensors import Size
-from tests.helpers import references_geometry
+from tests.helpers import references_framing, references_geometry
 from tests.helpers.pictures import Steps, made, made_labels, make_plan
 from tests.helpers.recipes import MOVING, any_step
 
@@ -30,6 +30,7 @@ EXAMPLES = [
     for op in MOVING
     for place, example in enumerate(op.examples)
 ]
+MAPS = references_geometry.REFERENCES | references_framing.REFERENCES
 FORMATS: tuple[BoxFormat, ...] = ("xyxy", "xywh", "cxcywh", "yolo")
 
 
@@ -65,7 +66,7 @@ def place_of(step: PlannedStep, point: Point, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(references_geometry, "by_map", caught)
     with pytest.raises(_Found) as found:
-        references_geometry.REFERENCES[step.op.name](np.zeros((height, width, 3), np.uint8), step)
+        MAPS[step.op.name](np.zeros((height, width, 3), np.uint8), step)
     place: Point = found.value.args[0]
     return place
 

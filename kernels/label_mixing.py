@@ -21,7 +21,7 @@ from kernels.label_rules import LabelRules
 from kernels.labels import Boxes, ClassName, Corners, Dropped, Keypoints, Labels, Polygon, corners, write_mask
 from kernels.labels import written as written_box
 from kernels.mixing import Guest, Mixture, cut_objects, opacity
-from kernels.op import Layer, Region
+from kernels.op import Classes, Layer, Likened, Region
 from kernels.partners import Partner
 from kernels.stages import Chain, Stage
 from kernels.tensors import Size
@@ -53,6 +53,8 @@ def followed(
     labels: Labels | None, cut: Sequence[Stage], size_in: Size, size_out: Size, rules: LabelRules
 ) -> Labels | None:
     """The labels of a picture after all stages; None where neither it nor any partner has some. LabelInvalid: too many."""
+    # what only looks like another picture has lost and gained nothing
+    cut = [stage for stage in cut if not (isinstance(stage, Mixture) and isinstance(stage.step.op.kind, Likened))]
     mixtures = [stage for stage in cut if isinstance(stage, Mixture)]
     if not mixtures:
         return None if labels is None else label_moves.moved(labels, _links(cut), size_in, size_out, rules)
@@ -142,8 +144,11 @@ def _in_pixels(labels: Labels, size: Size) -> Labels:
 
 def _chosen(trail: _Trail, mixture: Mixture, partner: Partner, layer: Layer) -> _Trail:
     """Of a cut-out the labels of the objects that are shown; the n-th of each kind are one object where all are as many."""
-    if layer.cutout is None:
+    if layer.cutout is None or isinstance(layer.cutout, np.ndarray):
         return trail
+    if isinstance(layer.cutout, Classes):
+        # nothing says which classes of a mask a box or an outline belongs to
+        return _trail(Labels(mask=trail.labels.mask), partner.name)
     objects = cut_objects(mixture, partner, layer.cutout)
     labels = trail.labels
     count = len(trail.polygons or trail.boxes)

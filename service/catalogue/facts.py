@@ -56,7 +56,7 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
 
 def labels(op: Op) -> str:
     """What becomes of labels: they `follow`, `stay`, or `are merged` with those of other pictures."""
-    if isinstance(op.kind, Mix):
+    if isinstance(op.kind, Mix) and op.moves_labels:
         return "are merged"
     return "follow" if op.moves_labels else "stay"
 

@@ -10,9 +10,12 @@ from PIL import Image
 
 from kernels import augment
 from kernels.codec import decode
+from kernels.coverage import coverage
+from kernels.labels import write_mask
 from kernels.op import Mix, Op
 from kernels.params import Params
 from kernels.recipe import Recipe
+from kernels.tensors import Size
 
 _GAP = 8
 _PAPER = (255, 255, 255)
@@ -41,10 +44,18 @@ def example(params: Params) -> Image.Image:
     """The sample after one step that is always applied."""
     step = params.model_copy(update={"chance": 1.0})
     pictures, keys = [np.array(sample()), np.array(other_sample())], ["sample", "other"]
-    made, _ = augment(pictures, Recipe(steps=(step,)), _SEED, keys=keys, labels=[None, {"polygons": [{"points": _CUP}]}])
+    labels = {"polygons": [{"points": _CUP}], "mask": _cup_mask()}
+    made, _ = augment(pictures, Recipe(steps=(step,)), _SEED, keys=keys, labels=[None, labels])
     if made.image is None:
         raise ValueError(f"{params.op}: its example does not fit the sample picture: {made.error}")
     return Image.fromarray(made.image.numpy())
+
+
+@cache
+def _cup_mask() -> str:
+    """A class mask of the other sample: 1 on the cup."""
+    width, height = other_sample().size
+    return write_mask((coverage(np.array(_CUP, dtype=np.float64), Size(height, width)) > 0.5).astype(np.uint8))
 
 
 @cache

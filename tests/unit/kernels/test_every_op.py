@@ -20,11 +20,13 @@ from kernels.run import run
 from kernels.tensors import Picture, Size
 from tests.helpers import (
     references,
+    references_fields,
     references_framing,
     references_geometry,
     references_light,
     references_mixing,
     references_noise,
+    references_weather,
 )
 from tests.helpers.pictures import POOL, company
 
@@ -35,31 +37,49 @@ REFERENCES = {
     **references_noise.REFERENCES,
     **references_geometry.REFERENCES,
     **references_framing.REFERENCES,
+    **references_fields.REFERENCES,
+    **references_weather.REFERENCES,
     **references_mixing.REFERENCES,
 }
 COLOURING = {
+    "alpha_blend",
     "channel_dropout",
     "channel_gain",
+    "chromatic_aberration",
     "coarse_dropout",
     "copy_paste",
     "cutmix",
     "cutout",
     "fancy_pca",
+    "fda",
+    "fog",
+    "frost",
     "gaussian_noise",
+    "histogram_matching",
     "impulse_noise",
     "iso_noise",
     "laplace_noise",
     "mixup",
     "mosaic",
+    "overlay",
+    "patchmix",
     "pixel_dropout",
+    "pixel_distribution_adaptation",
     "planckian_jitter",
+    "rain",
     "random_erasing",
+    "recompress",
     "rgb_shift",
+    "sand",
     "sepia",
     "shot_noise",
+    "spatter",
     "speckle_noise",
+    "text_overlay",
     "tint",
+    "transplantation",
     "uniform_noise",
+    "webp",
 }
 """Operations whose purpose puts colour into a grey picture."""
 SHAPES = [(1, 1), (1, 2), (1, 23), (23, 1), (2, 2), (3, 5)]
@@ -69,6 +89,8 @@ MARGIN = 0.01
 TOLERANCES = {
     **references_geometry.TOLERANCES,
     **references_framing.TOLERANCES,
+    **references_fields.TOLERANCES,
+    **references_weather.TOLERANCES,
     **references_mixing.TOLERANCES,
 }
 """(levels beyond rounding, share of values within) of the operations for which (MARGIN, 1) is too strict."""

@@ -79,7 +79,12 @@ def _against(shift: Any, point: Point) -> Point:
         moved = [scipy.ndimage.map_coordinates(plane, at, order=1, mode="nearest")[0] for plane in shift]
         return [place[0] + moved[0] - point[0], place[1] + moved[1] - point[1]]
 
-    solved = scipy.optimize.least_squares(off, point, xtol=1e-12, ftol=1e-12).x
+    # from the pixel that is nearest: a field may bend so much that the way from the point itself leads nowhere
+    y, x = np.mgrid[0 : shift.shape[1], 0 : shift.shape[2]] + 0.5
+    row, column = np.unravel_index(np.hypot(x + shift[0] - point[0], y + shift[1] - point[1]).argmin(), x.shape)
+    inside = 0 < row < shift.shape[1] - 1 and 0 < column < shift.shape[2] - 1
+    start = (column + 0.5, row + 0.5) if inside else point
+    solved = scipy.optimize.least_squares(off, start, xtol=1e-12, ftol=1e-12).x
     return float(solved[0]), float(solved[1])
 
 

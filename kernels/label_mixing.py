@@ -110,6 +110,7 @@ def _told(lost: Dropped, origin: Origin) -> Dropped:
 def _mixed(trail: _Trail, mixture: Mixture, rules: LabelRules) -> _Trail:
     """The trail of the canvas: its own labels, then those of each partner, less what is covered."""
     size = mixture.step.size_out
+    pieces: list[_Trail] = []
     laid: list[_Trail] = []
     mask: Mask | None = None
     for partner, layer, link in mixture.placed():
@@ -122,11 +123,49 @@ def _mixed(trail: _Trail, mixture: Mixture, rules: LabelRules) -> _Trail:
         placed = _moved(own, (link,), guest.size, layer.region.size if _is_shown(layer) else link.size_out, rules)
         placed = _shifted(placed, layer.region) if _is_shown(layer) else _emptied(placed)
         mask = with_mask(mask, placed.labels.mask, layer, shown, size)
+        if partner is None:
+            pieces.append(placed)
+            if len(pieces) == mixture.pieces:
+                laid = [_gathered(pieces, trail.dropped) if len(pieces) > 1 else placed]
+            continue
         if shown is not None and not (isinstance(shown, float) and shown < 1.0):
             cover = Cover(layer.region, None if isinstance(shown, float) else shown)
             laid = [_hidden(beneath, cover, rules.min_visible) for beneath in laid]
         laid.append(placed)
     return _joined(laid, trail.labels.boxes, mask, size)
+
+
+def _gathered(pieces: Sequence[_Trail], before: tuple[Dropped, ...]) -> _Trail:
+    """The labels of the pieces of one picture: a box or outline may be in several, keypoints of an object meet again.
+
+    Lost is only what no piece has a part of. before: what was lost before the picture was cut.
+    """
+    objects: dict[Origin, Keypoints] = {}
+    for piece in pieces:
+        for origin, one in zip(piece.keypoints, piece.labels.keypoints, strict=True):
+            known = objects.get(origin, one)
+            points = tuple(max(pair, key=lambda point: point[2]) for pair in zip(known.points, one.points, strict=True))
+            objects[origin] = one.model_copy(update={"points": points})
+    joined = _joined(pieces, None, None, Size(1, 1))
+    known_lost = {_name(one) for one in before}
+    still = {
+        *(("box", *origin) for origin in joined.boxes),
+        *(("polygon", *origin) for origin in joined.polygons),
+        *(("keypoints", *origin) for origin in objects),
+    }
+    present = still | known_lost
+    lost: dict[tuple[str, str | None, int], Dropped] = {}
+    for gone in joined.dropped:
+        name = _name(gone)
+        # where a piece has had too little of it, that is why; the other pieces had none at all
+        if name not in present and (name not in lost or lost[name].reason == "outside"):
+            lost[name] = gone
+    labels = joined.labels.model_copy(update={"keypoints": tuple(objects.values())})
+    return replace(joined, labels=labels, keypoints=tuple(objects), dropped=(*before, *lost.values()))
+
+
+def _name(lost: Dropped) -> tuple[str, str | None, int]:
+    return lost.kind, lost.partner, lost.index
 
 
 def _is_shown(layer: Layer) -> bool:

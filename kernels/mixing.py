@@ -81,8 +81,15 @@ class Mixture(NamedTuple):
     part: Part = "all"
     """Which channels of the pictures the planes stand for; alpha alone comes as three equal planes."""
 
+    @property
+    def pieces(self) -> int:
+        """In how many layers the step's own picture is laid."""
+        kind = self.step.op.kind
+        assert isinstance(kind, Mix)
+        return 1 if kind.pieces is None else kind.pieces(**asked(kind.pieces, self.step.fields))
+
     def placed(self) -> Iterator[tuple[Partner | None, Layer, Link]]:
-        """The step's own picture (None), then each partner: its layer, and its way to the layer's region.
+        """The step's own picture or its pieces (None), then each partner: its layer, and its way to the layer's region.
 
         Layers without a pixel are passed on too, with an empty region.
         """
@@ -90,7 +97,7 @@ class Mixture(NamedTuple):
         assert isinstance(kind, Mix)
         if len(self.step.partners) != kind.partners:
             raise ValueError(f"{self.step.op.name} was planned without a pool, so it cannot be run")
-        for place, partner in enumerate((None, *self.step.partners)):
+        for place, partner in enumerate((None,) * self.pieces + self.step.partners):
             source = self.step.size_in if partner is None else self.guests.known(partner).size
             wanted = asked(kind.layer, {**self.step.fields, "seed": self.step.noise_seed})
             layer: Layer = kind.layer(place, source, self.step.size_out, **wanted)

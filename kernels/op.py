@@ -159,6 +159,9 @@ class Mix:
     partners: int
     layer: Callable[..., Layer]
     canvas: Callable[..., Size] | None = None
+    pieces: Callable[..., int] | None = None
+    """pieces(fields by name): in how many layers, which do not overlap, the step's own picture is laid, places 0, 1, ...;
+    one if not given."""
 
 
 @dataclass(frozen=True)
@@ -209,9 +212,11 @@ class Op:
             case Likened(layer=layer, blend=blend):
                 self._check(layer, set(), ("place", "source", "canvas"), tuple(fields))
                 self._check(blend, fields, ("image", "other"), ())
-            case Mix(_, layer, canvas):
+            case Mix(_, layer, canvas, pieces):
                 first = ("place", "source", "canvas")
                 self._check(layer, fields if canvas is None else set(), first, ("seed", *fields))
+                if pieces is not None:
+                    self._check(pieces, set(), (), tuple(fields))
                 if canvas is not None:
                     self._check(canvas, set(), ("size_in",), tuple(fields))
         if not self.examples or any(type(example) is not self.params for example in self.examples):

@@ -50,6 +50,7 @@ from kernels.ops import (
     grid_distortion,
     grid_elastic_deform,
     grid_mask,
+    grid_shuffle,
     hflip,
     histogram_matching,
     hsv_shift,
@@ -265,11 +266,12 @@ _ALL: tuple[Op, ...] = (
     snowflakes.OP,
     spatter.OP,
     text_overlay.OP,
-    # several pictures
+    # several pictures, or pieces of one
     alpha_blend.OP,
     copy_paste.OP,
     cutmix.OP,
     fda.OP,
+    grid_shuffle.OP,
     histogram_matching.OP,
     mixup.OP,
     mosaic.OP,

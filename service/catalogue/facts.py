@@ -55,9 +55,9 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
 
 
 def labels(op: Op) -> str:
-    """What becomes of labels: they `follow`, `stay`, or `are merged` with those of other pictures."""
+    """What becomes of labels: they `follow`, also `in pieces`, `stay`, or `are merged` with those of other pictures."""
     if isinstance(op.kind, Mix) and op.moves_labels:
-        return "are merged"
+        return "are merged" if op.kind.partners else "follow, in pieces"
     return "follow" if op.moves_labels else "stay"
 
 

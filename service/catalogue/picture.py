@@ -30,7 +30,8 @@ _CUP = (
 
 def before_and_after(op: Op) -> Image.Image:
     """The sample picture and, beside it at the same scale, its first example; between them what is mixed in."""
-    pictures = [sample(), *([other_sample()] if isinstance(op.kind, Mix) else []), example(op.examples[0])]
+    mixes = isinstance(op.kind, Mix) and op.kind.partners
+    pictures = [sample(), *([other_sample()] if mixes else []), example(op.examples[0])]
     width, height = max(picture.width for picture in pictures), max(picture.height for picture in pictures)
     sheet = Image.new("RGB", (len(pictures) * (width + _GAP) - _GAP, height), _PAPER)
     for place, picture in enumerate(pictures):

@@ -235,11 +235,23 @@ def pixel_distribution_adaptation(pixels: Pixels, step: PlannedStep) -> Levels:
     return np.clip(255 * ((1 - strength) * own + strength * moved), 0, 255).reshape(pixels.shape)
 
 
+def grid_shuffle(pixels: Pixels, step: PlannedStep) -> Levels:
+    cells = step.fields["cells"]
+    rows, columns = (side // cells for side in pixels.shape[:2])
+    order = sorted(range(cells**2), key=lambda cell: uniform(cell, 0, step))
+    result = pixels.astype(np.float64)
+    for place, cell in enumerate(order):
+        (top, left), (y, x) = ((which // cells * rows, which % cells * columns) for which in (place, cell))
+        result[top : top + rows, left : left + columns] = pixels[y : y + rows, x : x + columns]
+    return result
+
+
 REFERENCES: dict[str, Reference] = {
     "alpha_blend": alpha_blend,
     "copy_paste": copy_paste,
     "cutmix": cutmix,
     "fda": fda,
+    "grid_shuffle": grid_shuffle,
     "histogram_matching": histogram_matching,
     "mixup": mixup,
     "mosaic": mosaic,

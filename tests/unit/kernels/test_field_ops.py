@@ -79,7 +79,7 @@ def test_what_is_bent_round_a_circle_can_be_straightened(degrees: float) -> None
 def test_a_fisheye_enlarges_the_middle_and_keeps_the_corners() -> None:
     found = shifts({"op": "fisheye", "degrees": 140}, (100, 140))
     assert float(found[0, 50, 80]) < -3, "what is shown right of the middle lies nearer to it"
-    assert found[:, 0, 0].abs().max() < 1.5
+    assert found[:, 0, 0].abs().max() < 2
 
 
 def test_barrels_draw_in_what_pincushions_pull_out() -> None:

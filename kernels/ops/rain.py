@@ -18,11 +18,11 @@ class Rain(Params):
     """Let rain fall in front of the picture: streaks of light, all leaning alike, in dimmer light."""
 
     op: Literal["rain"] = "rain"
-    drops: Annotated[IntegerRange, Integer(0, 5000, unit="drops")] = (500, 1500)
+    drops: Annotated[IntegerRange, Integer(0, 3000, unit="drops")] = (500, 1500)
     """How many there are, whatever the picture's size."""
-    length: Annotated[Range, Uniform(0.005, 0.3, unit="fraction of the shorter side")] = (0.04, 0.1)
+    length: Annotated[Range, Uniform(0.005, 0.2, unit="fraction of the shorter side")] = (0.04, 0.1)
     """Length of the longest streaks; the others have half of it at least."""
-    width: Annotated[Range, Uniform(0.001, 0.02, unit="fraction of the shorter side")] = (0.002, 0.004)
+    width: Annotated[Range, Uniform(0.001, 0.01, unit="fraction of the shorter side")] = (0.002, 0.004)
     """How thick they are; 1 pixel at least."""
     degrees: Annotated[Range, Uniform(-45, 45, unit="degrees")] = (-15, 15)
     """How far they lean, to the right at their lower end."""
@@ -66,6 +66,6 @@ OP = Op(
     Whole(rain),
     examples=(
         Rain(drops=(900, 900), length=(0.12, 0.12), width=(0.004, 0.004), degrees=(12, 12), opacity=(0.7, 0.7)),
-        Rain(drops=(200, 200), length=(0.3, 0.3), degrees=(-40, -40), dim=(0.5, 0.5)),
+        Rain(drops=(200, 200), length=(0.2, 0.2), degrees=(-40, -40), dim=(0.5, 0.5)),
     ),
 )

@@ -17,9 +17,9 @@ class Snowflakes(Params):
     """Let flakes of snow fall in front of the picture: soft white discs, a few near and large, most far and small."""
 
     op: Literal["snowflakes"] = "snowflakes"
-    flakes: Annotated[IntegerRange, Integer(0, 3000, unit="flakes")] = (300, 1000)
+    flakes: Annotated[IntegerRange, Integer(0, 2000, unit="flakes")] = (300, 1000)
     """How many there are, whatever the picture's size."""
-    size: Annotated[Range, Uniform(0.002, 0.1, unit="fraction of the shorter side")] = (0.01, 0.03)
+    size: Annotated[Range, Uniform(0.002, 0.05, unit="fraction of the shorter side")] = (0.01, 0.03)
     """Diameter of the largest; the others have a tenth of it at least."""
     softness: Annotated[Range, Uniform(0, 1, unit="of the largest's diameter")] = (0.1, 0.4)
     """Width of their blurred edges; 1 pixel at least."""
@@ -44,6 +44,6 @@ OP = Op(
     Whole(snowflakes),
     examples=(
         Snowflakes(flakes=(900, 900), size=(0.05, 0.05), softness=(0.2, 0.2)),
-        Snowflakes(flakes=(100, 100), size=(0.1, 0.1), softness=(0.8, 0.8)),
+        Snowflakes(flakes=(100, 100), size=(0.05, 0.05), softness=(0.8, 0.8)),
     ),
 )

@@ -39,7 +39,7 @@ OP = Op(
     ZoomOut,
     Places(matrix, canvas),
     examples=(
-        ZoomOut(factor=(2, 2), x=(0.7, 0.7), y=(0.3, 0.3), fill=(0.48, 0.46, 0.41)),
+        ZoomOut(factor=(1.6, 1.6), x=(0.7, 0.7), y=(0.3, 0.3), fill=(0.48, 0.46, 0.41)),
         ZoomOut(factor=(1.5, 1.5), border="reflect"),
     ),
 )

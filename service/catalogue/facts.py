@@ -18,7 +18,7 @@ KINDS = {
     "field": "moves pixels by a displacement; consecutive ones are resampled once",
     "stencil": "a neighbourhood of each pixel",
     "whole": "the picture as a whole",
-    "mix": "the picture and others of the same batch, chosen by the seed",
+    "mix": "the picture and others of the same batch, chosen by the seed, or pieces of it",
 }
 """What each kind of operation works on."""
 

@@ -94,8 +94,8 @@ def test_rain_leans_and_is_lighter_than_what_it_falls_on() -> None:
 
 def test_every_part_of_the_picture_gets_rain_and_flakes_alike() -> None:
     for step in (
-        {"op": "rain", "drops": 5000, "length": 0.1, "degrees": 20, "opacity": 1, "dim": 0},
-        {"op": "snowflakes", "flakes": 3000, "size": 0.05, "softness": 0},
+        {"op": "rain", "drops": 3000, "length": 0.1, "degrees": 20, "opacity": 1, "dim": 0},
+        {"op": "snowflakes", "flakes": 2000, "size": 0.05, "softness": 0},
     ):
         shown = made(BLACK, [step]).astype(float)[..., 0]
         parts = [light(part) for row in np.split(shown, 3) for part in np.split(row, 4, axis=1)]

@@ -132,7 +132,7 @@ def _pages() -> Mapping[str, str]:
 
 def _recipes() -> str:
     rows = [(f"[{ready.name}]({ready.name}.md)", ready.summary) for ready in READY.values()]
-    return "\n\n".join([_WRITTEN, "# Ready recipes", _prose(_READY), _table(("recipe", "for"), rows)]) + "\n"
+    return "\n\n".join([_WRITTEN, "# Ready recipes", _prose(_READY), gallery_pages.table(("recipe", "for"), rows)]) + "\n"
 
 
 def _recipe(ready: Ready) -> str:
@@ -152,7 +152,7 @@ def _recipe(ready: Ready) -> str:
         "\n".join(["```yaml", *shown, "```"]),
         f'Use it by name, `"recipe": "{ready.name}"`, or print it and change it: `augment recipe show {ready.name}`.',
         "## How it is run",
-        _table(("stage", "steps", "what runs", "apart from the last because", "est. us"), rows),
+        gallery_pages.table(("stage", "steps", "what runs", "apart from the last because", "est. us"), rows),
         f"A picture of {_SHOWN.width} x {_SHOWN.height} becomes {width} x {height}, in about {cost['picture_us']:,.0f} us "
         f"of CPU (decode {cost['decode_us']:,.0f}, steps {cost['pixels_us']:,.0f}, encode {cost['encode_us']:,.0f}); "
         f"an estimate by figures of {cost['machine']}. [What that means](../howto/check-a-recipe.md).",

@@ -23,7 +23,7 @@ _WHY = {
     "function": "a neighbourhood, or a picture as a whole, needs finished neighbours",
     "measure": "a statistic needs the finished picture",
     "resample": "a chain that shrinks, or moves whole pixels, after steps on pixels is read from planes",
-    "mix": "other pictures are laid over finished pixels",
+    "mix": "other pictures, or pieces of this one, are laid over finished pixels",
     "rearrange": "whole pixels are moved before anything is computed",
 }
 

@@ -21,7 +21,7 @@ from kernels.label_rules import LabelRules
 from kernels.labels import Boxes, ClassName, Corners, Dropped, Keypoints, Labels, Polygon, corners, write_mask
 from kernels.labels import written as written_box
 from kernels.mixing import Guest, Mixture, cut_objects, opacity
-from kernels.op import Layer, Region
+from kernels.op import Classes, Layer, Likened, Region
 from kernels.partners import Partner
 from kernels.stages import Chain, Stage
 from kernels.tensors import Size
@@ -53,6 +53,8 @@ def followed(
     labels: Labels | None, cut: Sequence[Stage], size_in: Size, size_out: Size, rules: LabelRules
 ) -> Labels | None:
     """The labels of a picture after all stages; None where neither it nor any partner has some. LabelInvalid: too many."""
+    # what only looks like another picture has lost and gained nothing
+    cut = [stage for stage in cut if not (isinstance(stage, Mixture) and isinstance(stage.step.op.kind, Likened))]
     mixtures = [stage for stage in cut if isinstance(stage, Mixture)]
     if not mixtures:
         return None if labels is None else label_moves.moved(labels, _links(cut), size_in, size_out, rules)
@@ -108,6 +110,7 @@ def _told(lost: Dropped, origin: Origin) -> Dropped:
 def _mixed(trail: _Trail, mixture: Mixture, rules: LabelRules) -> _Trail:
     """The trail of the canvas: its own labels, then those of each partner, less what is covered."""
     size = mixture.step.size_out
+    pieces: list[_Trail] = []
     laid: list[_Trail] = []
     mask: Mask | None = None
     for partner, layer, link in mixture.placed():
@@ -120,11 +123,49 @@ def _mixed(trail: _Trail, mixture: Mixture, rules: LabelRules) -> _Trail:
         placed = _moved(own, (link,), guest.size, layer.region.size if _is_shown(layer) else link.size_out, rules)
         placed = _shifted(placed, layer.region) if _is_shown(layer) else _emptied(placed)
         mask = with_mask(mask, placed.labels.mask, layer, shown, size)
+        if partner is None:
+            pieces.append(placed)
+            if len(pieces) == mixture.pieces:
+                laid = [_gathered(pieces, trail.dropped) if len(pieces) > 1 else placed]
+            continue
         if shown is not None and not (isinstance(shown, float) and shown < 1.0):
             cover = Cover(layer.region, None if isinstance(shown, float) else shown)
             laid = [_hidden(beneath, cover, rules.min_visible) for beneath in laid]
         laid.append(placed)
     return _joined(laid, trail.labels.boxes, mask, size)
+
+
+def _gathered(pieces: Sequence[_Trail], before: tuple[Dropped, ...]) -> _Trail:
+    """The labels of the pieces of one picture: a box or outline may be in several, keypoints of an object meet again.
+
+    Lost is only what no piece has a part of. before: what was lost before the picture was cut.
+    """
+    objects: dict[Origin, Keypoints] = {}
+    for piece in pieces:
+        for origin, one in zip(piece.keypoints, piece.labels.keypoints, strict=True):
+            known = objects.get(origin, one)
+            points = tuple(max(pair, key=lambda point: point[2]) for pair in zip(known.points, one.points, strict=True))
+            objects[origin] = one.model_copy(update={"points": points})
+    joined = _joined(pieces, None, None, Size(1, 1))
+    known_lost = {_name(one) for one in before}
+    still = {
+        *(("box", *origin) for origin in joined.boxes),
+        *(("polygon", *origin) for origin in joined.polygons),
+        *(("keypoints", *origin) for origin in objects),
+    }
+    present = still | known_lost
+    lost: dict[tuple[str, str | None, int], Dropped] = {}
+    for gone in joined.dropped:
+        name = _name(gone)
+        # where a piece has had too little of it, that is why; the other pieces had none at all
+        if name not in present and (name not in lost or lost[name].reason == "outside"):
+            lost[name] = gone
+    labels = joined.labels.model_copy(update={"keypoints": tuple(objects.values())})
+    return replace(joined, labels=labels, keypoints=tuple(objects), dropped=(*before, *lost.values()))
+
+
+def _name(lost: Dropped) -> tuple[str, str | None, int]:
+    return lost.kind, lost.partner, lost.index
 
 
 def _is_shown(layer: Layer) -> bool:
@@ -142,8 +183,11 @@ def _in_pixels(labels: Labels, size: Size) -> Labels:
 
 def _chosen(trail: _Trail, mixture: Mixture, partner: Partner, layer: Layer) -> _Trail:
     """Of a cut-out the labels of the objects that are shown; the n-th of each kind are one object where all are as many."""
-    if layer.cutout is None:
+    if layer.cutout is None or isinstance(layer.cutout, np.ndarray):
         return trail
+    if isinstance(layer.cutout, Classes):
+        # nothing says which classes of a mask a box or an outline belongs to
+        return _trail(Labels(mask=trail.labels.mask), partner.name)
     objects = cut_objects(mixture, partner, layer.cutout)
     labels = trail.labels
     count = len(trail.polygons or trail.boxes)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from kernels import stencils, warp
 from kernels.chain import BLACK, Link
 from kernels.coverage import Coverage, patch
-from kernels.labels import Labels, corners
+from kernels.labels import Labels, corners, read_mask
 from kernels.matrices import IDENTITY, inverse, moved, multiply, translation
-from kernels.op import Cutout, Layer, Mix, Region
+from kernels.op import Classes, Cutout, Layer, Likened, Mix, Region
 from kernels.partners import Partner, Partners, mixed
 from kernels.plan import PlannedStep, asked
 from kernels.tensors import Picture, Size
+from kernels.warp import moved_classes
 
 Part = Literal["all", "colour", "alpha"]
 MOST_CUT = 100
@@ -80,8 +81,15 @@ class Mixture(NamedTuple):
     part: Part = "all"
     """Which channels of the pictures the planes stand for; alpha alone comes as three equal planes."""
 
+    @property
+    def pieces(self) -> int:
+        """In how many layers the step's own picture is laid."""
+        kind = self.step.op.kind
+        assert isinstance(kind, Mix)
+        return 1 if kind.pieces is None else kind.pieces(**asked(kind.pieces, self.step.fields))
+
     def placed(self) -> Iterator[tuple[Partner | None, Layer, Link]]:
-        """The step's own picture (None), then each partner: its layer, and its way to the layer's region.
+        """The step's own picture or its pieces (None), then each partner: its layer, and its way to the layer's region.
 
         Layers without a pixel are passed on too, with an empty region.
         """
@@ -89,14 +97,17 @@ class Mixture(NamedTuple):
         assert isinstance(kind, Mix)
         if len(self.step.partners) != kind.partners:
             raise ValueError(f"{self.step.op.name} was planned without a pool, so it cannot be run")
-        for place, partner in enumerate((None, *self.step.partners)):
+        for place, partner in enumerate((None,) * self.pieces + self.step.partners):
             source = self.step.size_in if partner is None else self.guests.known(partner).size
-            layer: Layer = kind.layer(place, source, self.step.size_out, **asked(kind.layer, self.step.fields))
+            wanted = asked(kind.layer, {**self.step.fields, "seed": self.step.noise_seed})
+            layer: Layer = kind.layer(place, source, self.step.size_out, **wanted)
             yield partner, layer, _link(layer, source)
 
 
 def composed(planes: torch.Tensor, mixture: Mixture) -> torch.Tensor:
     """The canvas after the step, (C, H, W) float32 0..1. planes: the same of its own picture. PartnerUnusable."""
+    if isinstance(mixture.step.op.kind, Likened):
+        return _likened(planes, mixture, mixture.step.op.kind)
     height, width = mixture.step.size_out
     canvas = torch.zeros((planes.shape[0], height, width), dtype=torch.float32, device=planes.device)
     for partner, layer, link in mixture.placed():
@@ -117,11 +128,26 @@ def composed(planes: torch.Tensor, mixture: Mixture) -> torch.Tensor:
     return canvas.clamp_(0.0, 1.0)
 
 
+def _likened(planes: torch.Tensor, mixture: Mixture, kind: Likened) -> torch.Tensor:
+    if mixture.part == "alpha":
+        return planes
+    for partner, _, link in mixture.placed():
+        if partner is not None:
+            other = warp.moved(_channels(mixture, partner)[..., :3].to(planes.device), (link,))
+            made = kind.blend(planes[None, :3], other[None], **mixture.step.fields)
+            planes = torch.cat([made[0].to(torch.float32).clamp(0.0, 1.0), planes[3:]])
+    return planes
+
+
 def opacity(mixture: Mixture, partner: Partner | None, layer: Layer, link: Link) -> float | Coverage | None:
     """How much of the layer shows: one number, or one for each pixel of its region; None: nothing."""
     if layer.cutout is None:
         return layer.weight
+    if isinstance(layer.cutout, np.ndarray):
+        return layer.cutout if layer.weight == 1.0 else layer.cutout * np.float32(layer.weight)
     assert partner is not None
+    if isinstance(layer.cutout, Classes):
+        return _of_classes(mixture, partner, layer.cutout, link)
     objects = cut_objects(mixture, partner, layer.cutout)
     if not objects:
         return None
@@ -141,6 +167,26 @@ def opacity(mixture: Mixture, partner: Partner | None, layer: Layer, link: Link)
     return shown if layer.weight == 1.0 else shown * np.float32(layer.weight)
 
 
+def _of_classes(mixture: Mixture, partner: Partner, cutout: Classes, link: Link) -> Coverage | None:
+    """1 where the class mask has one of the classes that are shown, 0 elsewhere; None where it has none of them."""
+    labels = mixture.guests.known(partner).labels
+    if labels is None or labels.mask is None:
+        return None
+    mask = read_mask(labels.mask)
+    classes = np.unique(mask[mask != 0])
+    taken = math.ceil(cutout.share * len(classes))
+    if not taken:
+        return None
+    chosen = classes[np.argsort(_ranks(mixture, classes))[:taken]]
+    return np.isin(moved_classes(mask, (link,)), chosen).astype(np.float32)
+
+
+def _ranks(mixture: Mixture, names: NDArray[Any]) -> NDArray[np.uint64]:
+    """The order in which the step's seed takes some of several things, by their numbers."""
+    high, low = mixture.step.noise_seed
+    return mixed(names.astype(np.uint64) ^ np.uint64(high << 32 | low))
+
+
 def outlined(labels: Labels, size: Size) -> list[NDArray[np.float64]]:
     """The outlines of a picture's objects: its polygons, or its boxes where it has none."""
     if labels.polygons:
@@ -156,9 +202,7 @@ def cut_objects(mixture: Mixture, partner: Partner, cutout: Cutout) -> tuple[int
     guest = mixture.guests.known(partner)
     count = 0 if guest.labels is None else len(outlined(guest.labels, guest.size))
     taken = min(math.ceil(cutout.share * count), MOST_CUT)
-    high, low = mixture.step.noise_seed
-    ranks = mixed(np.arange(count, dtype=np.uint64) ^ np.uint64(high << 32 | low))
-    return tuple(sorted(np.argsort(ranks)[:taken].tolist()))
+    return tuple(sorted(np.argsort(_ranks(mixture, np.arange(count)))[:taken].tolist()))
 
 
 def _channels(mixture: Mixture, partner: Partner) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -71,7 +71,8 @@ class Field:
     """A displacement at a point; joins the coordinate chain; labels follow by the inverse map.
 
     displacement(size_in, seed, fields by name) -> (2, H, W) float32 tensor, in pixels (dx, dy): output pixel p shows
-    input point p + displacement(p). seed: two 32-bit words. It must be smooth (its Lipschitz constant below 1).
+    input point p + displacement(p). seed: two 32-bit words. It must be smooth and one to one: no part of the input may
+    show twice, or labels cannot follow. That holds where its Lipschitz constant is below 1, and labels are quickest there.
     """
 
     displacement: Callable[..., torch.Tensor]
@@ -127,30 +128,51 @@ class Cutout(NamedTuple):
     softness: float
 
 
+class Classes(NamedTuple):
+    """Only pixels of some classes of the class mask are shown: a share of the classes that it has (0..1)."""
+
+    share: float
+
+
 class Layer(NamedTuple):
     """How one picture of several lies on the canvas: moved there by `matrix`, shown within `region`.
 
-    weight: 0..1 of what shows there is this picture. cutout: what of it is shown; None: all.
+    weight: 0..1 of what shows there is this picture. cutout: what of it is shown; None: all. An array says it for each
+    pixel of the region, (height, width) float32 0..1.
     """
 
     matrix: Matrix
     region: Region
     weight: float = 1.0
-    cutout: Cutout | None = None
+    cutout: Cutout | Classes | NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
 class Mix:
     """Pictures laid on one canvas, one over the other: the step's own, then `partners` others; labels are merged.
 
-    layer(place, source, canvas, fields by name) -> Layer, of the step's own picture (place 0) and of each partner (1, 2,
-    ...), all of size `source`. A partner is the decoded picture as it was sent. canvas(size_in, fields by name) -> Size,
-    of the step's output, where it is not the picture's own. A barrier: what is before and after it is fused on its own.
+    layer(place, source, canvas, seed, fields by name) -> Layer, of the step's own picture (place 0) and of each partner
+    (1, 2, ...), all of size `source`. A partner is the decoded picture as it was sent. canvas(size_in, fields by name) ->
+    Size, of the step's output, where it is not the picture's own. A barrier: what is before and after is fused on its own.
     """
 
     partners: int
     layer: Callable[..., Layer]
     canvas: Callable[..., Size] | None = None
+    pieces: Callable[..., int] | None = None
+    """pieces(fields by name): in how many layers, which do not overlap, the step's own picture is laid, places 0, 1, ...;
+    one if not given."""
+
+
+@dataclass(frozen=True)
+class Likened(Mix):
+    """The picture made to look more like one other: nothing of the other is shown, so labels and transparency stay.
+
+    blend(image, other, fields by name) -> image, each (1, 3, H, W) float32 0..1; the other as its layer moves it there.
+    """
+
+    _: KW_ONLY
+    blend: Callable[..., torch.Tensor]
 
 
 Kind = Pixels | Statistic | Places | Field | Stencil | Whole | Mix
@@ -187,9 +209,14 @@ class Op:
                 self._check(function, fields, ("image",), ())
             case Whole(function):
                 self._check(function, fields, ("image",), ("seed",))
-            case Mix(_, layer, canvas):
+            case Likened(layer=layer, blend=blend):
+                self._check(layer, set(), ("place", "source", "canvas"), tuple(fields))
+                self._check(blend, fields, ("image", "other"), ())
+            case Mix(_, layer, canvas, pieces):
                 first = ("place", "source", "canvas")
-                self._check(layer, fields if canvas is None else set(), first, tuple(fields))
+                self._check(layer, fields if canvas is None else set(), first, ("seed", *fields))
+                if pieces is not None:
+                    self._check(pieces, set(), (), tuple(fields))
                 if canvas is not None:
                     self._check(canvas, set(), ("size_in",), tuple(fields))
         if not self.examples or any(type(example) is not self.params for example in self.examples):
@@ -217,8 +244,8 @@ class Op:
 
     @property
     def kind_name(self) -> str:
-        return type(self.kind).__name__.lower()
+        return "mix" if isinstance(self.kind, Mix) else type(self.kind).__name__.lower()
 
     @property
     def moves_labels(self) -> bool:
-        return isinstance(self.kind, Places | Field | Mix)
+        return isinstance(self.kind, Places | Field | Mix) and not isinstance(self.kind, Likened)

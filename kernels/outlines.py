@@ -1,7 +1,7 @@
 """Outlines on their way along a chain: moved, bent by fields, clipped to every canvas, with the share that is left.
 
-Matrices move corners exactly; a field is inverted by fixed-point iteration, and sides get more points to bend with. Under
-`wrap` an outline is taken where its largest piece comes back.
+Matrices move corners exactly; a field is inverted by fixed-point iteration, and by Newton's method where it bends too much
+for that; sides get more points to bend with. Under `wrap` an outline is taken where its largest piece comes back.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ _MOST_PIECES = 64
 _INVERSE_STEPS = 40
 _CLOSE = 1e-6
 """The iteration has arrived when nothing moves by more than this, in pixels."""
+_LATTICE = 33
+_AT_ONCE = 4096
+"""Places a side from which Newton's method starts, and points that look for the nearest one at once."""
 _FAR = 1e6
 Ring = list[Point]
 
@@ -86,8 +89,36 @@ def forward(points: Points, link: Link) -> Points:
     places = points
     for _ in range(_INVERSE_STEPS):
         before, places = places, points - _read(field, places)
-        if np.abs(places - before).max(initial=0.0) < _CLOSE:
+        off = np.abs(places - before).max(axis=1, initial=0.0)
+        if off.max(initial=0.0) < _CLOSE:
+            return places
+    left = ~(off < _CLOSE)
+    places[left] = _solved(field, points[left])
+    return places
+
+
+def _solved(field: NDArray[np.float32], points: Points) -> Points:
+    """The same by Newton's method, from the nearest of some places whose way is known. Fields must be one to one."""
+    _, height, width = field.shape
+    across, down = (np.linspace(0.0, side, min(side + 1, _LATTICE)) for side in (width, height))
+    known = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
+    reached = known + _read(field, known)
+    chunks = [points[first : first + _AT_ONCE] for first in range(0, len(points), _AT_ONCE)]
+    nearest = [np.square(chunk[:, None] - reached).sum(axis=2).argmin(axis=1) for chunk in chunks]
+    places = known[np.concatenate(nearest)] if nearest else points
+    for _ in range(_INVERSE_STEPS):
+        off = places + _read(field, places) - points
+        if np.abs(off).max(initial=0.0) < _CLOSE:
             break
+        pace_x, pace_y = (step + _read(field, places + step / 2) - _read(field, places - step / 2) for step in np.eye(2))
+        determinant = pace_x[:, 0] * pace_y[:, 1] - pace_x[:, 1] * pace_y[:, 0]
+        determinant = np.where(np.abs(determinant) < 1e-3, 1e-3, determinant)
+        right = (off[:, 0] * pace_y[:, 1] - off[:, 1] * pace_y[:, 0]) / determinant
+        below = (off[:, 1] * pace_x[:, 0] - off[:, 0] * pace_x[:, 1]) / determinant
+        step = np.stack([right, below], axis=1)
+        # never further than to the next of the places that are known
+        most = max(width, height) / (_LATTICE - 1)
+        places = places - step * np.minimum(1.0, most / np.maximum(np.hypot(right, below), 1e-12))[:, None]
     return places
 
 

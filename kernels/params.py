@@ -96,7 +96,15 @@ class Choice:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         one: JsonSchemaValue = {"enum": list(self.names)}
         several: JsonSchemaValue = {"type": "array", "items": one, "minItems": 1, "maxItems": _MOST_NAMES}
-        return {"anyOf": [one, several], "drawn": "choice"}
+        return {"anyOf": [one, several], "drawn": type(self).__name__.lower()}
+
+
+@dataclass(frozen=True)
+class Cycle(Choice):
+    """One name of those given, in turn: that of the variant's number, from the first again after the last."""
+
+    def of(self, given: tuple[str, ...], variant: int) -> Drawn:
+        return given[variant % len(given)]
 
 
 DrawnKind = Uniform | Integer | Choice

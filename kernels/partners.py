@@ -151,7 +151,7 @@ def _mixing(recipe: Recipe) -> tuple[_Step, ...]:
     found = []
     for number, params in enumerate(preorder(recipe.steps)):
         kind = OPS[params.op].kind
-        if isinstance(kind, Mix) and params.chance > 0.0:
+        if isinstance(kind, Mix) and kind.partners and params.chance > 0.0:
             found.append(_Step(number, params.op, params.chance, kind.partners))
     return tuple(found)
 

@@ -15,7 +15,7 @@ from kernels.errors import RecipeInvalid
 from kernels.label_rules import LabelRules
 from kernels.op import Mix, Op, Places
 from kernels.ops import OPS
-from kernels.params import Drawn, DrawnKind, Params, drawn_fields, static_fields
+from kernels.params import Cycle, Drawn, DrawnKind, Params, drawn_fields, static_fields
 from kernels.partners import Choices, Partner, Pool, choices
 from kernels.recipe import Profile, Recipe, preorder
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
@@ -149,7 +149,8 @@ def _planned(
     for number, op, params, fields, static, gate, canvas in steps:
         drawn: dict[str, Drawn] = {}
         for place, (name, kind, ends) in enumerate(fields, gate + 1):
-            drawn[name] = kind.draw(ends, fractions[place])
+            turn = isinstance(kind, Cycle)
+            drawn[name] = kind.of(ends, variant.variant) if turn else kind.draw(ends, fractions[place])
         applies = fractions[gate] < params.chance
         told: dict[str, Any] = {"step": number, "op": op.name, "applied": applies, "draws": drawn}
         record.append(told)

@@ -46,12 +46,17 @@ def _cut(
     for (moves, mixes), group in itertools.groupby(plan.steps, _manner):
         steps = tuple(group)
         if mixes:
-            if guests is None:
-                raise ValueError("a plan that mixes pictures is run with partners")
-            found += [Mixture(step, guests) for step in steps]
+            found += [Mixture(step, _found(step, guests)) for step in steps]
         else:
             found.append(Chain(linked(steps)) if moves else Painting(steps))
     return tuple(found)
+
+
+def _found(step: PlannedStep, guests: Guests | None) -> Guests:
+    assert isinstance(step.op.kind, Mix)
+    if guests is None and step.op.kind.partners:
+        raise ValueError("a plan that mixes pictures is run with partners")
+    return guests or Guests(_nobody, 3)
 
 
 def _nobody(partner: Partner) -> Picture:

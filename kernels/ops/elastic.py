@@ -9,12 +9,11 @@ import torch
 from kornia.filters import gaussian_blur2d
 
 from kernels import words
+from kernels.bends import MOST_BEND, bend
 from kernels.op import Field, Op
 from kernels.params import Border, Range, Uniform, Warp
 from kernels.tensors import Size
 
-_MOST_BEND = 0.6
-"""Largest change of the displacement from one pixel to the next: below 1 the picture cannot fold over itself."""
 _CELLS_A_SIGMA = 3.0
 """The field is smooth at the scale of sigma, so it is made on a grid of this many cells to one sigma."""
 
@@ -38,7 +37,7 @@ def displacement(size_in: Size, seed: tuple[int, int], alpha: float, sigma: floa
     field = _enlarged(_smooth_noise(size_in, seed, sigma * shorter, cell), size_in, cell)
     longest = float((field[0] * field[0]).addcmul_(field[1], field[1]).max())
     scale = alpha * shorter / math.sqrt(longest) if longest > 0.0 else 0.0
-    return field.mul_(min(scale, _MOST_BEND / max(_bend(field, max(int(cell / 2), 1)), 1e-9)))
+    return field.mul_(min(scale, MOST_BEND / max(bend(field, max(int(cell / 2), 1)), 1e-9)))
 
 
 def _smooth_noise(size_in: Size, seed: tuple[int, int], sigma: float, cell: float) -> torch.Tensor:
@@ -70,13 +69,6 @@ def _spline(side: int, cells: int, cell: float) -> torch.Tensor:
     for number, weight in enumerate(weights):
         matrix[torch.arange(side), first.to(torch.int64) - 1 + number] = (weight / 6).to(torch.float32)
     return matrix
-
-
-def _bend(field: torch.Tensor, stride: int) -> float:
-    """How much the displacement changes from pixel to pixel at most, seen every `stride` pixels."""
-    seen = field[:, ::stride, ::stride]
-    steps = [seen.diff(dim=dim) for dim in (1, 2) if seen.shape[dim] > 1]
-    return math.hypot(*(math.sqrt(float((step * step).sum(dim=0).max())) for step in steps)) / stride if steps else 0.0
 
 
 OP = Op(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
+from kernels.framing import place
 from kernels.matrices import translation
 from kernels.op import Matrix, Op, Places
 from kernels.params import Range, SizeField, Uniform, Warp, size_of
@@ -25,13 +25,7 @@ class RandomCrop(Warp):
 
 def matrix(size_in: Size, size: tuple[int, int], x: float, y: float) -> Matrix:
     height, width = size
-    return translation(-_place(x, size_in.width - width), -_place(y, size_in.height - height))
-
-
-def _place(fraction: float, free: int) -> int:
-    """A whole place from 0 to `free`, each as likely as the others; below 0 where the picture is the smaller one."""
-    place = min(math.floor(fraction * (abs(free) + 1)), abs(free))
-    return place if free >= 0 else -place
+    return translation(-place(x, size_in.width - width), -place(y, size_in.height - height))
 
 
 def canvas(size_in: Size, size: tuple[int, int]) -> Size:

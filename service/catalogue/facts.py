@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from kernels.equivalents import EQUIVALENTS
 from kernels.op import Field, Mix, Op, Places
-from kernels.params import Choice, Integer, Params, Uniform, drawn_fields
+from kernels.params import Choice, Cycle, Integer, Params, Uniform, drawn_fields
 
 LabelBehaviour = Literal["follow", "stay", "merged", "inside"]
 LABELS: Mapping[LabelBehaviour, str] = {
@@ -28,7 +28,7 @@ KINDS = {
     "field": "moves pixels by a displacement; consecutive ones are resampled once",
     "stencil": "a neighbourhood of each pixel",
     "whole": "the picture as a whole",
-    "mix": "the picture and others of the same batch, chosen by the seed",
+    "mix": "the picture and others of the same batch, chosen by the seed, or pieces of it",
 }
 """What each kind of operation works on."""
 _BRIEF = 60
@@ -75,7 +75,7 @@ def label_behaviour(op: Op) -> LabelBehaviour:
     if op.examples[0].children():
         return "inside"
     if isinstance(op.kind, Mix) and op.moves_labels:
-        return "merged"
+        return "merged" if op.kind.partners else "follow"
     return "follow" if op.moves_labels else "stay"
 
 
@@ -152,6 +152,8 @@ def _steps(params: Params) -> Sequence[Params]:
 
 def _drawn(kind: Uniform | Integer | Choice) -> str:
     match kind:
+        case Cycle(names):
+            return f"one or several of {', '.join(names)}; the variant's number takes one of them in turn"
         case Choice(names):
             return f"one or several of {', '.join(names)}"
         case Integer(low, high, unit):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kernels.labels import Labels
+from kernels.labels import Labels, write_mask
 from kernels.partners import Partner, Pool
 from kernels.plan import Plan, plan
 from kernels.recipe import Recipe
@@ -52,7 +52,14 @@ def company(partner: Partner) -> Picture:
         "boxes": {"values": [[3, 4, 20, 25], [15, 10, 30, 30]], "classes": [f"{name} 0", f"{name} 1"]},
         "polygons": [{"points": [[3, 4], [20, 10], [8, 25]]}, {"points": [[15, 10], [30, 10], [30, 30], [15, 30]]}],
     }
-    return make_picture(make_photo(name, height, width), labels)
+    return make_picture(make_photo(name, height, width), {**labels, "mask": _mask(height, width)})
+
+
+def _mask(height: int, width: int) -> str:
+    """Class 1 in the second object's box, class 2 around the first one's middle, 0 elsewhere."""
+    classes = np.zeros((height, width), np.uint8)
+    classes[10:30, 15:30], classes[8:14, 6:12] = 1, 2
+    return write_mask(classes)
 
 
 def make_plan(

@@ -11,15 +11,33 @@ from typing import Any
 
 import cv2
 import numpy as np
+import scipy.linalg
 import scipy.ndimage
+from skimage.exposure import match_histograms
 
+from kernels.labels import read_mask
 from kernels.plan import PlannedStep
 from kernels.tensors import Size
 from tests.helpers.pictures import company
+from tests.helpers.references_fields import uniform
 from tests.helpers.references_geometry import Levels, Pixels, Reference, by_map
 
 # bilinear reading at float32 coordinates; the edges of pasted objects are drawn another way here
-TOLERANCES = {"mixup": (0.5, 0.995), "cutmix": (0.5, 0.995), "mosaic": (0.5, 0.995), "copy_paste": (48.0, 0.98)}
+TOLERANCES = {
+    "alpha_blend": (0.5, 0.995),
+    "copy_paste": (48.0, 0.98),
+    "cutmix": (0.5, 0.995),
+    "fda": (0.5, 0.995),
+    "mixup": (0.5, 0.995),
+    "mosaic": (0.5, 0.995),
+    "overlay": (0.5, 0.995),
+    "patchmix": (0.5, 0.995),
+    "pixel_distribution_adaptation": (0.5, 0.995),
+    # a class ends where the nearest pixel is another one's: at float32 coordinates that may be either of two
+    "transplantation": (0.5, 0.98),
+    # a level of the partner that is rounded the other way moves the levels that are matched to it by one
+    "histogram_matching": (1.5, 0.99),
+}
 
 
 def resized(pixels: Pixels, rows: int, columns: int, step: PlannedStep) -> tuple[Levels, tuple[float, float, float, float]]:
@@ -96,4 +114,149 @@ def copy_paste(pixels: Pixels, step: PlannedStep) -> Levels:
     return pixels + (other - pixels) * shown[..., None]
 
 
-REFERENCES: dict[str, Reference] = {"mixup": mixup, "cutmix": cutmix, "mosaic": mosaic, "copy_paste": copy_paste}
+def laid(pixels: Pixels, other: Levels, share: Levels) -> Levels:
+    return pixels + (other - pixels) * np.asarray(share, dtype=np.float64)[..., None]
+
+
+def patchmix(pixels: Pixels, step: PlannedStep) -> Levels:
+    side = step.fields["patch"]
+    other, _ = resized(partner(step), *pixels.shape[:2], step)
+    taken = {}
+    for y, x in np.ndindex(pixels.shape[:2]):
+        place = y // side, x // side
+        if place not in taken:
+            taken[place] = uniform(place[0] * 2**15 + place[1], 0, step) < step.fields["share"]
+    shown = np.array([[taken[y // side, x // side] for x in range(pixels.shape[1])] for y in range(pixels.shape[0])])
+    return laid(pixels, other, shown)
+
+
+def alpha_blend(pixels: Pixels, step: PlannedStep) -> Levels:
+    fields: Any = step.fields
+    height, width = pixels.shape[:2]
+    cells = fields["cells"]
+    other, _ = resized(partner(step), height, width, step)
+
+    def share(x: float, y: float) -> float:
+        column, row = int(x * cells), int(y * cells)
+        return {
+            "left_to_right": lambda: x,
+            "top_to_bottom": lambda: y,
+            "from_middle": lambda: min(math.hypot(2 * x - 1, 2 * y - 1), 1.0),
+            "checkerboard": lambda: float((column + row) % 2),
+            "grid": lambda: uniform(row * cells + column, 0, step),
+        }[fields["pattern"]]()
+
+    shares = [[share((x + 0.5) / width, (y + 0.5) / height) for x in range(width)] for y in range(height)]
+    return laid(pixels, other, fields["opacity"] * np.array(shares))
+
+
+def overlay(pixels: Pixels, step: PlannedStep) -> Levels:
+    fields: Any = step.fields
+    height, width = pixels.shape[:2]
+    source = partner(step)
+    factor = min(height / source.shape[0], width / source.shape[1]) * fields["size"]
+    rows, columns = (max(round(side * factor), 1) for side in source.shape[:2])
+    target = step._replace(size_out=Size(rows, columns))
+    small = by_map(source, target, lambda x, y: (x * columns / source.shape[1], y * rows / source.shape[0]))
+    left = min(int(fields["x"] * (width - columns + 1)), width - columns)
+    top = min(int(fields["y"] * (height - rows + 1)), height - rows)
+    result = pixels.astype(np.float64)
+    beneath = result[top : top + rows, left : left + columns]
+    beneath += (small - beneath) * fields["opacity"]
+    return result
+
+
+def transplantation(pixels: Pixels, step: PlannedStep) -> Levels:
+    """Which classes they are is decided by a hash, said once more here; a class's pixels are those of the nearest."""
+    fields: Any = step.fields
+    height, width = pixels.shape[:2]
+    other, (across, down, right, below) = resized(partner(step), height, width, step)
+    labels = company(step.partners[0]).labels
+    assert labels is not None
+    assert labels.mask is not None
+    mask = read_mask(labels.mask)
+    present = sorted(set(mask.ravel().tolist()) - {0})
+    point = step.noise_seed[0] << 32 | step.noise_seed[1]
+    ranked = sorted(present, key=lambda one: splitmix(one ^ point))
+    chosen = ranked[: math.ceil(fields["share"] * len(present))]
+    shown = np.zeros((height, width))
+    for y, x in np.ndindex(height, width):
+        column = min(max(int((x + 0.5 - right) / across), 0), mask.shape[1] - 1)
+        row = min(max(int((y + 0.5 - below) / down), 0), mask.shape[0] - 1)
+        shown[y, x] = mask[row, column] in chosen
+    return laid(pixels, other, shown)
+
+
+def splitmix(z: int) -> int:
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return z ^ z >> 31
+
+
+def stretched(pixels: Pixels, step: PlannedStep) -> Levels:
+    """The partner brought to the picture's size."""
+    return resized(partner(step), *pixels.shape[:2], step._replace(fields={"fit": "stretch"}))[0]
+
+
+def fda(pixels: Pixels, step: PlannedStep) -> Levels:
+    """As the paper has it: amplitudes around the middle of the shifted spectrum are exchanged."""
+    other = stretched(pixels, step)
+    height, width = pixels.shape[:2]
+    reach = int(step.fields["beta"] * min(height, width))
+    result = np.empty(pixels.shape)
+    for channel in range(3):
+        own, its = (np.fft.fft2(levels[..., channel].astype(np.float64)) for levels in (pixels, other))
+        amplitude, wanted = (np.fft.fftshift(np.abs(spectrum)) for spectrum in (own, its))
+        middle = height // 2, width // 2
+        part = np.s_[max(middle[0] - reach, 0) : middle[0] + reach + 1, max(middle[1] - reach, 0) : middle[1] + reach + 1]
+        amplitude[part] = wanted[part]
+        result[..., channel] = np.fft.ifft2(np.fft.ifftshift(amplitude) * np.exp(1j * np.angle(own))).real
+    return np.clip(result, 0, 255)
+
+
+def histogram_matching(pixels: Pixels, step: PlannedStep) -> Levels:
+    other = np.rint(stretched(pixels, step)).astype(np.uint8)
+    matched = match_histograms(pixels, other, channel_axis=-1)
+    return pixels + (matched - pixels.astype(np.float64)) * step.fields["strength"]
+
+
+def pixel_distribution_adaptation(pixels: Pixels, step: PlannedStep) -> Levels:
+    own, its = (levels.reshape(-1, 3) / 255 for levels in (pixels, stretched(pixels, step)))
+    spread, wanted = (np.cov(colours.T, bias=True).reshape(3, 3) + 1e-6 * np.eye(3) for colours in (own, its))
+    if step.fields["method"] == "standard":
+        moved = (own - own.mean(axis=0)) * np.sqrt(np.diag(wanted) / np.diag(spread)) + its.mean(axis=0)
+    else:
+        root = scipy.linalg.sqrtm(spread)
+        back = np.linalg.inv(root)
+        moved = (own - own.mean(axis=0)) @ (back @ scipy.linalg.sqrtm(root @ wanted @ root) @ back).real.T + its.mean(
+            axis=0
+        )
+    strength = step.fields["strength"]
+    return np.clip(255 * ((1 - strength) * own + strength * moved), 0, 255).reshape(pixels.shape)
+
+
+def grid_shuffle(pixels: Pixels, step: PlannedStep) -> Levels:
+    cells = step.fields["cells"]
+    rows, columns = (side // cells for side in pixels.shape[:2])
+    order = sorted(range(cells**2), key=lambda cell: uniform(cell, 0, step))
+    result = pixels.astype(np.float64)
+    for place, cell in enumerate(order):
+        (top, left), (y, x) = ((which // cells * rows, which % cells * columns) for which in (place, cell))
+        result[top : top + rows, left : left + columns] = pixels[y : y + rows, x : x + columns]
+    return result
+
+
+REFERENCES: dict[str, Reference] = {
+    "alpha_blend": alpha_blend,
+    "copy_paste": copy_paste,
+    "cutmix": cutmix,
+    "fda": fda,
+    "grid_shuffle": grid_shuffle,
+    "histogram_matching": histogram_matching,
+    "mixup": mixup,
+    "mosaic": mosaic,
+    "overlay": overlay,
+    "patchmix": patchmix,
+    "pixel_distribution_adaptation": pixel_distribution_adaptation,
+    "transplantation": transplantation,
+}

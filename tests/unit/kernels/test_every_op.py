@@ -20,13 +20,16 @@ from kernels.run import run
 from kernels.tensors import Picture, Size
 from tests.helpers import (
     references,
+    references_fields,
     references_filters,
+    references_framing,
     references_geometry,
     references_light,
     references_mixing,
     references_noise,
     references_tables,
     references_textures,
+    references_weather,
 )
 from tests.helpers.pictures import POOL, company
 
@@ -36,24 +39,33 @@ REFERENCES = {
     **references_light.REFERENCES,
     **references_noise.REFERENCES,
     **references_geometry.REFERENCES,
+    **references_framing.REFERENCES,
+    **references_fields.REFERENCES,
+    **references_weather.REFERENCES,
     **references_mixing.REFERENCES,
     **references_tables.REFERENCES,
     **references_filters.REFERENCES,
     **references_textures.REFERENCES,
 }
 COLOURING = {
+    "alpha_blend",
     "beta_noise",
     "channel_dropout",
     "channel_gain",
+    "chromatic_aberration",
     "coarse_dropout",
     "color_space_convert",
     "copy_paste",
     "cutmix",
     "cutout",
     "fancy_pca",
+    "fda",
+    "fog",
+    "frost",
     "gaussian_noise",
     "halftone",
     "he_stain",
+    "histogram_matching",
     "impulse_noise",
     "iso_noise",
     "laplace_noise",
@@ -62,16 +74,26 @@ COLOURING = {
     "mixup",
     "mosaic",
     "multiplicative_noise",
+    "overlay",
+    "patchmix",
+    "pixel_distribution_adaptation",
     "pixel_dropout",
     "planckian_jitter",
+    "rain",
     "random_erasing",
+    "recompress",
     "rgb_shift",
+    "sand",
     "sepia",
     "shot_noise",
+    "spatter",
     "speckle_noise",
     "sun_flare",
+    "text_overlay",
     "tint",
+    "transplantation",
     "uniform_noise",
+    "webp",
 }
 """Operations whose purpose puts colour into a grey picture."""
 SHAPES = [(1, 1), (1, 2), (1, 23), (23, 1), (2, 2), (3, 5)]
@@ -84,6 +106,9 @@ TOLERANCES = {
     **references_tables.TOLERANCES,
     **references_filters.TOLERANCES,
     **references_textures.TOLERANCES,
+    **references_framing.TOLERANCES,
+    **references_fields.TOLERANCES,
+    **references_weather.TOLERANCES,
 }
 """(levels beyond rounding, share of values within) of the operations for which (MARGIN, 1) is too strict."""
 

@@ -19,7 +19,7 @@ from kernels.labels import BoxFormat, corners, read_mask, written
 from kernels.op import Field
 from kernels.plan import Plan, PlannedStep
 from kernels.tensors import Size
-from tests.helpers import references_geometry
+from tests.helpers import references_framing, references_geometry
 from tests.helpers.pictures import Steps, made, made_labels, make_plan
 from tests.helpers.recipes import MOVING, any_step
 
@@ -30,6 +30,7 @@ EXAMPLES = [
     for op in MOVING
     for place, example in enumerate(op.examples)
 ]
+MAPS = references_geometry.REFERENCES | references_framing.REFERENCES
 FORMATS: tuple[BoxFormat, ...] = ("xyxy", "xywh", "cxcywh", "yolo")
 
 
@@ -65,7 +66,7 @@ def place_of(step: PlannedStep, point: Point, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(references_geometry, "by_map", caught)
     with pytest.raises(_Found) as found:
-        references_geometry.REFERENCES[step.op.name](np.zeros((height, width, 3), np.uint8), step)
+        MAPS[step.op.name](np.zeros((height, width, 3), np.uint8), step)
     place: Point = found.value.args[0]
     return place
 
@@ -78,7 +79,12 @@ def _against(shift: Any, point: Point) -> Point:
         moved = [scipy.ndimage.map_coordinates(plane, at, order=1, mode="nearest")[0] for plane in shift]
         return [place[0] + moved[0] - point[0], place[1] + moved[1] - point[1]]
 
-    solved = scipy.optimize.least_squares(off, point, xtol=1e-12, ftol=1e-12).x
+    # from the pixel that is nearest: a field may bend so much that the way from the point itself leads nowhere
+    y, x = np.mgrid[0 : shift.shape[1], 0 : shift.shape[2]] + 0.5
+    row, column = np.unravel_index(np.hypot(x + shift[0] - point[0], y + shift[1] - point[1]).argmin(), x.shape)
+    inside = 0 < row < shift.shape[1] - 1 and 0 < column < shift.shape[2] - 1
+    start = (column + 0.5, row + 0.5) if inside else point
+    solved = scipy.optimize.least_squares(off, start, xtol=1e-12, ftol=1e-12).x
     return float(solved[0]), float(solved[1])
 
 

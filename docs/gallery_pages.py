@@ -75,7 +75,7 @@ def markdown(written: str) -> str:
             parts += _markdown_of(op)
     parts += [
         f"## The {_SLOWEST} slowest",
-        f"{_slowest_source()}",
+        _slowest_source(),
         table(("operation", "ns a pixel", "computed by", "why"), [(f"[{a}](#{a})", b, c, d) for a, b, c, d in _slowest()]),
         _SOURCES,
     ]
@@ -304,7 +304,7 @@ def _measured() -> Path | None:
 def _slowest_source() -> str:
     found = _measured()
     if found is None:
-        return "By the estimate of `augment recipe check`, for the usual fields on photographs of 512 x 512."
+        return "By the estimate that checking a recipe shows, for the usual fields on photographs of 512 x 512."
     return f"As measured: benchmarks/results/{found.parent.name}/{found.name}."
 
 

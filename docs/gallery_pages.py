@@ -13,6 +13,7 @@ from kernels.op import Op
 from kernels.ops import OPS
 from service.catalogue.entry import entry
 from service.catalogue.facts import KINDS, LABELS, fields, label_behaviour, labels
+from service.catalogue.names import elsewhere, library
 from service.catalogue.picture import TILE, TILES, Tile, tiles
 from service.catalogue.rows import SECTIONS
 from service.catalogue.sections import by_section, coverage
@@ -74,7 +75,7 @@ def markdown(written: str) -> str:
             parts += _markdown_of(op)
     parts += [
         f"## The {_SLOWEST} slowest",
-        f"{_slowest_source()}",
+        _slowest_source(),
         table(("operation", "ns a pixel", "computed by", "why"), [(f"[{a}](#{a})", b, c, d) for a, b, c, d in _slowest()]),
         _SOURCES,
     ]
@@ -199,6 +200,8 @@ def _markdown_of(op: Op) -> list[str]:
         f"![{op.name}: {caption(op)}]({picture_name(op.name)})",
         "; ".join([_capital(KINDS[op.kind_name]), f"labels {labels(op)}", _speed_of(op), *said]) + ".",
     ]
+    if others := _elsewhere(op):
+        parts.append(f"Elsewhere: {others}.")
     if rows:
         parts.append(table(("field", "", "takes", "default", "meaning"), rows))
     steps = dict.fromkeys(json.dumps(step) for step in entry(op)["steps"].values())
@@ -208,6 +211,11 @@ def _markdown_of(op: Op) -> list[str]:
 def _shared() -> tuple[str, ...]:
     """Fields that many operations have; the reference says what they are."""
     return ("border", "fill", "chance")
+
+
+def _elsewhere(op: Op) -> str:
+    """What other libraries call it."""
+    return "; ".join(f"{library(key)} {', '.join(names)}" for key, names in elsewhere(op.name).items())
 
 
 def _capital(text: str) -> str:
@@ -234,6 +242,7 @@ data-labels="{found["labels"]}" data-speed="{fast.name}" data-words="{words}">
 <p>{escape(op.summary)}</p>
 {_figure(op)}
 <p class="chips">{facts}</p>
+{f'<p class="elsewhere">Elsewhere: {escape(_elsewhere(op))}</p>' if _elsewhere(op) else ""}
 {_steps(found["steps"])}
 {_fields(op)}
 </article>"""
@@ -295,7 +304,7 @@ def _measured() -> Path | None:
 def _slowest_source() -> str:
     found = _measured()
     if found is None:
-        return "By the estimate of `augment recipe check`, for the usual fields on photographs of 512 x 512."
+        return "By the estimate that checking a recipe shows, for the usual fields on photographs of 512 x 512."
     return f"As measured: benchmarks/results/{found.parent.name}/{found.name}."
 
 

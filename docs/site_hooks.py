@@ -11,22 +11,26 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _DOCS = Path(__file__).resolve().parent
-_FOLDERS = {
-    "How to": "howto",
-    "Explanation": "explanation",
-    "Gallery": "gallery",
-    "Reference": "reference",
-    "Decisions": "decisions",
+_TITLES = {
+    "howto": "How to",
+    "explanation": "Explanation",
+    "gallery": "Gallery",
+    "recipes": "Recipes",
+    "reference": "Reference",
+    "decisions": "Decisions",
 }
+"""Of the folders, in the order of the navigation; others come after them under their own names."""
 _OUTSIDE = re.compile(r"\]\(\.\./\.\./(benchmarks/[^)]+)\)")
 """A link from docs/FOLDER/PAGE.md to a file of the benchmarks."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Everything in docs/ has its place: by folder, README.md first, the rest by name."""
+    names = dict.fromkeys([*_TITLES, *sorted(path.parent.name for path in _DOCS.glob("*/*.md"))])
     folders: list[Any] = [
-        {title: [{_title(page): f"{folder}/{page.name}"} for page in sorted((_DOCS / folder).glob("*.md"), key=_order)]}
-        for title, folder in _FOLDERS.items()
+        {_TITLES.get(folder, folder.capitalize()): [{_title(page): f"{folder}/{page.name}"} for page in pages]}
+        for folder in names
+        if (pages := sorted((_DOCS / folder).glob("*.md"), key=_order))
     ]
     project = [{"Changelog": "changelog.md"}, {"Contributing": "contributing.md"}]
     config.nav = [{"Home": "README.md"}, {"Quickstart": "quickstart.md"}, *folders, {"Project": project}]

@@ -116,7 +116,7 @@ ROWS: Mapping[str, Mapping[str, Covered]] = MappingProxyType(
         "filters": {
             "gaussian_blur": ("gaussian_blur",),
             "box_blur / uniform_blur": ("box_blur",),
-            "median_blur": ("median_blur",),
+            "median_blur": ("percentile_filter",),
             "motion_blur": ("motion_blur",),
             "defocus_blur": ("defocus_blur",),
             "zoom_blur": ("zoom_blur",),

@@ -9,10 +9,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kernels.ops import OPS
+from service.catalogue.entry import entry
 from service.catalogue.picture import TILE, as_webp, illustrated, sample, tiles
 from service.catalogue.rows import ROWS, SECTIONS
 from service.catalogue.sections import by_section, coverage, section, undeclared
 from service.catalogue.speed import SPEEDS, speed
+from service.view_schemas import OpPage
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "catalogue.md"
 YELLOW = (255, 220, 0)
@@ -88,6 +90,12 @@ def test_captions_name_what_was_drawn() -> None:
     assert (original.says, example.says) == ("", "degrees: 30")
     assert all(tile.says.startswith("degrees: ") for tile in draws)
     assert len({tile.says for tile in draws}) == 3
+
+
+def test_entries_are_what_the_openapi_document_says() -> None:
+    page = OpPage.model_validate({"ops": [entry(op) for op in OPS.values()]})
+    assert [op.name for op in page.ops] == list(OPS)
+    assert page.ops[0].picture == f"/v1/ops/{page.ops[0].name}/picture"
 
 
 def test_every_operation_has_a_speed() -> None:

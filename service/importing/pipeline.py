@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kernels.errors import RecipeInvalid
@@ -21,6 +21,8 @@ from service.importing.torchvision import TORCHVISION
 from service.uploads.json_text import escaped
 
 _LISTS: Mapping[Form, Library] = {"torchvision": TORCHVISION, "kornia": KORNIA}
+_CHOOSING_BY_P = ("0.", "1.0.", "1.1.", "1.2.", "1.3.")
+"""Versions of Albumentations whose `SomeOf` chooses by the probabilities of what is inside, as `OneOf` does to this day."""
 _LABELS = {"bbox_params": "BboxParams", "keypoint_params": "KeypointParams"}
 
 
@@ -75,7 +77,8 @@ def _albumentations(document: Any) -> tuple[list[Step], list[Item], dict[str, An
         raise RecipeInvalid("must be what Albumentations writes, an object with `transform`", "")
     pointer = "/transform" if "transform" in document else ""
     top = document.get("transform", document)
-    converter = Converter(ALBUMENTATIONS)
+    old = str(document.get("__version__", "")).startswith(_CHOOSING_BY_P)
+    converter = Converter(replace(ALBUMENTATIONS, forced=("one_of", "some_of")) if old else ALBUMENTATIONS)
     steps = converter.pipeline([(top, pointer)])
     for field, name in _LABELS.items():
         if isinstance(top, Mapping) and top.get(field) is not None:

@@ -185,6 +185,16 @@ def test_containers_become_ours() -> None:
     assert (steps(some)[0]["op"], steps(some)[0].get("n", [1, 2])) == ("some_of", [1, 2])
 
 
+@pytest.mark.skipif(not HAS_CONTAINERS, reason="this release has no containers")
+def test_what_probabilities_inside_mean_depends_on_the_version() -> None:
+    inside = [{"__class_fullname__": "InvertImg", "p": 0.2}, {"__class_fullname__": "ToGray", "p": 0.8}]
+    document = {"transform": {"__class_fullname__": "SomeOf", "n": 1, "p": 1.0, "transforms": inside}}
+    new, old = (import_pipeline({"__version__": version, **document}) for version in ("2.0.8", "1.3.1"))
+    assert [one.get("chance") for one in steps(new)[0]["steps"]] == [0.2, 0.8]
+    assert steps(old)[0]["weights"] == [0.2, 0.8]
+    assert [one.get("chance") for one in steps(old)[0]["steps"]] == [None, None]
+
+
 @pytest.mark.skipif(HAS_CONTAINERS, reason="this release has containers")
 def test_containers_that_are_not_there_are_said_to_be() -> None:
     imported = import_pipeline(

@@ -13,14 +13,14 @@ from kernels.segments import averaged, superpixels
 from kernels.tables import levels
 from kernels.words import NoiseSeed
 
-_LONGEST = 512
+_LONGEST = 256
 """Longest side, in pixels, at which patches are found; of larger pictures every second, third, ... pixel is looked at"""
 
 
 class Superpixels(Params):
     """Divide the picture into patches of nearly one colour, and give some of them their mean colour.
 
-    A patch is found by five rounds of SLIC, as `kernels.segments` says; pictures longer than 512 pixels are divided on a
+    A patch is found by five rounds of SLIC, as `kernels.segments` says; pictures longer than 256 pixels are divided on a
     coarser grid of pixels.
     """
 

@@ -33,8 +33,7 @@ def unfolded(field: torch.Tensor, stride: int = 1) -> torch.Tensor:
 
 def centres(side: int) -> Line:
     """(side,): the centres of its pixels."""
-    found: Line = np.arange(side) + 0.5
-    return found
+    return np.arange(side, dtype=np.float64) + 0.5
 
 
 def uniforms(rows: int, columns: int, seed: tuple[int, int], channel: int) -> Knots:

@@ -149,8 +149,7 @@ def _planned(
     for number, op, params, fields, static, gate, canvas in steps:
         drawn: dict[str, Drawn] = {}
         for place, (name, kind, ends) in enumerate(fields, gate + 1):
-            turn = isinstance(kind, Cycle)
-            drawn[name] = kind.of(ends, variant.variant) if turn else kind.draw(ends, fractions[place])
+            drawn[name] = kind.of(ends, variant.variant) if isinstance(kind, Cycle) else kind.draw(ends, fractions[place])
         applies = fractions[gate] < params.chance
         told: dict[str, Any] = {"step": number, "op": op.name, "applied": applies, "draws": drawn}
         record.append(told)

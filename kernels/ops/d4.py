@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from kernels.matrices import Matrix, linear, product, translation
-from kernels.op import Op, Places
+from kernels.matrices import linear, product, translation
+from kernels.op import Matrix, Op, Places
 from kernels.params import Choice, Names, Params
 from kernels.tensors import Size
 

@@ -39,7 +39,8 @@ def blend(image: torch.Tensor, other: torch.Tensor, beta: float) -> torch.Tensor
         amplitude = part.abs()
         turn = torch.where(amplitude > 0.0, part / amplitude.clamp(min=1e-30), torch.ones_like(part))
         own[:, :, rows, : reach + 1] = turn * source.abs()
-    return torch.fft.irfft2(own, s=image.shape[2:])
+    made: torch.Tensor = torch.fft.irfft2(own, s=image.shape[2:])
+    return made
 
 
 OP = Op(Fda, Likened(1, layer, blend=blend), examples=(Fda(beta=(0.02, 0.02)), Fda(beta=(0.1, 0.1))))

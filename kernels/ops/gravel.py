@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from kernels.op import Op, Whole
 from kernels.params import Integer, IntegerRange, Params, Range, Uniform
@@ -36,7 +37,7 @@ def gravel(image: torch.Tensor, seed: tuple[int, int], stones: int, size: float,
     return torch.from_numpy(planes).to(image.device)[None]
 
 
-def _lay(planes: np.ndarray, x: float, y: float, radius: float, shade: float) -> None:  # type: ignore[type-arg]
+def _lay(planes: NDArray[np.float32], x: float, y: float, radius: float, shade: float) -> None:
     """Draws one stone: a disc with a soft edge of a pixel, lighter at its upper end than at its lower one."""
     height, width = planes.shape[1:]
     left, right = max(math.floor(x - radius - 0.5), 0), min(math.ceil(x + radius + 0.5), width)

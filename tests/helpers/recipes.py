@@ -37,6 +37,9 @@ def any_step(rng: random.Random, op: Op, gated: bool = True) -> Step:
     for name in ("left", "top", "right", "bottom"):
         if name in static:
             step[name] = rng.randint(0, 30)
+    for name in ("max_size", "longest"):
+        if name in static:
+            step[name] = rng.randint(1, 90)
     if "color" in static:
         step["color"] = [round(rng.random(), 3) for _ in range(3)]
     if issubclass(op.params, Warp):

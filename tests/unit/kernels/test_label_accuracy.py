@@ -44,7 +44,7 @@ def place_of(step: PlannedStep, point: Point, monkeypatch: pytest.MonkeyPatch) -
     (height, width), (rows, columns) = step.size_in, step.size_out
     fields: Any = step.fields
     if isinstance(step.op.kind, Field):
-        return _against(step.op.kind.displacement(step.size_in, step.noise_seed, **fields).double().numpy(), point)
+        return _against(_shift(step), point)
     match step.op.name:
         case "hflip":
             return width - x, y
@@ -69,6 +69,18 @@ def place_of(step: PlannedStep, point: Point, monkeypatch: pytest.MonkeyPatch) -
         MAPS[step.op.name](np.zeros((height, width, 3), np.uint8), step)
     place: Point = found.value.args[0]
     return place
+
+
+_KNOWN: dict[int, tuple[PlannedStep, Any]] = {}
+"""The field of each step that was asked for, which stays alive here: points by the dozen ask for the same."""
+
+
+def _shift(step: PlannedStep) -> Any:
+    if id(step) not in _KNOWN:
+        kind = step.op.kind
+        assert isinstance(kind, Field)
+        _KNOWN[id(step)] = step, kind.displacement(step.size_in, step.noise_seed, **step.fields).double().numpy()
+    return _KNOWN[id(step)][1]
 
 
 def _against(shift: Any, point: Point) -> Point:

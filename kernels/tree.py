@@ -1,0 +1,142 @@
+"""Tree: a recipe's steps numbered through its containers, their draws, and which of them are carried out.
+
+A step's number is its preorder place, so every step owns its draws whether a branch is taken or not: one that is taken
+instead, or skipped, moves no number of any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from kernels import rng
+from kernels.op import Blend, Container, Mix, Op, Places, Policy, asked
+from kernels.ops import OPS
+from kernels.params import Drawn, DrawnKind, Group, Params, drawn_fields, static_fields
+from kernels.recipe import Recipe
+from kernels.tensors import Size
+
+if TYPE_CHECKING:
+    from kernels.plan import Variant
+
+_NO_ARGUMENTS = ("border", "fill", "steps")
+"""Static fields that no function of an operation takes."""
+
+
+class Step(NamedTuple):
+    """What all plans of a recipe share of one of its steps."""
+
+    number: int
+    op: Op
+    params: Params
+    drawn: tuple[tuple[str, DrawnKind, Any], ...]
+    """Name, kind and what is drawn from of each drawn field."""
+    static: Mapping[str, Any]
+    draw: int
+    """Place of the step's first draw, its chance gate, among those of the recipe."""
+    canvas: Callable[..., Size] | None
+    is_policy: bool
+    """Whether it stands for steps that are made up from its draws."""
+    own: slice
+    """Where the draws of its kind lie: those of a container, a policy or a blend."""
+    pointer: str
+    """Its place in the recipe's document."""
+    inside: tuple[int, ...]
+    """Numbers of the steps in it, each repetition with its own."""
+
+    def numbers(self, fractions: Sequence[float]) -> dict[str, Drawn]:
+        """Its drawn fields."""
+        return {
+            name: kind.draw(ends, fractions[place]) for place, (name, kind, ends) in enumerate(self.drawn, self.draw + 1)
+        }
+
+
+class Tree(NamedTuple):
+    """All steps of a recipe by their numbers."""
+
+    steps: tuple[Step, ...]
+    roots: tuple[int, ...]
+    """Numbers of the steps that stand in no other."""
+    counters: rng.Words
+    """(steps and their blocks, 2): the step and the draw block of each block of draws that a plan takes."""
+
+    @property
+    def is_flat(self) -> bool:
+        return len(self.roots) == len(self.steps)
+
+
+Taken = Mapping[int, tuple[int, ...]]
+"""By the number of each container that is applied: the numbers of the steps inside that are carried out, in order."""
+
+
+@lru_cache(maxsize=256)
+def tree(recipe: Recipe) -> Tree:
+    """The steps of a recipe, numbered."""
+    found: list[Step] = []
+    roots = tuple(_add(found, params, f"/steps/{place}") for place, params in enumerate(recipe.steps))
+    blocks = [(step.number, block) for step in found for block in range(_blocks(step))]
+    blocks += [(step.number, rng.NOISE_BLOCK) for step in found]
+    return Tree(tuple(found), roots, np.array(blocks, dtype=np.uint64).reshape(-1, 2))
+
+
+def _add(found: list[Step], params: Params, pointer: str) -> int:
+    """Appends a step, then those inside it; its number."""
+    op, kind = OPS[params.op], type(params)
+    drawn = tuple((name, drawn_kind, getattr(params, name)) for name, drawn_kind in drawn_fields(kind))
+    static = {name: getattr(params, name) for name in static_fields(kind) if name not in _NO_ARGUMENTS}
+    canvas = op.kind.canvas if isinstance(op.kind, Places | Mix) else None
+    draw = found[-1].draw + 4 * _blocks(found[-1]) if found else 0
+    first = draw + 1 + len(drawn)
+    own = slice(first, first + (op.kind.draws(params) if isinstance(op.kind, Container | Policy | Blend) else 0))
+    number = len(found)
+    step = Step(number, op, params, drawn, static, draw, canvas, isinstance(op.kind, Policy | Blend), own, pointer, ())
+    found.append(step)
+    written = len(params.steps) if isinstance(params, Group) else 0
+    inside = [
+        _add(found, child, f"{pointer}/steps/{place % written}") for place, child in enumerate(params.children())
+    ]
+    found[number] = step._replace(inside=tuple(inside))
+    return number
+
+
+def _blocks(step: Step) -> int:
+    """Blocks of four draws that a step's gate, fields and kind take."""
+    return -(-(step.own.stop - step.draw) // 4)
+
+
+def draws(found: Tree, seed: int, variants: Sequence[Variant]) -> tuple[list[list[float]], list[list[int]]]:
+    """Of each variant: fractions in [0, 1), a step's from its place `draw` on, and two noise words of each step."""
+    counter = rng.counters(
+        np.array([variant.key for variant in variants], dtype=np.uint64)[:, None],
+        np.array([variant.variant for variant in variants], dtype=np.uint64)[:, None],
+        found.counters[:, 0],
+        found.counters[:, 1],
+    )
+    words = rng.philox(counter, seed)
+    drawn = len(found.counters) - len(found.steps)
+    noise = words[:, drawn:, :2].reshape(len(variants), -1)
+    return rng.fractions(words[:, :drawn].reshape(len(variants), -1)).tolist(), noise.tolist()
+
+
+def taken(found: Tree, fractions: Sequence[float]) -> tuple[list[Step], Taken]:
+    """The steps that containers let through, in the order in which they run, their own gates not yet asked."""
+    by_container: dict[int, tuple[int, ...]] = {}
+    return list(_walked(found, found.roots, fractions, by_container)), by_container
+
+
+def _walked(
+    found: Tree, numbers: Sequence[int], fractions: Sequence[float], by_container: dict[int, tuple[int, ...]]
+) -> Iterator[Step]:
+    for number in numbers:
+        step = found.steps[number]
+        kind = step.op.kind
+        if not isinstance(kind, Container):
+            yield step
+        elif fractions[step.draw] < step.params.chance:
+            drawn = asked(kind.taken, step.numbers(fractions))
+            places = kind.taken(step.params, fractions[step.own], **drawn)
+            by_container[number] = tuple(step.inside[place] for place in places)
+            yield from _walked(found, by_container[number], fractions, by_container)

@@ -1,9 +1,9 @@
 """Magnitudes: the operations that automatic policies choose from, and what each is at every strength.
 
-Sources: Cubuk, Zoph, Mane, Vasudevan, Le: "AutoAugment" (CVPR 2019) and, with Shlens, "RandAugment" (NeurIPS 2020); Mueller,
-Hutter: "TrivialAugment" (ICCV 2021), its wide space; Hendrycks, Mu, Cubuk, Zoph, Gilmer, Lakshminarayanan: "AugMix" (ICLR
-2020). Where the papers leave room, numbers are those of torchvision's transforms of the same names. Names are the papers',
-in lower case; `color` is saturation.
+Sources: Cubuk, Zoph, Mane, Vasudevan, Le: "AutoAugment" (CVPR 2019) and, with Shlens, "RandAugment" (NeurIPS 2020);
+Mueller, Hutter: "TrivialAugment" (ICCV 2021), its wide space; Hendrycks, Mu, Cubuk, Zoph, Gilmer, Lakshminarayanan:
+"AugMix" (ICLR 2020). Where the papers leave room, numbers are those of torchvision's transforms of the same names. Names are
+the papers', in lower case; `color` is saturation.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ def _affine(**fields: float) -> Member:
 
 
 def _shear_x(space: Space, part: Fraction, size: Size) -> Member:
-    return _leaned(-float(space.slope * part), 0.0, size)
+    return _leaned(float(-space.slope * part), 0.0, size)
 
 
 def _shear_y(space: Space, part: Fraction, size: Size) -> Member:
-    return _leaned(0.0, -float(space.slope * part), size)
+    return _leaned(0.0, float(-space.slope * part), size)
 
 
 def _translate(space: Space, part: Fraction, side: int) -> int:

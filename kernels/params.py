@@ -177,9 +177,7 @@ _STEPS_SCHEMA = {
     "minItems": 1,
     "items": {"type": "object", "properties": {"op": {"type": "string"}}, "required": ["op"]},
 }
-Steps = Annotated[
-    tuple[SerializeAsAny[InstanceOf[Params]], ...], Field(min_length=1), WithJsonSchema(_STEPS_SCHEMA)
-]
+Steps = Annotated[tuple[SerializeAsAny[InstanceOf[Params]], ...], Field(min_length=1), WithJsonSchema(_STEPS_SCHEMA)]
 
 
 class Group(Params):
@@ -198,7 +196,7 @@ Weight = Annotated[float, Field(ge=0, le=1_000_000, strict=True)]
 class Weighted(Group):
     """Parent of containers that take some of their steps by weights."""
 
-    weights: Annotated[tuple[Weight, ...], Field(default_factory=lambda found: (1.0,) * len(found.get("steps", ())))]
+    weights: tuple[Weight, ...] = Field(default_factory=lambda found: (1.0,) * len(found.get("steps", ())))
     """How much more often one step is taken than another, a number for each; all alike if not given."""
 
     @field_validator("weights")

@@ -174,9 +174,10 @@ class _Step(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _mixing(recipe: Recipe) -> tuple[_Step, ...]:
+    found = tree.tree(recipe)
     return tuple(
-        _Step(step.number, step.op.name, step.params.chance, step.op.kind.partners, step.pointer)
-        for step in tree.tree(recipe).steps
+        _Step(step.number, step.op.name, step.params.chance, step.op.kind.partners, pointer)
+        for step, pointer in zip(found.steps, found.pointers, strict=True)
         if isinstance(step.op.kind, Mix) and step.params.chance > 0.0
     )
 

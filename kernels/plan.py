@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -106,8 +106,7 @@ def _planned(
     record: list[Mapping[str, Any]] = []
     size = variant.size
     steps, taken = (found.steps, _NONE_TAKEN) if found.is_flat else tree.taken(found, fractions)
-    for step in steps:
-        number, op, params, fields, static, gate, canvas, is_policy, *_ = step
+    for number, op, params, fields, static, gate, canvas, own in steps:
         drawn: dict[str, Drawn] = {}
         for place, (name, kind, ends) in enumerate(fields, gate + 1):
             drawn[name] = kind.draw(ends, fractions[place])
@@ -118,10 +117,10 @@ def _planned(
             continue
         values = {**drawn, **static} if static else drawn
         seed = noise[2 * number], noise[2 * number + 1]
-        if is_policy:
-            applied += _made_up(step, values, fractions[step.own], size, told)
+        if own is not None:
+            applied += _made_up(found.steps[number], values, fractions[own], size, told)
             continue
-        size_out = size if canvas is None else _canvas(step, size, values)
+        size_out = size if canvas is None else _canvas(op, canvas, size, values, found.pointers[number])
         taken_partners = partners.get(number, ())
         if taken_partners:
             told["partners"] = [partner.document() for partner in taken_partners]
@@ -132,15 +131,16 @@ def _planned(
     return Plan(tuple(applied), variant.size, size, tuple(record), rules)
 
 
-def _completed(found: Tree, fractions: Sequence[float], record: Sequence[Mapping[str, Any]], taken: Taken) -> list[Mapping[str, Any]]:
+def _completed(
+    found: Tree, fractions: Sequence[float], record: Sequence[Mapping[str, Any]], taken: Taken
+) -> list[Mapping[str, Any]]:
     """The record with what stands in branches not taken, and containers with the steps that they let through."""
     told = {each["step"]: each for each in record}
     for step in found.steps:
         if step.number not in told:
-            applies = step.number in taken
-            told[step.number] = {"step": step.number, "op": step.op.name, "applied": applies, "draws": step.numbers(fractions)}
-            if applies:
-                told[step.number]["taken"] = list(taken[step.number])
+            skipped = {"step": step.number, "op": step.op.name, "applied": False, "draws": step.numbers(fractions)}
+            let = {"applied": True, "taken": list(taken[step.number])} if step.number in taken else {}
+            told[step.number] = {**skipped, **let}
     return [told[step.number] for step in found.steps]
 
 
@@ -156,8 +156,7 @@ def _made_up(
         case Blend(_, function):
             strands = function(fractions, size, **asked(function, fields))
             told["strands"] = [
-                {"weight": strand.weight, "members": [member.document() for member in strand.members]}
-                for strand in strands
+                {"weight": strand.weight, "members": [member.document() for member in strand.members]} for strand in strands
             ]
             chains = tuple(tuple(_member(step, member, size) for member in strand.members) for strand in strands)
             values = {**fields, "weights": tuple(strand.weight for strand in strands)}
@@ -170,14 +169,13 @@ def _member(step: Step, member: Member, size: Size) -> PlannedStep:
     return PlannedStep(step.number, OPS[member.op], step.params, member.fields, _NO_NOISE, size, size)
 
 
-def _canvas(step: Step, size: Size, fields: Mapping[str, Any]) -> Size:
-    assert step.canvas is not None
-    canvas = step.canvas(size, **asked(step.canvas, fields))
+def _canvas(op: Op, made: Callable[..., Size], size: Size, fields: Mapping[str, Any], pointer: str) -> Size:
+    canvas = made(size, **asked(made, fields))
     if not (1 <= canvas.height <= MAX_SIDE and 1 <= canvas.width <= MAX_SIDE) or canvas.pixels > MAX_PIXELS:
         raise RecipeInvalid(
-            f"{step.op.name} makes a picture of {canvas.width} x {canvas.height}; "
+            f"{op.name} makes a picture of {canvas.width} x {canvas.height}; "
             f"a side may have 1 to {MAX_SIDE} and a picture {MAX_PIXELS} pixels",
-            step.pointer,
+            pointer,
         )
     return canvas
 
@@ -193,6 +191,6 @@ def _within_reach(planned: Plan, found: Tree) -> Plan:
             raise RecipeInvalid(
                 f"{step.op.name} reaches {reach} pixels beyond the picture; in profile kornia that must be less than its "
                 f"shorter side, {side}. Use a smaller window, a larger picture or profile fused",
-                found.steps[step.number].pointer,
+                found.pointers[step.number],
             )
     return planned

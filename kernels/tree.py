@@ -38,14 +38,8 @@ class Step(NamedTuple):
     draw: int
     """Place of the step's first draw, its chance gate, among those of the recipe."""
     canvas: Callable[..., Size] | None
-    is_policy: bool
-    """Whether it stands for steps that are made up from its draws."""
-    own: slice
-    """Where the draws of its kind lie: those of a container, a policy or a blend."""
-    pointer: str
-    """Its place in the recipe's document."""
-    inside: tuple[int, ...]
-    """Numbers of the steps in it, each repetition with its own."""
+    own: slice | None
+    """Where the draws of its kind lie, of a container, a policy or a blend."""
 
     def numbers(self, fractions: Sequence[float]) -> dict[str, Drawn]:
         """Its drawn fields."""
@@ -58,6 +52,10 @@ class Tree(NamedTuple):
     """All steps of a recipe by their numbers."""
 
     steps: tuple[Step, ...]
+    inside: tuple[tuple[int, ...], ...]
+    """Of each step the numbers of those in it, each repetition with its own."""
+    pointers: tuple[str, ...]
+    """Of each step its place in the recipe's document."""
     roots: tuple[int, ...]
     """Numbers of the steps that stand in no other."""
     counters: rng.Words
@@ -75,36 +73,44 @@ Taken = Mapping[int, tuple[int, ...]]
 @lru_cache(maxsize=256)
 def tree(recipe: Recipe) -> Tree:
     """The steps of a recipe, numbered."""
-    found: list[Step] = []
-    roots = tuple(_add(found, params, f"/steps/{place}") for place, params in enumerate(recipe.steps))
-    blocks = [(step.number, block) for step in found for block in range(_blocks(step))]
-    blocks += [(step.number, rng.NOISE_BLOCK) for step in found]
-    return Tree(tuple(found), roots, np.array(blocks, dtype=np.uint64).reshape(-1, 2))
+    steps: list[Step] = []
+    inside: list[tuple[int, ...]] = []
+    pointers: list[str] = []
+
+    def add(params: Params, pointer: str) -> int:
+        """Appends a step, then those inside it; its number."""
+        number = len(steps)
+        steps.append(_step(number, params, _end(steps[-1]) if steps else 0))
+        inside.append(())
+        pointers.append(pointer)
+        count = len(params.steps) if isinstance(params, Group) else 0
+        children = enumerate(params.children())
+        inside[number] = tuple(add(child, f"{pointer}/steps/{place % count}") for place, child in children)
+        return number
+
+    roots = tuple(add(params, f"/steps/{place}") for place, params in enumerate(recipe.steps))
+    blocks = [(step.number, block) for step in steps for block in range((_end(step) - step.draw) // 4)]
+    blocks += [(step.number, rng.NOISE_BLOCK) for step in steps]
+    counters = np.array(blocks, dtype=np.uint64).reshape(-1, 2)
+    return Tree(tuple(steps), tuple(inside), tuple(pointers), roots, counters)
 
 
-def _add(found: list[Step], params: Params, pointer: str) -> int:
-    """Appends a step, then those inside it; its number."""
+def _step(number: int, params: Params, draw: int) -> Step:
     op, kind = OPS[params.op], type(params)
     drawn = tuple((name, drawn_kind, getattr(params, name)) for name, drawn_kind in drawn_fields(kind))
     static = {name: getattr(params, name) for name in static_fields(kind) if name not in _NO_ARGUMENTS}
     canvas = op.kind.canvas if isinstance(op.kind, Places | Mix) else None
-    draw = found[-1].draw + 4 * _blocks(found[-1]) if found else 0
-    first = draw + 1 + len(drawn)
-    own = slice(first, first + (op.kind.draws(params) if isinstance(op.kind, Container | Policy | Blend) else 0))
-    number = len(found)
-    step = Step(number, op, params, drawn, static, draw, canvas, isinstance(op.kind, Policy | Blend), own, pointer, ())
-    found.append(step)
-    written = len(params.steps) if isinstance(params, Group) else 0
-    inside = [
-        _add(found, child, f"{pointer}/steps/{place % written}") for place, child in enumerate(params.children())
-    ]
-    found[number] = step._replace(inside=tuple(inside))
-    return number
+    own = None
+    if isinstance(op.kind, Container | Policy | Blend):
+        first = draw + 1 + len(drawn)
+        own = slice(first, first + op.kind.draws(params))
+    return Step(number, op, params, drawn, static, draw, canvas, own)
 
 
-def _blocks(step: Step) -> int:
-    """Blocks of four draws that a step's gate, fields and kind take."""
-    return -(-(step.own.stop - step.draw) // 4)
+def _end(step: Step) -> int:
+    """Where the next step's draws begin: its gate, fields and kind take whole blocks of four."""
+    end = step.draw + 1 + len(step.drawn) if step.own is None else step.own.stop
+    return step.draw - (step.draw - end) // 4 * 4
 
 
 def draws(found: Tree, seed: int, variants: Sequence[Variant]) -> tuple[list[list[float]], list[list[int]]]:
@@ -137,6 +143,7 @@ def _walked(
             yield step
         elif fractions[step.draw] < step.params.chance:
             drawn = asked(kind.taken, step.numbers(fractions))
+            assert step.own is not None
             places = kind.taken(step.params, fractions[step.own], **drawn)
-            by_container[number] = tuple(step.inside[place] for place in places)
+            by_container[number] = tuple(found.inside[number][place] for place in places)
             yield from _walked(found, by_container[number], fractions, by_container)

@@ -8,8 +8,8 @@ from typing import Literal
 from kernels.op import Container, Op
 from kernels.ops.rotate import Rotate
 from kernels.ops.saturation import Saturation
-from kernels.ops.solarize import Solarize
 from kernels.ops.sequence import bounds
+from kernels.ops.solarize import Solarize
 from kernels.params import Group
 from kernels.picks import shuffled
 
@@ -31,7 +31,5 @@ def taken(params: Group, fractions: Sequence[float]) -> Sequence[int]:
 OP = Op(
     RandomOrder,
     Container(draws, taken, bounds),
-    examples=(
-        RandomOrder(steps=(Rotate(degrees=(10, 20)), Solarize(threshold=(0.4, 0.6)), Saturation(factor=(2, 3)))),
-    ),
+    examples=(RandomOrder(steps=(Rotate(degrees=(10, 20)), Solarize(threshold=(0.4, 0.6)), Saturation(factor=(2, 3)))),),
 )

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic.fields import FieldInfo
+
 from kernels.equivalents import EQUIVALENTS
-from kernels.op import Field, Mix, Op, Places
-from kernels.params import Choice, Integer, Uniform, drawn_fields
+from kernels.op import Blend, Container, Field, Mix, Op, Places, Policy
+from kernels.params import Choice, Group, Integer, Params, Uniform, drawn_fields
 
 KINDS = {
     "pixels": "arithmetic on each pixel",
@@ -19,6 +21,9 @@ KINDS = {
     "stencil": "a neighbourhood of each pixel",
     "whole": "the picture as a whole",
     "mix": "the picture and others of the same batch, chosen by the seed",
+    "container": "steps inside it, which run and fuse as they would without it",
+    "policy": "steps of other operations that it makes up, which run and fuse as if they were written out",
+    "blend": "several chains of steps that it makes up, added up by weights",
 }
 """What each kind of operation works on."""
 
@@ -41,13 +46,13 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
     schema: Mapping[str, Any] = op.params.model_json_schema()["properties"]
     names = [name for name in op.params.model_fields if name not in ("op", "chance", "border", "fill")]
     names += [name for name in ("border", "fill", "chance") if name in op.params.model_fields]
-    example = op.params(op=op.name).model_dump(mode="json") if _has_defaults(op) else {}
+    usual = _usual(op.examples[0])
     return tuple(
         FieldFacts(
             name,
             name in drawn,
             _drawn(drawn[name]) if name in drawn else _static(schema[name]),
-            _default(example, name, name in drawn),
+            _default(op.params.model_fields[name], usual.get(name), name in drawn),
             (op.params.model_fields[name].description or "").replace("\n", " "),
         )
         for name in names
@@ -55,7 +60,9 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
 
 
 def labels(op: Op) -> str:
-    """What becomes of labels: they `follow`, `stay`, or `are merged` with those of other pictures."""
+    """What becomes of labels: they `follow`, `stay`, `are merged` with those of others, or fare `as the steps inside say`."""
+    if isinstance(op.kind, Container):
+        return "fare as the steps inside say"
     if isinstance(op.kind, Mix):
         return "are merged"
     return "follow" if op.moves_labels else "stay"
@@ -67,6 +74,10 @@ def stepwise(op: Op) -> str:
         return "`kornia.geometry.transform.warp_affine`, or `warp_perspective`."
     if isinstance(op.kind, Field):
         return "`kornia.geometry.transform.remap`."
+    if isinstance(op.kind, Container):
+        return "the steps inside, each by itself."
+    if isinstance(op.kind, Policy | Blend):
+        return "the steps that it makes up, each by itself."
     found = EQUIVALENTS.get(op.name)
     if found is None:
         return "as in the torch reference; Kornia has no such function of fixed numbers."
@@ -76,16 +87,28 @@ def stepwise(op: Op) -> str:
 
 def step(op: Op, place: int = 0) -> str:
     """An example as a line of a YAML recipe, with the fields that differ from their defaults."""
-    example = op.examples[place].model_dump(mode="json")
-    usual = op.params(op=op.name).model_dump(mode="json") if _has_defaults(op) else {}
-    written = {name: value for name, value in example.items() if name != "op" and usual.get(name) != value}
-    drawn = dict(drawn_fields(op.params))
-    pairs = [f"{name}: {_shown(_single(value) if name in drawn else value)}" for name, value in written.items()]
-    return "{" + ", ".join([f"op: {op.name}", *pairs]) + "}"
+    return written(op.examples[place])
 
 
-def _has_defaults(op: Op) -> bool:
-    return not any(field.is_required() for field in op.params.model_fields.values())
+def written(params: Params) -> str:
+    """A step as it would be written in a line of a YAML recipe, with the fields that differ from their defaults."""
+    usual = _usual(params)
+    differing = {
+        name: value
+        for name, value in params.model_dump(mode="json", exclude={"op", "steps"}).items()
+        if name not in usual or usual[name] != value
+    }
+    drawn = dict(drawn_fields(type(params)))
+    pairs = [f"{name}: {_shown(_single(value) if name in drawn else value)}" for name, value in differing.items()]
+    if isinstance(params, Group):
+        pairs.append(f"steps: [{', '.join(map(written, params.steps))}]")
+    return "{" + ", ".join([f"op: {params.op}", *pairs]) + "}"
+
+
+def _usual(params: Params) -> dict[str, Any]:
+    """The defaults of an operation's fields, those that are required left out; some go by the others of `params`."""
+    required = {name: getattr(params, name) for name, field in type(params).model_fields.items() if field.is_required()}
+    return type(params)(**required).model_dump(mode="json", exclude=set(required))
 
 
 def _drawn(kind: Uniform | Integer | Choice) -> str:
@@ -112,6 +135,8 @@ def _static(schema: Mapping[str, Any]) -> str:
             if "prefixItems" in schema
             else f"list, each {_static(inside[0])}"
         )
+    if schema.get("type") == "object":
+        return "step"
     named = {"boolean": "true or false", "integer": "whole number", "number": "number", "string": "text", "null": "null"}
     kind = named.get(str(schema.get("type")), "value")
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
@@ -121,10 +146,12 @@ def _static(schema: Mapping[str, Any]) -> str:
     return f"{kind} from {low:g}" if low is not None else kind
 
 
-def _default(example: Mapping[str, object], name: str, is_drawn: bool) -> str:
-    if name not in example:
+def _default(field: FieldInfo, value: object, is_drawn: bool) -> str:
+    if field.is_required():
         return "required"
-    return _shown(_single(example[name]) if is_drawn else example[name])
+    if field.default_factory is not None:
+        return "all alike"
+    return _shown(_single(value) if is_drawn else value)
 
 
 def _single(ends: object) -> object:

@@ -2,8 +2,8 @@
 
 Sources: Cubuk, Zoph, Mane, Vasudevan, Le: "AutoAugment" (CVPR 2019) and, with Shlens, "RandAugment" (NeurIPS 2020);
 Mueller, Hutter: "TrivialAugment" (ICCV 2021), its wide space; Hendrycks, Mu, Cubuk, Zoph, Gilmer, Lakshminarayanan:
-"AugMix" (ICLR 2020). Where the papers leave room, numbers are those of torchvision's transforms of the same names. Names are
-the papers', in lower case; `color` is saturation.
+"AugMix" (ICLR 2020). Where the papers leave room, numbers are those of torchvision's transforms of the same names. Names
+are the papers', in lower case; `color` is saturation.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Space:
     """Bits that posterize keeps at the least and at the greatest strength."""
 
     def member(self, name: str, strength: int, negative: bool, size: Size) -> Member | None:
-        """The step of one operation on a picture of a size; None for identity. negative: turns what has a direction round."""
+        """The step of one operation on a picture of a size; None for identity. negative: the other direction."""
         return _member(self, name, strength, negative, size)
 
     def drawn(self, choice: float, strength: int, sign: float, size: Size) -> Member | None:

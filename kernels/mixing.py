@@ -18,9 +18,9 @@ from kernels.chain import BLACK, Link
 from kernels.coverage import Coverage, patch
 from kernels.labels import Labels, corners
 from kernels.matrices import IDENTITY, inverse, moved, multiply, translation
-from kernels.op import Cutout, Layer, Mix, Region
+from kernels.op import Cutout, Layer, Mix, Region, asked
 from kernels.partners import Partner, Partners, mixed
-from kernels.plan import PlannedStep, asked
+from kernels.plan import PlannedStep
 from kernels.tensors import Picture, Size
 
 Part = Literal["all", "colour", "alpha"]

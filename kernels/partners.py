@@ -116,7 +116,7 @@ def least_partners(recipe: Recipe) -> int:
 
 
 def _bounds(params: Params) -> tuple[int, int]:
-    """The fewest partners that a step takes, and the most: of containers, with the steps inside that take fewest and most."""
+    """The fewest partners that a step takes, and the most: a container lets those through that take fewest, or most."""
     kind = OPS[params.op].kind
     least = most = 0
     if isinstance(kind, Mix):

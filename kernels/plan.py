@@ -10,8 +10,7 @@ from kernels import rng, tree
 from kernels.equivalents import EQUIVALENTS
 from kernels.errors import RecipeInvalid
 from kernels.label_rules import LabelRules
-from kernels.op import Blend, Member, Op, Policy
-from kernels.op import asked as asked
+from kernels.op import Blend, Member, Op, Policy, asked
 from kernels.ops import OPS
 from kernels.params import Drawn, Params
 from kernels.partners import Choices, Partner, Pool, choices

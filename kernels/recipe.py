@@ -16,8 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 from kernels.errors import RecipeInvalid, UnknownOp
 from kernels.label_rules import LabelRules
 from kernels.ops import OPS
-from kernels.params import MAX_DEPTH, Group, Params
-from kernels.params import MAX_STEPS as MAX_STEPS
+from kernels.params import MAX_DEPTH, MAX_STEPS, Group, Params
 
 Profile = Literal["fused", "kornia"]
 Model = TypeVar("Model", bound=BaseModel)

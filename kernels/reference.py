@@ -17,9 +17,9 @@ from kernels.blending import blended
 from kernels.colors import mean
 from kernels.index_maps import index_map
 from kernels.mixing import Mixture, composed
-from kernels.op import Mean, Op, Pixels, Planes, Statistic, Stencil, Weighed, Whole
+from kernels.op import Mean, Op, Pixels, Planes, Statistic, Stencil, Weighed, Whole, asked
 from kernels.params import Choice, drawn_fields
-from kernels.plan import PlannedStep, asked
+from kernels.plan import PlannedStep
 from kernels.stages import Blending, Chain, Painting, Stage
 
 

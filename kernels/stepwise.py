@@ -18,8 +18,8 @@ from kernels.chain import BLACK, Link, locate
 from kernels.equivalents import EQUIVALENTS
 from kernels.matrices import is_affine, product, translation
 from kernels.mixing import Mixture, composed
-from kernels.op import Matrix
-from kernels.plan import PlannedStep, asked
+from kernels.op import Matrix, asked
+from kernels.plan import PlannedStep
 from kernels.stages import Blending, Chain, Stage
 
 _PADDING = {"constant": "zeros", "replicate": "border", "reflect": "reflection"}

@@ -1,7 +1,7 @@
 """Sub-policies: the 25 pairs of operations that AutoAugment learned on each of three data sets.
 
-Source: Cubuk, Zoph, Mane, Vasudevan, Le: "AutoAugment: Learning augmentation strategies from data" (CVPR 2019), tables of the
-appendix. Names are those of `magnitudes`.
+Source: Cubuk, Zoph, Mane, Vasudevan, Le: "AutoAugment: Learning augmentation strategies from data" (CVPR 2019), tables of
+its appendix. Names are those of `magnitudes`.
 """
 
 from __future__ import annotations

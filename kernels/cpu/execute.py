@@ -24,8 +24,8 @@ from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
 from kernels.index_maps import IndexMap, index_map
 from kernels.mixing import Mixture, composed
-from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole
-from kernels.plan import PlannedStep, asked
+from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole, asked
+from kernels.plan import PlannedStep
 from kernels.stages import Blending, Chain, Stage
 from kernels.stencils import mirror
 from kernels.tensors import Size

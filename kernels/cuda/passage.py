@@ -24,8 +24,8 @@ from kernels.cuda.memory import Area, Memory, Spot, Value
 from kernels.cuda.records import LOAD, PICK_BYTES, PICK_FLOATS, PLANES, SAMPLE_BYTES, SAMPLE_FLOATS
 from kernels.index_maps import index_map
 from kernels.mixing import Mixture
-from kernels.op import Mean, Pixels, Statistic, Stencil, Weighed, Whole
-from kernels.plan import PlannedStep, asked
+from kernels.op import Mean, Pixels, Statistic, Stencil, Weighed, Whole, asked
+from kernels.plan import PlannedStep
 from kernels.stages import Blending, Chain, Stage
 from kernels.stencils import mirror
 from kernels.tensors import Size

@@ -17,10 +17,10 @@ Depth = Annotated[int, Field(ge=1, le=_DEEPEST, strict=True)]
 
 
 class AugMix(Warp):
-    """Put the picture through several short chains of operations, and blend the results with each other and with the picture.
+    """Put the picture through several short chains of operations, and blend the results with each other and the picture.
 
-    Every blend is as likely: weights are drawn from a flat Dirichlet distribution, the picture's own share evenly from 0 to
-    1. Labels stay where they are, as most of what the picture shows does. Source: Hendrycks, Mu, Cubuk, Zoph, Gilmer,
+    Every blend is as likely: weights come from a flat Dirichlet distribution, the picture's own share evenly from 0 to 1.
+    Labels stay where they are, as most of what the picture shows does. Source: Hendrycks, Mu, Cubuk, Zoph, Gilmer,
     Lakshminarayanan: "AugMix: A simple data processing method to improve robustness and uncertainty" (ICLR 2020).
     """
 

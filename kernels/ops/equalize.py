@@ -35,7 +35,9 @@ def table(counts: list[int]) -> list[int]:
 
 
 def equalize(image: torch.Tensor) -> torch.Tensor:
-    levels = (image * 255.0).round().to(torch.int64)[0].flatten(1)
+    # a hair above the half: values in the middle of two levels are frequent after other steps, and must not be torn apart
+    # by the last bit, since a level more or less may become many
+    levels = (image * 255.0 + 0.501).floor().to(torch.int64)[0].flatten(1)
     planes = []
     for plane in levels:
         counts: list[int] = torch.bincount(plane, minlength=_LEVELS).tolist()

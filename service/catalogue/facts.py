@@ -60,7 +60,7 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
 
 
 def labels(op: Op) -> str:
-    """What becomes of labels: they `follow`, `stay`, `are merged` with those of others, or fare `as the steps inside say`."""
+    """What becomes of labels: they `follow`, `stay`, `are merged` with others', or `fare as the steps inside say`."""
     if isinstance(op.kind, Container):
         return "fare as the steps inside say"
     if isinstance(op.kind, Mix):

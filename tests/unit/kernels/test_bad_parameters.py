@@ -14,9 +14,9 @@ import pytest
 from kernels.errors import InputError, RecipeInvalid, UnknownOp
 from kernels.op import Op
 from kernels.ops import OPS
-from kernels.params import Choice, Integer, Uniform, drawn_fields
+from kernels.params import MAX_STEPS, Choice, Integer, Uniform, drawn_fields
 from kernels.plan import plan
-from kernels.recipe import MAX_STEPS, Profile, Recipe
+from kernels.recipe import Profile, Recipe
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 from tests.helpers.recipes import required
 

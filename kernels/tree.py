@@ -60,10 +60,8 @@ class Tree(NamedTuple):
     """Numbers of the steps that stand in no other."""
     counters: rng.Words
     """(steps and their blocks, 2): the step and the draw block of each block of draws that a plan takes."""
-
-    @property
-    def is_flat(self) -> bool:
-        return len(self.roots) == len(self.steps)
+    is_flat: bool
+    """Whether it has no container."""
 
 
 Taken = Mapping[int, tuple[int, ...]]
@@ -92,7 +90,8 @@ def tree(recipe: Recipe) -> Tree:
     blocks = [(step.number, block) for step in steps for block in range((_end(step) - step.draw) // 4)]
     blocks += [(step.number, rng.NOISE_BLOCK) for step in steps]
     counters = np.array(blocks, dtype=np.uint64).reshape(-1, 2)
-    return Tree(tuple(steps), tuple(inside), tuple(pointers), roots, counters)
+    is_flat = not any(isinstance(step.op.kind, Container) for step in steps)
+    return Tree(tuple(steps), tuple(inside), tuple(pointers), roots, counters, is_flat)
 
 
 def _step(number: int, params: Params, draw: int) -> Step:

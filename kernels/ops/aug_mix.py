@@ -31,7 +31,7 @@ class AugMix(Warp):
     """How many chains."""
     depth: tuple[Depth, Depth] = (1, 3)
     """[from, to]: how many operations a chain has, drawn for each."""
-    all_ops: bool = True
+    all_ops: Annotated[bool, Field(strict=True)] = True
     """Whether brightness, contrast, colour and sharpness are among the operations; they are not as published, so that the
     corruptions of ImageNet-C, which are alike, stay unseen."""
 

@@ -36,4 +36,4 @@ def sharpness(image: torch.Tensor, factor: float) -> torch.Tensor:
     return result
 
 
-OP = Op(Sharpness, Stencil(sharpness), examples=(Sharpness(factor=(6.0, 6.0)), Sharpness(factor=(0.0, 0.0))))
+OP = Op(Sharpness, Stencil(sharpness), examples=(Sharpness(factor=(6.0, 6.0)), Sharpness(factor=(10.0, 10.0))))

@@ -108,7 +108,7 @@ def _solarize(space: Space, part: Fraction, size: Size) -> Member:
     return Member("solarize", {"threshold": float(1 - abs(part))})
 
 
-def _plain(op: str, **fields: float) -> Callable[[Space, Fraction, Size], Member]:
+def _plain(op: str, **fields: Drawn) -> Callable[[Space, Fraction, Size], Member]:
     return lambda space, part, size: Member(op, fields)
 
 
@@ -131,7 +131,7 @@ _MEMBERS: Mapping[str, Callable[[Space, Fraction, Size], Member | None]] = Mappi
         "posterize": _posterize,
         "solarize": _solarize,
         "auto_contrast": _plain("auto_contrast", cutoff=0.0),
-        "equalize": _plain("equalize"),
+        "equalize": _plain("equalize", of="channels"),
         "invert": _plain("invert"),
     }
 )

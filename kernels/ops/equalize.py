@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
 from kernels.op import Op, Whole
-from kernels.params import Params
+from kernels.params import Choice, Names, Params
 
 _LEVELS = 256
 
@@ -19,6 +19,8 @@ class Equalize(Params):
     """
 
     op: Literal["equalize"] = "equalize"
+    of: Annotated[Names, Choice(("channels",))] = ("channels",)
+    """Each channel by a table of its own."""
 
 
 def table(counts: list[int]) -> list[int]:
@@ -34,7 +36,7 @@ def table(counts: list[int]) -> list[int]:
     return levels
 
 
-def equalize(image: torch.Tensor) -> torch.Tensor:
+def equalize(image: torch.Tensor, of: str) -> torch.Tensor:
     # a hair above the half: values in the middle of two levels are frequent after other steps, and must not be torn apart
     # by the last bit, since a level more or less may become many
     levels = (image * 255.0 + 0.501).floor().to(torch.int64)[0].flatten(1)

@@ -178,7 +178,9 @@ def named_steps(params: Params, recorded: Sequence[dict[str, Any]], number: int 
 def fixed(params: Params, member: dict[str, Any]) -> Params:
     """A step with given numbers; what a policy makes up has its border and fill. Ranges are not asked: policies go beyond."""
     kinds = dict(drawn_fields(OPS[member["op"]].params))
-    ends = {name: (value,) if isinstance(kinds[name], Choice) else (value, value) for name, value in member["draws"].items()}
+    ends = {
+        name: (value,) if isinstance(kinds[name], Choice) else (value, value) for name, value in member["draws"].items()
+    }
     around = {name: getattr(params, name) for name in ("border", "fill") if hasattr(params, name)}
     like = params if params.op == member["op"] else OPS[member["op"]].examples[0].model_copy(update=around)
     return like.model_copy(update={**ends, "chance": 1.0})

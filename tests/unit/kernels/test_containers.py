@@ -70,9 +70,8 @@ def test_some_of_takes_some_by_weights_each_once() -> None:
     found = taken({"op": "some_of", "n": [0, 3], "steps": [A, B, C]})
     assert all(numbers is not None and list(numbers) == sorted(set(numbers)) for numbers in found)
     as_often(Counter(len(numbers or ()) for numbers in found), dict.fromkeys(range(4), 0.25))
-    as_often(
-        Counter(numbers for numbers in found if len(numbers or ()) == 2), {(1, 2): 1 / 3, (1, 3): 1 / 3, (2, 3): 1 / 3}
-    )
+    pairs = Counter(numbers for numbers in found if numbers is not None and len(numbers) == 2)
+    as_often(pairs, dict.fromkeys([(1, 2), (1, 3), (2, 3)], 1 / 3))
     # without return: the first is the second with 3/4, then the first or third with 1/2; and so on
     weighed = {"op": "some_of", "n": 2, "steps": [A, B, C], "weights": [1, 6, 1]}
     either = 6 / 8 * 1 / 2 + 1 / 8 * 6 / 7
@@ -109,9 +108,8 @@ def test_repeat_has_draws_of_its_own_each_time() -> None:
 def test_gates_inside_a_branch_are_their_own() -> None:
     """A branch is taken with 1/2, its step applied with 1/4 of that."""
     gated = {"op": "one_of", "steps": [{**A, "chance": 0.25}, B]}
-    as_often(
-        Counter(tuple(step.number for step in made.steps) for made in many(gated)), {(1,): 1 / 8, (): 3 / 8, (2,): 1 / 2}
-    )
+    run = Counter(tuple(step.number for step in made.steps) for made in many(gated))
+    as_often(run, {(1,): 1 / 8, (): 3 / 8, (2,): 1 / 2})
 
 
 def test_picks_are_right_at_the_ends() -> None:
@@ -134,7 +132,7 @@ def test_every_step_is_recorded_and_only_what_is_reached_is_applied() -> None:
         assert json.loads(json.dumps(made.draws)) == list(made.draws)
         assert [each["step"] for each in made.draws] == list(range(len(made.draws)))
         assert [each["op"] for each in made.draws] == [step.op for step in preorder(Recipe.parse({"steps": TREE}).steps)]
-        reached = list(walked(made, [0, 1, 6, 10, 20, 23]))
+        reached = list(walked(made, [0, 1, 7, 11, 21, 24]))
         assert [step.number for step in made.steps] == reached
         assert {each["step"] for each in made.draws if each["applied"] and "taken" not in each} == set(reached)
 
@@ -166,7 +164,7 @@ def test_a_branch_that_changes_moves_no_draw_of_another(changed: Step) -> None:
     before, after = many(*TREE, count=20), many(A, {**TREE[1], **changed}, *TREE[2:], count=20)
     for one, other in zip(before, after, strict=True):
         assert {n: d for n, d in draws(one).items() if n != 2} == {n: d for n, d in draws(other).items() if n != 2}
-        assert [each for each in one.draws if each["step"] > 5] == [each for each in other.draws if each["step"] > 5]
+        assert one.draws[7:] == other.draws[7:]
 
 
 def test_fewer_repetitions_leave_the_draws_of_those_that_stay() -> None:
@@ -189,11 +187,11 @@ def test_known_draws_of_a_tree() -> None:
     """Pinned: they must never change."""
     made = plan(Recipe.parse({"steps": TREE}), 7, "cat.jpg", 3, Size(32, 40))
     assert {each["step"]: each["taken"] for each in made.draws if "taken" in each} == KNOWN_TAKEN
-    assert draws(made)[23] == KNOWN_LAST
+    assert draws(made)[24] == KNOWN_LAST
 
 
-KNOWN_TAKEN: dict[int, list[int]] = {}
-KNOWN_LAST: dict[str, float] = {}
+KNOWN_TAKEN = {1: [6], 7: [9], 11: [12], 12: [13, 14], 21: [22, 23]}
+KNOWN_LAST = {"degrees": 5.459999084472656}
 
 
 # ------------------------------------------------------------------------------------------------ pixels and labels

@@ -176,7 +176,7 @@ def named_steps(params: Params, recorded: Sequence[dict[str, Any]], number: int 
 
 
 def fixed(params: Params, member: dict[str, Any]) -> Params:
-    """A step with given numbers; what a policy makes up has its border and fill. Ranges are not asked: policies go beyond."""
+    """A step with given numbers; what a policy makes up has its border and fill. Its numbers may be out of range."""
     kinds = dict(drawn_fields(OPS[member["op"]].params))
     ends = {
         name: (value,) if isinstance(kinds[name], Choice) else (value, value) for name, value in member["draws"].items()
@@ -196,7 +196,7 @@ def test_composed_ops_are_the_steps_that_their_draws_name(params: Params) -> Non
             parts = [written_out([fixed(params, each) for each in one["members"]], pixels) for one in strands]
             expected = sum(one["weight"] * part.double() for one, part in zip(strands, parts, strict=True))
             assert sum(one["weight"] for one in strands) == pytest.approx(1.0)
-            # every part is rounded to whole levels, and so is their sum; thresholds within may tear few values further apart
+            # every part is rounded to whole levels, and so is their sum; thresholds may tear a few further apart
             assert ((result - expected).abs() <= 1.0 + MARGIN).double().mean() >= 0.995
         else:
             assert torch.equal(result, written_out(named_steps(params, list(made.draws)), pixels))

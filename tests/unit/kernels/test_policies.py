@@ -98,7 +98,7 @@ def test_operations_and_magnitudes_are_torchvisions(policy: str) -> None:
                 assert abs(found - expected) < 1.0 + 1e-4
                 assert found == int(expected + 1e-4)
             else:
-                assert found == pytest.approx(expected, abs=1e-6)
+                assert found == pytest.approx(expected, rel=1e-6, abs=1e-6)
             assert magnitude_of(NAMES[name], back, size) == pytest.approx(-found if signed else found, abs=1e-9)
 
 
@@ -226,13 +226,8 @@ def test_aug_mix_draws_flat_weights_short_chains_and_weak_steps() -> None:
     # a flat Dirichlet distribution of three: variance 1/18
     assert shares.var(axis=0) == pytest.approx([1 / 18] * 3, abs=0.006)
     as_often(Counter(len(one["members"]) for each in strands for one in each[1:]), dict.fromkeys((1, 2, 3), 1 / 3))
-    turns = {
-        abs(member["draws"]["degrees"])
-        for each in strands
-        for one in each
-        for member in one["members"]
-        if member["op"] == "rotate"
-    }
+    members = [member for each in strands for one in each for member in one["members"]]
+    turns = {abs(member["draws"]["degrees"]) for member in members if member["op"] == "rotate"}
     assert sorted(turns) == pytest.approx([30 * strength / 9 for strength in range(4)])
 
 

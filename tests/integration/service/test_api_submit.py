@@ -375,12 +375,8 @@ async def test_a_recipe_is_explained(api: httpx2.AsyncClient) -> None:
 
 async def test_a_tree_of_steps_is_explained(api: httpx2.AsyncClient) -> None:
     inside = [{"op": "rotate"}, {"op": "sequence", "steps": [{"op": "vflip", "chance": 0.5}, {"op": "solarize"}]}]
-    steps = [
-        {"op": "hflip"},
-        {"op": "one_of", "steps": inside, "weights": [1, 3]},
-        {"op": "rand_augment"},
-        {"op": "aug_mix"},
-    ]
+    branches = {"op": "one_of", "steps": inside, "weights": [1, 3]}
+    steps = [{"op": "hflip"}, branches, {"op": "rand_augment"}, {"op": "aug_mix"}]
     answer = await api.post("/v1/recipes/validate", json={"recipe": {"steps": steps}, "size": [60, 80]})
     report = answer.json()
     wrong = {"op": "one_of", "steps": [{"op": "hflip"}, {"op": "repeat", "steps": [{"op": "rotate", "degrees": "far"}]}]}

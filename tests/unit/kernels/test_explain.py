@@ -22,7 +22,7 @@ from kernels.recipe import Recipe
 from kernels.stages import stages
 from kernels.tensors import Size
 from tests.helpers.pictures import make_image, make_plan
-from tests.helpers.recipes import ALONE
+from tests.helpers.recipes import ALONE, COMPOSED
 
 needs_kernels = pytest.mark.skipif(not machine.is_able(), reason="this CPU has no compiled kernels")
 
@@ -49,7 +49,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def any_recipe(rng: random.Random) -> list[dict[str, Any]]:
-    names = [rng.choice(ALONE).name for _ in range(rng.randint(0, 7))]
+    names = [rng.choice((*ALONE, *COMPOSED)).name for _ in range(rng.randint(0, 7))]
     steps = [rng.choice(OPS[name].examples).model_dump(mode="json") for name in names]
     for step in steps:
         step["chance"] = rng.choice([1.0, 1.0, 0.5])

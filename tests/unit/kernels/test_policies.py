@@ -132,8 +132,8 @@ def test_what_a_member_does_is_what_torchvision_does(name: str) -> None:
         difference = (result.int() - expected.int()).abs()
         if name in ("Rotate", "ShearX", "ShearY"):
             difference = difference[8:-8, 8:-8]  # borders are blended another way
-        # torchvision rounds the mean grey, and some sums down
-        assert (difference <= 1).double().mean() > 0.995
+        # torchvision rounds sums down, and before them a pixel's grey, which colour takes eight tenths of
+        assert (difference <= (2 if name == "Color" else 1)).double().mean() > 0.995
 
 
 def one_member(member: Member, pixels: torch.Tensor) -> torch.Tensor:
@@ -259,7 +259,7 @@ def test_company_and_order_change_nothing(name: str) -> None:
 def test_labels_follow_what_a_policy_moves_and_stay_under_a_blend() -> None:
     box = {"boxes": {"values": [[8, 8, 20, 20]]}}
     pictures, labels = [make_image(64, 64)] * 30, [box] * 30
-    moved = augment(pictures, {"steps": [{"op": "rand_augment", "m": 20}]}, seed=3, labels=labels)
+    moved = augment(pictures, {"steps": [{"op": "rand_augment", "n": 1, "m": 20}]}, seed=3, labels=labels)
     for output in moved:
         moves = any(OPS[member["op"]].moves_labels and any_move(member) for member in output.draws[0]["members"])
         assert output.labels is not None

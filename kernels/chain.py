@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 
 from kernels.matrices import IDENTITY, Point, inverse, is_affine
-from kernels.op import Field, Matrix, Places
+from kernels.op import Field, Matrix, Places, asked
 from kernels.params import Border, Warp
-from kernels.plan import PlannedStep, asked
+from kernels.plan import PlannedStep
 from kernels.route import Fill, Shift, route
 from kernels.tensors import Size
 

@@ -100,7 +100,16 @@ _NS_A_PIXEL = {
     "decode webp": 13.05,
     "encode webp": 86.10,
 }
-_OF_KIND = {"pixels": 0.5, "statistic": 1.0, "stencil": 5.0, "whole": 10.0, "field": 14.0, "places": 0.0, "mix": 15.0}
+_OF_KIND = {
+    "pixels": 0.5,
+    "statistic": 1.0,
+    "stencil": 5.0,
+    "whole": 10.0,
+    "field": 14.0,
+    "places": 0.0,
+    "mix": 15.0,
+    "blend": 2.0,
+}
 """For operations that were not measured: about the median of their kind."""
 
 

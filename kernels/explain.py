@@ -12,9 +12,12 @@ from kernels import costs
 from kernels.cpu.execute import SAMPLE_BYTES, SAMPLE_FLOATS
 from kernels.cpu.outline import Noted, outlined
 from kernels.equivalents import EQUIVALENTS
+from kernels.op import Container
+from kernels.params import Group, Params
 from kernels.plan import Plan, PlannedStep, Variant, plan, plans
-from kernels.recipe import Recipe, preorder
+from kernels.recipe import Recipe
 from kernels.tensors import Size
+from kernels.tree import tree
 
 SAMPLES = 32
 """Draws that sizes and costs are taken from: chances and ranges as they will be."""
@@ -25,16 +28,17 @@ _WHY = {
     "resample": "a chain that shrinks, or moves whole pixels, after steps on pixels is read from planes",
     "mix": "other pictures, or pieces of this one, are laid over finished pixels",
     "rearrange": "whole pixels are moved before anything is computed",
+    "blend": "several chains begin at finished pixels",
 }
 
 
 def explain(recipe: Recipe, size: Size, seed: int = 0) -> dict[str, Any]:
-    """A plain JSON document: stages with every step applied, chances, sizes of results, and an estimate of cost.
+    """A plain JSON document: stages with every step applied, chances, branches, sizes of results, an estimate of cost.
 
-    Stages are those of one draw; the estimate is the mean of some, with the steps' chances. RecipeInvalid where the
-    recipe does not fit a picture of this size.
+    Stages are those of one draw, branches and made-up steps as it has them; the estimate is the mean of some, with the
+    steps' chances. RecipeInvalid where the recipe does not fit a picture of this size.
     """
-    always = recipe.model_copy(update={"steps": tuple(step.model_copy(update={"chance": 1.0}) for step in recipe.steps)})
+    always = recipe.model_copy(update={"steps": tuple(_always(step) for step in recipe.steps)})
     whole = plan(always, seed, 0, 0, size)
     drawn = plans(recipe, seed, [Variant(key, 0, size) for key in range(SAMPLES)])
     made = [one.size_out for one in drawn]
@@ -46,12 +50,32 @@ def explain(recipe: Recipe, size: Size, seed: int = 0) -> dict[str, Any]:
         },
         "stages": _by_themselves(whole) if recipe.profile == "kornia" else _fused(whole),
         "chances": [
-            {"step": number, "op": step.op, "chance": step.chance, "says": _chance(step.chance)}
-            for number, step in enumerate(preorder(recipe.steps))
-            if step.chance < 1.0
+            {"step": step.number, "op": step.op.name, "chance": chance, "says": _chance(chance)}
+            for step in tree(recipe).steps
+            if (chance := step.params.chance) < 1.0
         ],
+        "branches": _branches(recipe),
         "cost": _cost(recipe, size, drawn),
     }
+
+
+def _always(params: Params) -> Params:
+    """The step with every chance in it 1."""
+    inside = {"steps": tuple(_always(child) for child in params.steps)} if isinstance(params, Group) else {}
+    return params.model_copy(update={"chance": 1.0, **inside})
+
+
+def _branches(recipe: Recipe) -> list[dict[str, Any]]:
+    """Of each container how many of the steps inside it carries out, where that is not all of them."""
+    found, branches = tree(recipe), []
+    for step, inside in zip(found.steps, found.inside, strict=True):
+        if isinstance(step.op.kind, Container):
+            least, most = step.op.kind.bounds(step.params)
+            count = f"{most}" if least == most else f"{least} to {most}"
+            says = f"carries out {count} of the {len(inside)} steps in it"
+            if least < len(inside):
+                branches.append({"step": step.number, "op": step.op.name, "inside": list(inside), "says": says})
+    return branches
 
 
 def _fused(whole: Plan) -> list[dict[str, Any]]:
@@ -118,6 +142,8 @@ def _does(stage: Noted) -> str:
             return "laid together with other pictures of the batch"
         case "measure":
             return "a statistic of the picture"
+        case "blend":
+            return f"{len(stage.steps[0].chains)} chains from the same planes, blended"
         case _:
             return _sweep(stage)
 
@@ -174,6 +200,11 @@ def _chance(chance: float) -> str:
 def _us(stage: Noted) -> float:
     """Microseconds of CPU, an estimate."""
     out = stage.size_out.pixels
+    if stage.kind == "blend":
+        return (
+            sum(_us(each) for each in stage.inside)
+            + len(stage.steps[0].chains) * costs.of_op(stage.steps[0].op) * out / 1000
+        )
     if stage.kind == "measure":  # its arithmetic is counted where the step is applied
         return costs.PASS_US + costs.of_work("sweep") * out / 1000
     ns = sum(costs.of_op(step.op) for step in stage.steps) * out

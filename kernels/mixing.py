@@ -18,9 +18,9 @@ from kernels.chain import BLACK, Link
 from kernels.coverage import Coverage, patch
 from kernels.labels import Labels, corners, read_mask
 from kernels.matrices import IDENTITY, inverse, moved, multiply, translation
-from kernels.op import Classes, Cutout, Layer, Likened, Mix, Region
+from kernels.op import Classes, Cutout, Layer, Likened, Mix, Region, asked
 from kernels.partners import Partner, Partners, mixed
-from kernels.plan import PlannedStep, asked
+from kernels.plan import PlannedStep
 from kernels.tensors import Picture, Size
 from kernels.warp import moved_classes
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kernels.params import Params, drawn_fields, static_fields
+from kernels.params import Drawn, Group, Params, drawn_fields, static_fields
 from kernels.tensors import Size
 
 Matrix = tuple[float, float, float, float, float, float, float, float, float]
@@ -175,7 +175,63 @@ class Likened(Mix):
     blend: Callable[..., torch.Tensor]
 
 
-Kind = Pixels | Statistic | Places | Field | Stencil | Whole | Mix
+@dataclass(frozen=True)
+class Container:
+    """Steps inside: which of them are carried out, and in which order. Whatever these are, they run and fuse as ever.
+
+    draws(params) -> how many fractions it takes beside its gate and its drawn fields. taken(params, fractions, drawn fields
+    by name) -> places, among `params.children()`, of the steps that are carried out, in their order. bounds(params) -> the
+    fewest and the most of them.
+    """
+
+    draws: Callable[[Any], int]
+    taken: Callable[..., Sequence[int]]
+    bounds: Callable[[Any], tuple[int, int]]
+
+
+class Member(NamedTuple):
+    """A step that a policy makes up: the name of an operation that keeps the canvas, and all its fields."""
+
+    op: str
+    fields: Mapping[str, Drawn]
+
+    def document(self) -> dict[str, Any]:
+        """Plain JSON: {op, draws}."""
+        return {"op": self.op, "draws": dict(self.fields)}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Steps of other operations, made up from draws; they run and fuse as if they stood in the recipe.
+
+    draws(params) -> how many fractions it takes beside its gate and its drawn fields. members(fractions, size_in, fields
+    by name) -> the steps, in order.
+    """
+
+    draws: Callable[[Any], int]
+    members: Callable[..., Sequence[Member]]
+
+
+class Strand(NamedTuple):
+    """One of the chains of a blend, and its share of the result, 0..1."""
+
+    weight: float
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Several chains of made-up steps, each on the picture as it comes, and the sum of their results by weights.
+
+    strands(fractions, size_in, fields by name) -> the chains, one without members being the picture itself. Labels and
+    alpha stay. A barrier: what is before and after it is fused on its own. draws: as of `Policy`.
+    """
+
+    draws: Callable[[Any], int]
+    strands: Callable[..., Sequence[Strand]]
+
+
+Kind = Pixels | Statistic | Places | Field | Stencil | Whole | Mix | Container | Policy | Blend
 
 
 @dataclass(frozen=True)
@@ -188,7 +244,8 @@ class Op:
 
     def __post_init__(self) -> None:
         fields = {name for name, _ in drawn_fields(self.params)} | set(static_fields(self.params))
-        fields -= {"border", "fill"}  # read by the resampler, never by the operation
+        # read by the resampler and by the plan, never by the operation
+        fields -= {"border", "fill"} | ({"steps"} if issubclass(self.params, Group) else set())
         match self.kind:
             case Pixels(function):
                 self._check(function, fields, ("r", "g", "b"), FRAME)
@@ -219,6 +276,10 @@ class Op:
                     self._check(pieces, set(), (), tuple(fields))
                 if canvas is not None:
                     self._check(canvas, set(), ("size_in",), tuple(fields))
+            case Container(_, function, _):
+                self._check(function, set(), ("params", "fractions"), tuple(fields))
+            case Policy(_, function) | Blend(_, function):
+                self._check(function, set(), ("fractions", "size_in"), tuple(fields))
         if not self.examples or any(type(example) is not self.params for example in self.examples):
             raise TypeError(f"{self.name}: examples must be one or more {self.params.__name__}")
 
@@ -248,4 +309,18 @@ class Op:
 
     @property
     def moves_labels(self) -> bool:
-        return isinstance(self.kind, Places | Field | Mix) and not isinstance(self.kind, Likened)
+        """Whether labels may move: of a container, by what is inside it alone."""
+        return isinstance(self.kind, Places | Field | Mix | Policy) and not isinstance(self.kind, Likened)
+
+
+def asked(function: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `fields` that `function` has an argument for."""
+    return {name: fields[name] for name in arguments(function) if name in fields}
+
+
+@cache
+def arguments(function: Any) -> tuple[str, ...]:
+    """Names of a plain function's arguments, in order."""
+    code = function.__code__
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return names

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    InstanceOf,
+    SerializeAsAny,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -20,6 +32,10 @@ from kernels.tensors import MAX_SIDE, Size
 Range = tuple[float, float]
 IntegerRange = tuple[int, int]
 Names = tuple[str, ...]
+MAX_STEPS = 64
+"""Steps of a recipe in all: containers, those inside, each repetition."""
+MAX_DEPTH = 8
+"""Containers within each other."""
 _MOST_NAMES = 100
 Drawn = float | int | str
 """One drawn number or name, as it is stored with the result."""
@@ -178,6 +194,45 @@ class Warp(Params):
     """What is shown outside the picture."""
     fill: Color = (0.0, 0.0, 0.0)
     """Colour outside the picture where `border` is constant."""
+
+
+_STEPS_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "object", "properties": {"op": {"type": "string"}}, "required": ["op"]},
+}
+Steps = Annotated[tuple[SerializeAsAny[InstanceOf[Params]], ...], Field(min_length=1), WithJsonSchema(_STEPS_SCHEMA)]
+
+
+class Group(Params):
+    """Parent of the fields of containers: operations with steps inside. `Recipe.parse` reads these like a recipe's own."""
+
+    steps: Steps
+    """The steps inside, in order, written as in a recipe."""
+
+    def children(self) -> tuple[Params, ...]:
+        return self.steps
+
+
+Weight = Annotated[float, Field(ge=0, le=1_000_000, strict=True)]
+
+
+class Weighted(Group):
+    """Parent of containers that take some of their steps by weights."""
+
+    weights: tuple[Weight, ...] = Field(
+        max_length=MAX_STEPS, default_factory=lambda found: (1.0,) * len(found.get("steps", ()))
+    )
+    """How much more often one step is taken than another, a number for each; all alike if not given."""
+
+    @field_validator("weights")
+    @classmethod
+    def _one_for_each(cls, weights: tuple[float, ...], found: ValidationInfo) -> tuple[float, ...]:
+        if len(weights) != len(found.data.get("steps", weights)):
+            raise ValueError(f"must have a number for each step: {len(found.data['steps'])}, not {len(weights)}")
+        if not any(weights):
+            raise ValueError("must not all be 0")
+        return weights
 
 
 @cache

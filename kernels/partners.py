@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from kernels import rng
+from kernels import rng, tree
 from kernels.errors import InputError, RecipeInvalid
-from kernels.op import Mix
+from kernels.op import Container, Mix
 from kernels.ops import OPS
-from kernels.recipe import Recipe, preorder
+from kernels.params import Params
+from kernels.recipe import Recipe
 from kernels.rng import Words
 
 if TYPE_CHECKING:
@@ -105,13 +106,27 @@ def mixed(words: Words) -> Words:
 
 
 def most_partners(recipe: Recipe) -> int:
-    """How many partners one variant of a picture takes where every step is applied; 0: the recipe mixes nothing."""
-    return sum(step.partners for step in _mixing(recipe))
+    """How many partners one variant of a picture takes at most; 0: the recipe mixes nothing."""
+    return sum(_bounds(params)[1] for params in recipe.steps)
 
 
 def least_partners(recipe: Recipe) -> int:
-    """How many it takes in any case: those of steps that are applied to every picture."""
-    return sum(step.partners for step in _mixing(recipe) if step.chance == 1.0)
+    """How many it takes in any case."""
+    return sum(_bounds(params)[0] for params in recipe.steps)
+
+
+def _bounds(params: Params) -> tuple[int, int]:
+    """The fewest partners that a step takes, and the most: a container lets those through that take fewest, or most."""
+    kind = OPS[params.op].kind
+    least = most = 0
+    if isinstance(kind, Mix):
+        least = most = kind.partners
+    elif isinstance(kind, Container):
+        few, many = kind.bounds(params)
+        inside = [_bounds(child) for child in params.children()]
+        least = sum(sorted(low for low, _ in inside)[:few])
+        most = sum(sorted((high for _, high in inside), reverse=True)[:many])
+    return least if params.chance == 1.0 else 0, most if params.chance > 0.0 else 0
 
 
 def check_company(recipe: Recipe, pictures: int, pointer: str = "") -> None:
@@ -134,7 +149,17 @@ def choices(recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool) 
     words = rng.philox(counter, seed)
     gates = rng.fractions(words[:, :, 0, 0]).tolist()
     points = (words[:, :, 1, 0] << _HALF | words[:, :, 1, 1]).tolist()
-    return [_chosen(steps, *each, pool) for each in zip(variants, gates, points, strict=True)]
+    reached = _reached(recipe, seed, variants)
+    return [_chosen(steps, *each, pool) for each in zip(variants, gates, points, reached, strict=True)]
+
+
+def _reached(recipe: Recipe, seed: int, variants: Sequence[Variant]) -> Sequence[frozenset[int] | None]:
+    """Of each variant the numbers of the steps that containers let through; None: all."""
+    found = tree.tree(recipe)
+    if found.is_flat:
+        return [None] * len(variants)
+    fractions, _ = tree.draws(found, seed, variants)
+    return [frozenset(step.number for step in tree.taken(found, each)[0]) for each in fractions]
 
 
 class _Step(NamedTuple):
@@ -144,22 +169,30 @@ class _Step(NamedTuple):
     op: str
     chance: float
     partners: int
+    pointer: str
 
 
 @lru_cache(maxsize=256)
 def _mixing(recipe: Recipe) -> tuple[_Step, ...]:
-    found = []
-    for number, params in enumerate(preorder(recipe.steps)):
-        kind = OPS[params.op].kind
-        if isinstance(kind, Mix) and kind.partners and params.chance > 0.0:
-            found.append(_Step(number, params.op, params.chance, kind.partners))
-    return tuple(found)
+    found = tree.tree(recipe)
+    return tuple(
+        _Step(step.number, step.op.name, step.params.chance, step.op.kind.partners, pointer)
+        for step, pointer in zip(found.steps, found.pointers, strict=True)
+        if isinstance(step.op.kind, Mix) and step.op.kind.partners and step.params.chance > 0.0
+    )
 
 
-def _chosen(steps: Sequence[_Step], variant: Variant, gates: Sequence[float], points: Sequence[int], pool: Pool) -> Choices:
+def _chosen(
+    steps: Sequence[_Step],
+    variant: Variant,
+    gates: Sequence[float],
+    points: Sequence[int],
+    reached: frozenset[int] | None,
+    pool: Pool,
+) -> Choices:
     taken = {}
     for step, gate, point in zip(steps, gates, points, strict=True):
-        if gate < step.chance:
+        if gate < step.chance and (reached is None or step.number in reached):
             partners = pool.chosen(point, variant.key, step.partners)
             if not partners:
                 raise _alone(step, "")
@@ -171,5 +204,5 @@ def _alone(step: _Step, pointer: str) -> RecipeInvalid:
     return RecipeInvalid(
         f"{step.op} takes another picture of the same batch, and there is none that can be read; "
         "send at least two pictures together, or leave the step out",
-        f"{pointer}/steps/{step.number}",
+        f"{pointer}{step.pointer}",
     )

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from kernels import rng
+from kernels import rng, tree
 from kernels.equivalents import EQUIVALENTS
 from kernels.errors import RecipeInvalid
 from kernels.label_rules import LabelRules
-from kernels.op import Mix, Op, Places
+from kernels.op import Blend, Member, Op, Policy, asked
 from kernels.ops import OPS
-from kernels.params import Cycle, Drawn, DrawnKind, Params, drawn_fields, static_fields
+from kernels.params import Cycle, Drawn, Params
 from kernels.partners import Choices, Partner, Pool, choices
-from kernels.recipe import Profile, Recipe, preorder
+from kernels.recipe import Profile, Recipe
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
+from kernels.tree import Step, Taken, Tree
 
 _RULES = LabelRules()
-_RESAMPLER_FIELDS = ("border", "fill")
+_NONE_TAKEN: Taken = {}
+_NO_NOISE = (0, 0)
 
 
 class PlannedStep(NamedTuple):
-    """One step that is applied: its numbers, its noise seed, the canvas it starts from and the one it leaves."""
+    """One step that is applied: its numbers, its noise seed, the canvas it starts from and the one it leaves.
+
+    The steps that a policy makes up have its number and, for border and fill, its params.
+    """
 
     number: int
     op: Op
@@ -37,6 +39,8 @@ class PlannedStep(NamedTuple):
     size_out: Size
     partners: tuple[Partner, ...] = ()
     """The pictures that a mixing step takes, where the plan was made for a pool."""
+    chains: tuple[tuple[PlannedStep, ...], ...] = ()
+    """The steps that a blend puts together, whose weights are among its fields."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,11 @@ class Plan:
     size_in: Size
     size_out: Size
     draws: tuple[Mapping[str, Any], ...]
-    """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}; partners, if it took some."""
+    """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}.
+
+    And partners, if it took some; taken, of a container, the numbers of the steps inside that were carried out, in their
+    order; members, of a policy, or strands, of a blend, each with its weight: what it made up.
+    """
     label_rules: LabelRules = _RULES
     """Which labels the result keeps."""
     profile: Profile = "fused"
@@ -75,68 +83,18 @@ def plans(recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool | N
     """
     if not 0 <= seed <= rng.MAX_SEED:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
-    steps = _recipe_steps(recipe)
-    fractions, noise = _draw(steps, seed, variants)
+    found = tree.tree(recipe)
+    fractions, noise = tree.draws(found, seed, variants)
     partners: Sequence[Choices] = [{}] * len(variants) if pool is None else choices(recipe, seed, variants, pool)
     rules = recipe.labels
-    made = [_planned(steps, rules, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
+    made = [_planned(found, rules, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
     if recipe.profile == "fused":
         return made
-    return [_within_reach(replace(each, profile=recipe.profile)) for each in made]
-
-
-class _Step(NamedTuple):
-    """What all plans of a recipe share of one of its steps."""
-
-    number: int
-    op: Op
-    params: Params
-    drawn: tuple[tuple[str, DrawnKind, Any], ...]
-    """Name, kind and what is drawn from of each drawn field."""
-    static: Mapping[str, Any]
-    draw: int
-    """Place of the step's first draw, its chance gate, among those of the recipe."""
-    canvas: Callable[..., Size] | None
-
-
-@lru_cache(maxsize=256)
-def _recipe_steps(recipe: Recipe) -> tuple[_Step, ...]:
-    found: list[_Step] = []
-    draw = 0
-    for number, params in enumerate(preorder(recipe.steps)):
-        op, kind = OPS[params.op], type(params)
-        drawn = tuple((name, drawn_kind, getattr(params, name)) for name, drawn_kind in drawn_fields(kind))
-        static = {name: getattr(params, name) for name in static_fields(kind) if name not in _RESAMPLER_FIELDS}
-        canvas = op.kind.canvas if isinstance(op.kind, Places | Mix) else None
-        found.append(_Step(number, op, params, drawn, static, draw, canvas))
-        draw += 4 * _blocks(drawn)
-    return tuple(found)
-
-
-def _blocks(drawn: Sized) -> int:
-    """Blocks of four draws that a step's gate and fields take."""
-    return len(drawn) // 4 + 1
-
-
-def _draw(steps: Sequence[_Step], seed: int, variants: Sequence[Variant]) -> tuple[list[list[float]], list[list[int]]]:
-    """Of each variant: fractions in [0, 1), a step's from its place `draw` on, and two noise words of each step."""
-    wanted = [(step.number, block) for step in steps for block in range(_blocks(step.drawn))]
-    wanted += [(step.number, rng.NOISE_BLOCK) for step in steps]
-    places = np.array(wanted, dtype=np.uint64).reshape(-1, 2)
-    counter = rng.counters(
-        np.array([variant.key for variant in variants], dtype=np.uint64)[:, None],
-        np.array([variant.variant for variant in variants], dtype=np.uint64)[:, None],
-        places[:, 0],
-        places[:, 1],
-    )
-    words = rng.philox(counter, seed)
-    drawn = words[:, : len(wanted) - len(steps)].reshape(len(variants), -1)
-    noise = words[:, len(wanted) - len(steps) :, :2].reshape(len(variants), -1)
-    return rng.fractions(drawn).tolist(), noise.tolist()
+    return [_within_reach(replace(each, profile=recipe.profile), found) for each in made]
 
 
 def _planned(
-    steps: Sequence[_Step],
+    found: Tree,
     rules: LabelRules,
     variant: Variant,
     fractions: Sequence[float],
@@ -146,7 +104,8 @@ def _planned(
     applied: list[PlannedStep] = []
     record: list[Mapping[str, Any]] = []
     size = variant.size
-    for number, op, params, fields, static, gate, canvas in steps:
+    steps, taken = (found.steps, _NONE_TAKEN) if found.is_flat else tree.taken(found, fractions)
+    for number, op, params, fields, static, gate, canvas, own in steps:
         drawn: dict[str, Drawn] = {}
         for place, (name, kind, ends) in enumerate(fields, gate + 1):
             drawn[name] = kind.of(ends, variant.variant) if isinstance(kind, Cycle) else kind.draw(ends, fractions[place])
@@ -156,28 +115,71 @@ def _planned(
         if not applies:
             continue
         values = {**drawn, **static} if static else drawn
-        size_out = size if canvas is None else _canvas(op, canvas, size, values, number)
         seed = noise[2 * number], noise[2 * number + 1]
-        taken = partners.get(number, ())
-        if taken:
-            told["partners"] = [partner.document() for partner in taken]
-        applied.append(PlannedStep(number, op, params, values, seed, size, size_out, taken))
+        if own is not None:
+            applied += _made_up(found.steps[number], values, fractions[own], size, told)
+            continue
+        size_out = size if canvas is None else _canvas(op, canvas, size, values, found.pointers[number])
+        taken_partners = partners.get(number, ())
+        if taken_partners:
+            told["partners"] = [partner.document() for partner in taken_partners]
+        applied.append(PlannedStep(number, op, params, values, seed, size, size_out, taken_partners))
         size = size_out
+    if not found.is_flat:
+        record = _completed(found, fractions, record, taken)
     return Plan(tuple(applied), variant.size, size, tuple(record), rules)
 
 
-def _canvas(op: Op, made: Callable[..., Size], size: Size, fields: Mapping[str, Any], number: int) -> Size:
+def _completed(
+    found: Tree, fractions: Sequence[float], record: Sequence[Mapping[str, Any]], taken: Taken
+) -> list[Mapping[str, Any]]:
+    """The record with what stands in branches not taken, and containers with the steps that they let through."""
+    told = {each["step"]: each for each in record}
+    for step in found.steps:
+        if step.number not in told:
+            skipped = {"step": step.number, "op": step.op.name, "applied": False, "draws": step.numbers(fractions)}
+            let = {"applied": True, "taken": list(taken[step.number])} if step.number in taken else {}
+            told[step.number] = {**skipped, **let}
+    return [told[step.number] for step in found.steps]
+
+
+def _made_up(
+    step: Step, fields: Mapping[str, Any], fractions: Sequence[float], size: Size, told: dict[str, Any]
+) -> list[PlannedStep]:
+    """What a policy stands for; `told` is given its members. Its border and fill are theirs."""
+    match step.op.kind:
+        case Policy(_, function):
+            members = function(fractions, size, **asked(function, fields))
+            told["members"] = [member.document() for member in members]
+            return [_member(step, member, size) for member in members]
+        case Blend(_, function):
+            strands = function(fractions, size, **asked(function, fields))
+            told["strands"] = [
+                {"weight": strand.weight, "members": [member.document() for member in strand.members]} for strand in strands
+            ]
+            chains = tuple(tuple(_member(step, member, size) for member in strand.members) for strand in strands)
+            values = {**fields, "weights": tuple(strand.weight for strand in strands)}
+            return [PlannedStep(step.number, step.op, step.params, values, _NO_NOISE, size, size, (), chains)]
+        case _:
+            raise TypeError(f"{step.op.name} makes up no steps")
+
+
+def _member(step: Step, member: Member, size: Size) -> PlannedStep:
+    return PlannedStep(step.number, OPS[member.op], step.params, member.fields, _NO_NOISE, size, size)
+
+
+def _canvas(op: Op, made: Callable[..., Size], size: Size, fields: Mapping[str, Any], pointer: str) -> Size:
     canvas = made(size, **asked(made, fields))
     if not (1 <= canvas.height <= MAX_SIDE and 1 <= canvas.width <= MAX_SIDE) or canvas.pixels > MAX_PIXELS:
         raise RecipeInvalid(
             f"{op.name} makes a picture of {canvas.width} x {canvas.height}; "
             f"a side may have 1 to {MAX_SIDE} and a picture {MAX_PIXELS} pixels",
-            f"/steps/{number}",
+            pointer,
         )
     return canvas
 
 
-def _within_reach(planned: Plan) -> Plan:
+def _within_reach(planned: Plan, found: Tree) -> Plan:
     """The plan, unless a step asks Kornia for more of what lies outside the picture than it can reflect."""
     for step in planned.steps:
         equivalent = EQUIVALENTS.get(step.op.name)
@@ -188,19 +190,6 @@ def _within_reach(planned: Plan) -> Plan:
             raise RecipeInvalid(
                 f"{step.op.name} reaches {reach} pixels beyond the picture; in profile kornia that must be less than its "
                 f"shorter side, {side}. Use a smaller window, a larger picture or profile fused",
-                f"/steps/{step.number}",
+                found.pointers[step.number],
             )
     return planned
-
-
-def asked(function: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `fields` that `function` has an argument for."""
-    return {name: fields[name] for name in arguments(function) if name in fields}
-
-
-@cache
-def arguments(function: Any) -> tuple[str, ...]:
-    """Names of a plain function's arguments, in order."""
-    code = function.__code__
-    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return names

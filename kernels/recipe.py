@@ -11,15 +11,14 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, SerializeAsAny, ValidationError
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from kernels.aliases import ops_called
 from kernels.errors import RecipeInvalid, UnknownOp
 from kernels.label_rules import LabelRules
 from kernels.ops import OPS
-from kernels.params import Params
+from kernels.params import MAX_DEPTH, MAX_STEPS, Group, Params
 
-MAX_STEPS = 64
 Profile = Literal["fused", "kornia"]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -91,9 +90,25 @@ class Recipe(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         json_schema = handler.resolve_ref_schema(handler(schema))
-        step = {"oneOf": [op.params.model_json_schema() for op in OPS.values()], "discriminator": {"propertyName": "op"}}
-        json_schema["properties"]["steps"] = {"type": "array", "items": step, "maxItems": MAX_STEPS}
+        steps = handler(core_schema.list_schema(_STEP))
+        json_schema["properties"]["steps"] = {**steps, "maxItems": MAX_STEPS}
         return json_schema
+
+
+_STEP_REF = "kernels.recipe.Step:0"
+
+
+def _step_schema(schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    """Any operation's fields; the steps inside a container are such steps again."""
+    again = handler(core_schema.definition_reference_schema(_STEP_REF))
+    forms = [op.params.model_json_schema() for op in OPS.values()]
+    for form in forms:
+        if "steps" in form["properties"]:
+            form["properties"]["steps"]["items"] = again
+    return {"oneOf": forms, "discriminator": {"propertyName": "op"}}
+
+
+_STEP = core_schema.any_schema(ref=_STEP_REF, metadata={"pydantic_js_functions": [_step_schema]})
 
 
 def preorder(steps: tuple[Params, ...]) -> Iterator[Params]:
@@ -103,16 +118,31 @@ def preorder(steps: tuple[Params, ...]) -> Iterator[Params]:
         yield from preorder(step.children())
 
 
-def parse_steps(value: object, pointer: str) -> tuple[Params, ...]:
-    """A list of step objects, each checked against its operation's fields."""
+def steps_in(params: Params) -> int:
+    """How many steps one step is: itself and all inside it, each repetition counted."""
+    return 1 + sum(steps_in(child) for child in params.children())
+
+
+def parse_steps(value: object, pointer: str, depth: int = 0) -> tuple[Params, ...]:
+    """A list of step objects, each checked against its operation's fields. depth: containers that it stands in."""
     if not isinstance(value, list | tuple):
         raise RecipeInvalid("must be a list of steps", pointer)
     if len(value) > MAX_STEPS:
         raise RecipeInvalid(f"has {len(value)} steps; at most {MAX_STEPS} are allowed", pointer)
-    return tuple(_parse_step(step, f"{pointer}/{place}") for place, step in enumerate(value))
+    found: list[Params] = []
+    count = 0
+    for place, step in enumerate(value):
+        found.append(_parse_step(step, f"{pointer}/{place}", depth))
+        # here, so that what is nested without end is refused as soon as one list of it is too long
+        count += steps_in(found[-1])
+        if count > MAX_STEPS:
+            raise RecipeInvalid(
+                f"has more than {MAX_STEPS} steps, those inside others and each repetition counted", pointer
+            )
+    return tuple(found)
 
 
-def _parse_step(value: object, pointer: str) -> Params:
+def _parse_step(value: object, pointer: str, depth: int) -> Params:
     if isinstance(value, Params):
         return value
     if not isinstance(value, Mapping):
@@ -122,7 +152,12 @@ def _parse_step(value: object, pointer: str) -> Params:
         raise RecipeInvalid("a step needs `op`, the name of an operation", f"{pointer}/op")
     if name not in OPS:
         raise unknown_op(name, f"{pointer}/op")
-    return _checked(OPS[name].params, value, pointer)
+    params = OPS[name].params
+    if issubclass(params, Group) and "steps" in value:
+        if depth == MAX_DEPTH:
+            raise RecipeInvalid(f"is nested too deeply; at most {MAX_DEPTH} containers may stand in each other", pointer)
+        value = {**value, "steps": parse_steps(value["steps"], f"{pointer}/steps", depth + 1)}
+    return _checked(params, value, pointer)
 
 
 def unknown_op(name: str, pointer: str) -> UnknownOp:

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 
 from kernels import stencils, warp, words
+from kernels.blending import blended
 from kernels.colors import mean
 from kernels.index_maps import index_map
 from kernels.mixing import Mixture, composed
-from kernels.op import Mean, Op, Pixels, Planes, Statistic, Stencil, Weighed, Whole
+from kernels.op import Mean, Op, Pixels, Planes, Statistic, Stencil, Weighed, Whole, asked
 from kernels.params import Choice, drawn_fields
-from kernels.plan import PlannedStep, asked
-from kernels.stages import Chain, Stage
+from kernels.plan import PlannedStep
+from kernels.stages import Blending, Chain, Painting, Stage
 
 
 def computed(cut: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
@@ -32,8 +33,26 @@ def computed(cut: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
             planes = warp.moved(pixels if planes is None else planes, stage.links)
             continue
         planes = warp.to_planes(pixels) if planes is None else planes
-        planes = composed(planes, stage) if isinstance(stage, Mixture) else _painted(planes, stage.steps)
+        planes = _along(planes, stage)
     return pixels.clone() if planes is None else warp.to_pixels(planes)
+
+
+def through(planes: torch.Tensor, cut: Sequence[Stage]) -> torch.Tensor:
+    """Planes (3 or 4, H, W) float32 0..1 after all stages."""
+    for stage in cut:
+        planes = warp.moved(planes, stage.links) if isinstance(stage, Chain) else _along(planes, stage)
+    return planes
+
+
+def _along(planes: torch.Tensor, stage: Painting | Mixture | Blending) -> torch.Tensor:
+    """Planes after a stage that is no chain."""
+    match stage:
+        case Mixture():
+            return composed(planes, stage)
+        case Blending():
+            return torch.cat([blended(planes[:3], stage, through), planes[3:]])
+        case _:
+            return _painted(planes, stage.steps)
 
 
 def _painted(planes: torch.Tensor, steps: Sequence[PlannedStep]) -> torch.Tensor:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from kernels.chain import Link, chain, outlined
 from kernels.mixing import Guests, Mixture
-from kernels.op import Field, Mix, Places
+from kernels.op import Blend, Field, Mix, Places
 from kernels.partners import Partner
 from kernels.plan import Plan, PlannedStep
 from kernels.tensors import Picture
@@ -26,29 +26,46 @@ class Painting(NamedTuple):
     steps: tuple[PlannedStep, ...]
 
 
-Stage = Chain | Painting | Mixture
+class Blending(NamedTuple):
+    """A step that blends chains of steps, each taken from the picture as it comes, by its share of the result."""
+
+    step: PlannedStep
+    weights: tuple[float, ...]
+    chains: tuple[tuple[Stage, ...], ...]
+    """One for each weight."""
+
+
+Stage = Chain | Painting | Mixture | Blending
 
 
 def stages(plan: Plan, guests: Guests | None = None) -> tuple[Stage, ...]:
     """The plan's steps in order. guests: where steps that mix find their partners; ValueError where there are none."""
-    return _cut(plan, chain, guests)
+    return _cut(plan.steps, chain, guests)
 
 
 def outline(plan: Plan) -> tuple[Stage, ...]:
     """`stages` to be looked at only: cheap, since no displacement is worked out, and nobody is asked for a partner."""
-    return _cut(plan, outlined, Guests(_nobody, 3))
+    return _cut(plan.steps, outlined, Guests(_nobody, 3))
 
 
 def _cut(
-    plan: Plan, linked: Callable[[Sequence[PlannedStep]], tuple[Link, ...]], guests: Guests | None
+    planned: Sequence[PlannedStep], linked: Callable[[Sequence[PlannedStep]], tuple[Link, ...]], guests: Guests | None
 ) -> tuple[Stage, ...]:
     found: list[Stage] = []
-    for (moves, mixes), group in itertools.groupby(plan.steps, _manner):
+    for manner, group in itertools.groupby(planned, _manner):
         steps = tuple(group)
-        if mixes:
-            found += [Mixture(step, _found(step, guests)) for step in steps]
-        else:
-            found.append(Chain(linked(steps)) if moves else Painting(steps))
+        match manner:
+            case "moves":
+                found.append(Chain(linked(steps)))
+            case "mixes":
+                found += [Mixture(step, _found(step, guests)) for step in steps]
+            case "blends":
+                found += [
+                    Blending(step, step.fields["weights"], tuple(_cut(chain, linked, None) for chain in step.chains))
+                    for step in steps
+                ]
+            case _:
+                found.append(Painting(steps))
     return tuple(found)
 
 
@@ -63,5 +80,13 @@ def _nobody(partner: Partner) -> Picture:
     raise ValueError(f"an outline asks for no pixels, but {partner} was asked for")
 
 
-def _manner(step: PlannedStep) -> tuple[bool, bool]:
-    return isinstance(step.op.kind, Places | Field), isinstance(step.op.kind, Mix)
+def _manner(step: PlannedStep) -> str:
+    match step.op.kind:
+        case Places() | Field():
+            return "moves"
+        case Mix():
+            return "mixes"
+        case Blend():
+            return "blends"
+        case _:
+            return "paints"

@@ -13,13 +13,14 @@ import torch
 from kornia.geometry.transform import remap, warp_affine, warp_perspective
 
 from kernels import reference, warp
+from kernels.blending import blended
 from kernels.chain import BLACK, Link, locate
 from kernels.equivalents import EQUIVALENTS
 from kernels.matrices import is_affine, product, translation
 from kernels.mixing import Mixture, composed
-from kernels.op import Matrix
-from kernels.plan import PlannedStep, asked
-from kernels.stages import Chain, Stage
+from kernels.op import Matrix, asked
+from kernels.plan import PlannedStep
+from kernels.stages import Blending, Chain, Stage
 
 _PADDING = {"constant": "zeros", "replicate": "border", "reflect": "reflection"}
 """Kornia's names of our borders; with `align_corners=False` a reflection holds the edge pixel twice, as ours does."""
@@ -27,17 +28,22 @@ _PADDING = {"constant": "zeros", "replicate": "border", "reflect": "reflection"}
 
 def computed(cut: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
     """The picture after all steps, (H, W, C) uint8 as it came, on its device; rounded once, at the end."""
-    planes = warp.to_planes(pixels)
+    return warp.to_pixels(_through(warp.to_planes(pixels), cut))
+
+
+def _through(planes: torch.Tensor, cut: Sequence[Stage]) -> torch.Tensor:
     for stage in cut:
         if isinstance(stage, Chain):
             for link in stage.links:
                 planes = _moved(planes[None], link)[0].clamp(0.0, 1.0)
         elif isinstance(stage, Mixture):
             planes = composed(planes, stage)
+        elif isinstance(stage, Blending):
+            planes = torch.cat([blended(planes[:3], stage, _through), planes[3:]])
         else:
             for step in stage.steps:
                 planes = _painted(planes, step)
-    return warp.to_pixels(planes)
+    return planes
 
 
 def kornia_matrix(matrix: Matrix, like: torch.Tensor) -> torch.Tensor:

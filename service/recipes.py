@@ -103,5 +103,4 @@ def _planned(recipe: Recipe, size: Size) -> Size:
     try:
         return plan(recipe, 0, 0, 0, size).size_out
     except RecipeInvalid as error:
-        # the plan counts steps through the whole tree; the first of them is the place in a flat recipe
         raise RecipeInvalid(error.reason, f"/recipe{error.pointer}") from None

@@ -202,9 +202,12 @@ class OpPage(BaseModel):
 
 
 class Stage(BaseModel):
-    """Steps that are worked off together: one resampling of a geometric chain, pixels in place, or pictures mixed."""
+    """Steps that are worked off together: one resampling of a geometric chain, pixels in place, or pictures mixed.
 
-    stage: Literal["resample", "pixels", "mix"]
+    Of containers and policies only the draws say what they are: each is by itself, with all steps in it.
+    """
+
+    stage: Literal["resample", "pixels", "mix", "blend", "policy", "container"]
     steps: list[int]
     ops: list[str]
 
@@ -221,11 +224,11 @@ class FusedStage(BaseModel):
     """One trip of a picture's pixels through memory, and the steps that are worked off in it."""
 
     stage: int
-    kind: Literal["rearrange", "sweep", "resample", "weigh", "function", "measure"]
+    kind: Literal["rearrange", "sweep", "resample", "weigh", "function", "measure", "mix", "blend", "step"]
     does: str
     steps: list[int]
     ops: list[str]
-    backend: Literal["compiled", "OpenCV", "torch"]
+    backend: Literal["compiled", "OpenCV", "torch", "Kornia"]
     size_in: tuple[int, int]
     size_out: tuple[int, int]
     shrink: tuple[int, int]
@@ -241,6 +244,16 @@ class StepChance(BaseModel):
     step: int
     op: str
     chance: float
+    says: str
+
+
+class StepBranch(BaseModel):
+    """A container that does not carry out all steps in it, each repetition counted."""
+
+    step: int
+    op: str
+    inside: list[int]
+    """Numbers of the steps in it."""
     says: str
 
 
@@ -269,6 +282,7 @@ class Explanation(BaseModel):
     size_out: SizeRange
     stages: list[FusedStage]
     chances: list[StepChance]
+    branches: list[StepBranch]
     cost: CostEstimate
 
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from kernels import warp
+from kernels.blending import blended
 from kernels.chain import BLACK, Link
 from kernels.cpu.compiled import kernels
 from kernels.cpu.itinerary import NO_FIELDS, Itinerary, itinerary
@@ -23,9 +24,9 @@ from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
 from kernels.index_maps import IndexMap, index_map
 from kernels.mixing import Mixture, composed
-from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole
-from kernels.plan import PlannedStep, asked
-from kernels.stages import Chain, Stage
+from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole, asked
+from kernels.plan import PlannedStep
+from kernels.stages import Blending, Chain, Stage
 from kernels.stencils import mirror
 from kernels.tensors import Size
 
@@ -68,6 +69,14 @@ def _through(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
     return passes.pixels()
 
 
+def _through_planes(planes: torch.Tensor, stages: Sequence[Stage]) -> torch.Tensor:
+    """(3, H, W) float32 0..1 after all stages, maybe in scratch; the given ones stay."""
+    passes = Passes(Size(planes.shape[1], planes.shape[2]), _NO_BYTES)
+    passes._planes, passes._front = planes.clone().view(3, -1).numpy(), PLANES
+    passes.walk(stages)
+    return passes._image()[0]
+
+
 def _unfilled(links: tuple[Link, ...]) -> tuple[Link, ...]:
     return tuple(link._replace(fill=BLACK) for link in links)
 
@@ -97,6 +106,8 @@ class Passes:
                 self._move(stage.links, number == len(stages))
             elif isinstance(stage, Mixture):
                 self._mix(stage)
+            elif isinstance(stage, Blending):
+                self._blend(stage)
             else:
                 for step in stage.steps:
                     self._step(step)
@@ -233,6 +244,12 @@ class Passes:
         """Lays other pictures over the planes."""
         mixed, self._size = composed(self._image()[0], mixture).contiguous(), mixture.step.size_out
         self._planes, self._front = mixed.view(3, self._size.pixels).numpy(), PLANES
+
+    def _blend(self, blending: Blending) -> None:
+        """Puts chains together, each from the planes as they are now."""
+        # memory of their own: the chains use the scratch of this thread
+        own = self._image()[0].clone()
+        self._planes, self._front = blended(own, blending, _through_planes).view(3, -1).numpy(), PLANES
 
     def _interleave(self) -> None:
         # memory of its own always: a single pixel is contiguous either way round, and the next pass writes the planes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,12 +15,12 @@ from kernels.cpu.itinerary import Itinerary
 from kernels.cpu.program import Numbers
 from kernels.index_maps import IndexMap
 from kernels.mixing import Mixture
-from kernels.op import Statistic, Stencil, Whole
+from kernels.op import Field, Places, Statistic, Stencil, Whole
 from kernels.plan import Plan, PlannedStep
-from kernels.stages import outline
+from kernels.stages import Blending, outline
 from kernels.tensors import Size
 
-Kind = Literal["rearrange", "sweep", "resample", "weigh", "function", "measure", "mix"]
+Kind = Literal["rearrange", "sweep", "resample", "weigh", "function", "measure", "mix", "blend"]
 _BYTES = np.zeros(1, np.uint8)
 
 
@@ -30,7 +30,8 @@ class Noted:
 
     rearrange: bytes moved as they are · sweep: tiles read once, taken through all of `steps` in the processor's cache,
     written once · resample: planes read along a chain by torch · weigh: a weighted neighbourhood · function: a step's own
-    function on planes · measure: a step's own statistic of planes · mix: other pictures laid over planes.
+    function on planes · measure: a step's own statistic of planes · mix: other pictures laid over planes · blend: the sum
+    of what several chains make of planes, each with passes of its own.
     """
 
     kind: Kind
@@ -49,11 +50,13 @@ class Noted:
     taps: int = 0
     """Weights of a neighbourhood; 1 leaves the picture."""
     function: Callable[..., object] | None = None
+    inside: tuple[Noted, ...] = ()
+    """Passes of the chains of a blend."""
 
 
 def outlined(plan: Plan) -> tuple[Noted, ...]:
     """The passes of a plan on a picture without alpha, in order."""
-    walked = _Outline(plan)
+    walked = _Outline(plan.size_in, plan.steps)
     walked.walk(outline(plan))
     walked.end()
     return tuple(walked.passes)
@@ -62,13 +65,13 @@ def outlined(plan: Plan) -> tuple[Noted, ...]:
 class _Outline(Passes):
     """`Passes` without pixels. Steps of a chain are found again by their number: each link is one of them."""
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan.size_in, np.zeros(0, np.uint8))
+    def __init__(self, size_in: Size, steps: Sequence[PlannedStep]) -> None:
+        super().__init__(size_in, np.zeros(0, np.uint8))
         self.passes: list[Noted] = []
-        self._geometric = iter([step for step in plan.steps if step.op.moves_labels])
+        self._geometric = iter([step for step in steps if isinstance(step.op.kind, Places | Field)])
         self._moving: tuple[PlannedStep, ...] = ()
         self._led: tuple[PlannedStep, ...] = ()
-        self._source, self._boxes = plan.size_in, (1, 1)
+        self._source, self._boxes = size_in, (1, 1)
 
     def end(self) -> None:
         if self._is_pending:
@@ -121,6 +124,18 @@ class _Outline(Passes):
         self._settle()
         self.passes.append(Noted("mix", (mixture.step,), self._size, mixture.step.size_out))
         self._size, self._front = mixture.step.size_out, PLANES
+
+    def _blend(self, blending: Blending) -> None:
+        self._settle()
+        step = blending.step
+        inside: list[Noted] = []
+        for steps, chain in zip(step.chains, blending.chains, strict=True):
+            walked = _Outline(self._size, steps)
+            walked._front = PLANES
+            walked.walk(chain)
+            walked._settle()
+            inside += walked.passes
+        self.passes.append(Noted("blend", (step,), self._size, self._size, inside=tuple(inside)))
 
     def _interleave(self) -> None:
         self._settle()

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kernels import reference
+from kernels.blending import blended
 from kernels.chain import Link
 from kernels.cpu import opcodes
 from kernels.cpu.itinerary import Itinerary, itinerary
@@ -22,9 +24,9 @@ from kernels.cuda.memory import Area, Memory, Spot, Value
 from kernels.cuda.records import LOAD, PICK_BYTES, PICK_FLOATS, PLANES, SAMPLE_BYTES, SAMPLE_FLOATS
 from kernels.index_maps import index_map
 from kernels.mixing import Mixture
-from kernels.op import Mean, Pixels, Statistic, Stencil, Weighed, Whole
-from kernels.plan import PlannedStep, asked
-from kernels.stages import Chain, Stage
+from kernels.op import Mean, Pixels, Statistic, Stencil, Weighed, Whole, asked
+from kernels.plan import PlannedStep
+from kernels.stages import Blending, Chain, Stage
 from kernels.stencils import mirror
 from kernels.tensors import Size
 
@@ -98,6 +100,8 @@ class Passage:
                 self._move(stage.links)
             elif isinstance(stage, Mixture):
                 raise TypeError(f"{stage.step.op.name} mixes pictures: it is run by torch")
+            elif isinstance(stage, Blending):
+                self._blend(stage)
             else:
                 for step in stage.steps:
                     self._step(step)
@@ -196,6 +200,9 @@ class Passage:
 
     def _call(self, function: Callable[..., torch.Tensor], fields: Mapping[str, Any]) -> None:
         self._by_torch(lambda image: function(image, **fields), self._size)
+
+    def _blend(self, blending: Blending) -> None:
+        self._by_torch(lambda image: blended(image[0], blending, reference.through)[None], self._size)
 
     def _by_torch(self, function: Callable[[torch.Tensor], torch.Tensor], size_out: Size) -> None:
         """What a torch function makes of the picture, (1, 3, H, W) float32 0..1."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic.fields import FieldInfo
 
 from kernels.equivalents import EQUIVALENTS
-from kernels.op import Field, Mix, Op, Places
+from kernels.op import Blend, Container, Field, Mix, Op, Places, Policy
 from kernels.params import Choice, Cycle, Integer, Params, Uniform, drawn_fields
 
 LabelBehaviour = Literal["follow", "stay", "merged", "inside"]
@@ -29,6 +29,9 @@ KINDS = {
     "stencil": "a neighbourhood of each pixel",
     "whole": "the picture as a whole",
     "mix": "the picture and others of the same batch, chosen by the seed, or pieces of it",
+    "container": "steps inside it, which run and fuse as they would without it",
+    "policy": "steps of other operations that it makes up, which run and fuse as if they were written out",
+    "blend": "several chains of steps that it makes up, added up by weights",
 }
 """What each kind of operation works on."""
 _BRIEF = 60
@@ -90,6 +93,10 @@ def stepwise(op: Op) -> str:
         return "`kornia.geometry.transform.warp_affine`, or `warp_perspective`."
     if isinstance(op.kind, Field):
         return "`kornia.geometry.transform.remap`."
+    if isinstance(op.kind, Container):
+        return "the steps inside, each by itself."
+    if isinstance(op.kind, Policy | Blend):
+        return "the steps that it makes up, each by itself."
     found = EQUIVALENTS.get(op.name)
     if found is None:
         return "as in the torch reference; Kornia has no such function of fixed numbers."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from rich.table import Table
 
 from kernels.errors import RecipeInvalid
 from kernels.explain import explain
-from kernels.recipe import Recipe, preorder
+from kernels.params import Group
+from kernels.recipe import Recipe
 from kernels.tensors import Size
+from kernels.tree import Step, Tree, tree
 from service.catalogue.terminal import leave
 from service.expansion.recipe_file import RecipeFileInvalid, load_recipe
 
@@ -42,8 +44,8 @@ def check_recipe(file: Path, size: tuple[int, int], *, as_json: bool) -> None:
     console.print(_steps(recipe))
     console.print()
     console.print(_stages(explanation))
-    for gate in explanation["chances"]:
-        console.print(f"step {gate['step']}, {gate['op']}: {gate['says']}")
+    for noted in (*explanation["chances"], *explanation["branches"]):
+        console.print(f"step {noted['step']}, {noted['op']}: {noted['says']}")
     console.print()
     quality = "" if recipe.output.format == "png" else f", quality {recipe.output.quality}"
     console.print(f"a picture of {_size(size)} becomes {_range(explanation['size_out'])}, {recipe.output.format}{quality}")
@@ -56,14 +58,27 @@ def check_recipe(file: Path, size: tuple[int, int], *, as_json: bool) -> None:
 
 
 def _steps(recipe: Recipe) -> Table:
+    """All steps, those inside a container under it; of a repeated one the first repetition."""
     table = Table("", "step", "chance", box=None, pad_edge=False, show_header=False)
-    for number, params in enumerate(preorder(recipe.steps)):
-        written = params.model_dump(mode="json", exclude={"op", "chance"})
+    for step, depth in _shown(tree(recipe)):
+        params = step.params
+        written = params.model_dump(mode="json", exclude={"op", "chance", "steps"})
         if written.get("border") == "constant" and not any(written["fill"]):
             del written["border"], written["fill"]  # black outside, as nearly always: not worth a line
         said = ", ".join(f"{name} {json.dumps(value)}" for name, value in written.items())
-        table.add_row(str(number), params.op, f"{params.chance:.0%}", said)
+        table.add_row(str(step.number), "  " * depth + params.op, f"{params.chance:.0%}", said)
     return table
+
+
+def _shown(found: Tree) -> Iterator[tuple[Step, int]]:
+    def below(numbers: Sequence[int], depth: int) -> Iterator[tuple[Step, int]]:
+        for number in numbers:
+            step = found.steps[number]
+            yield step, depth
+            if isinstance(step.params, Group):
+                yield from below(found.inside[number][: len(step.params.steps)], depth + 1)
+
+    return below(found.roots, 0)
 
 
 def _stages(explanation: Mapping[str, Any]) -> Table:

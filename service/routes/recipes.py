@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,11 +12,12 @@ from pydantic_core import to_json
 
 from kernels.errors import RecipeInvalid
 from kernels.explain import explain
-from kernels.op import Mix, Op
+from kernels.op import Blend, Container, Mix, Op, Policy
 from kernels.ops import OPS
 from kernels.plan import plan
 from kernels.recipe import Recipe, preorder
 from kernels.tensors import Size
+from kernels.tree import Step, Tree, tree
 from service.catalogue.ready import READY
 from service.errors import EmptyBody
 from service.importing.pipeline import import_pipeline
@@ -149,21 +151,33 @@ def _report(recipe: Recipe, size: Size, ask: ValidateRequest, cost_pixels: int) 
 
 
 def _stages(recipe: Recipe) -> list[dict[str, Any]]:
-    """Consecutive steps that are worked off together, every step applied; in profile kornia each is by itself."""
-    numbered = list(enumerate(step.op for step in preorder(recipe.steps)))
+    """Consecutive steps that are worked off together, every step applied; in profile kornia each is by itself.
+
+    A container is by itself, with all steps in it; so is a policy.
+    """
+    found = tree(recipe)
     alone = recipe.profile == "kornia"
-    groups = itertools.groupby(numbered, lambda step: (_stage(OPS[step[1]]), step[0] if alone else None))
+    outer = [(number, _stage(found.steps[number].op)) for number in found.roots]
+    groups = itertools.groupby(outer, lambda step: (step[1], step[0] if alone or step[1] in _ALONE else None))
     return [
-        {
-            "stage": stage,
-            "steps": [number for number, _ in steps],
-            "ops": [op for _, op in steps],
-        }
-        for (stage, _), steps in ((key, list(group)) for key, group in groups)
+        {"stage": stage, "steps": [step.number for step in steps], "ops": [step.op.name for step in steps]}
+        for (stage, _), steps in (
+            (key, [each for number, _ in group for each in _inner(found, number)]) for key, group in groups
+        )
     ]
 
 
+def _inner(found: Tree, number: int) -> Iterator[Step]:
+    """A step, and all in it."""
+    yield found.steps[number]
+    for child in found.inside[number]:
+        yield from _inner(found, child)
+
+
+_ALONE = ("container", "policy", "blend")
+
+
 def _stage(op: Op) -> str:
-    if isinstance(op.kind, Mix):
-        return "mix"
+    if isinstance(op.kind, Mix | Container | Policy | Blend):
+        return op.kind_name
     return "resample" if op.moves_labels else "pixels"

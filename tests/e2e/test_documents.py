@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.conftest import Up
 
 ROOT = Path(__file__).parents[2]
-READ_TOGETHER = (("README.md",), ("docs/quickstart.md", "docs/howto/expand-a-folder.md"))
+READ_TOGETHER = (("README.md",), ("docs/quickstart.md", "docs/howto/expand-a-folder.md"), ("docs/howto/policies.md",))
 """Pages that go on where the one before ends, in one folder."""
 PAGES = tuple(page for pages in READ_TOGETHER for page in pages)
 ADDRESS = "http://127.0.0.1:8000"

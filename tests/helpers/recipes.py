@@ -6,15 +6,17 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.op import Field, Mix, Op, Places
+from kernels.op import Blend, Container, Field, Mix, Op, Places, Policy
 from kernels.ops import OPS
 from kernels.params import Choice, Integer, Warp, drawn_fields
 
 Step = dict[str, Any]
 BORDERS = ("constant", "replicate", "reflect", "wrap")
 MOVING = tuple(op for op in OPS.values() if isinstance(op.kind, Places | Field))
-ALONE = tuple(op for op in OPS.values() if not isinstance(op.kind, Mix))
-"""Operations that need no other picture."""
+COMPOSED = tuple(op for op in OPS.values() if isinstance(op.kind, Container | Policy | Blend))
+"""Operations that are made of others, by steps inside or made up."""
+ALONE = tuple(op for op in OPS.values() if op not in COMPOSED and not isinstance(op.kind, Mix))
+"""Operations that need no other picture, and are no others."""
 _LARGEST_WINDOW = 24
 
 

@@ -7,8 +7,11 @@ import re
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 from benchmarks.sharpness import table
 from kernels.ops import OPS
+from kernels.recipe import Recipe
 from service.errors import STATUS
 from service.settings import Settings, environment_name
 
@@ -52,6 +55,15 @@ def places(page: Path) -> set[str]:
 def test_the_page_on_sharpness_shows_what_was_measured() -> None:
     (result,) = (ROOT / "benchmarks" / "results").glob("*/sharpness--*.json")
     assert table(json.loads(result.read_text())) in (DOCS / "explanation" / "one-resampling.md").read_text()
+
+
+def test_every_recipe_in_the_pages_is_right() -> None:
+    pages = [DOCS / "howto" / "policies.md", DOCS / "howto" / "mix-pictures.md"]
+    blocks = [
+        block for page in pages for block in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    ]
+    recipes = [Recipe.parse(yaml.safe_load(block)) for block in blocks if block.startswith("steps:")]
+    assert len(recipes) == 3
 
 
 def test_every_decision_is_listed() -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from kernels.op import Places
-from kernels.plan import Plan, PlannedStep, asked
+from kernels.op import Places, asked
+from kernels.plan import Plan, PlannedStep
 
 Image = Any
 """Pixels as a peer takes them: an array, a tensor, or a batch of them."""

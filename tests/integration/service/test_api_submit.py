@@ -391,6 +391,46 @@ async def test_a_recipe_is_explained(api: httpx2.AsyncClient) -> None:
     assert (wrong.status_code, wrong.json()["pointer"]) == (422, "/recipe/steps/0/degrees")
 
 
+async def test_a_tree_of_steps_is_explained(api: httpx2.AsyncClient) -> None:
+    inside = [{"op": "rotate"}, {"op": "sequence", "steps": [{"op": "vflip", "chance": 0.5}, {"op": "solarize"}]}]
+    branches = {"op": "one_of", "steps": inside, "weights": [1, 3]}
+    steps = [{"op": "hflip"}, branches, {"op": "rand_augment"}, {"op": "aug_mix"}]
+    answer = await api.post("/v1/recipes/validate", json={"recipe": {"steps": steps}, "size": [60, 80]})
+    report = answer.json()
+    wrong = {"op": "one_of", "steps": [{"op": "hflip"}, {"op": "repeat", "steps": [{"op": "rotate", "degrees": "far"}]}]}
+    refused = await api.post("/v1/recipes/validate", json={"recipe": {"steps": [wrong]}})
+    listed = {op["name"]: op for op in (await api.get("/v1/ops")).json()["ops"]}
+
+    assert answer.status_code == 200, answer.text
+    assert [(stage["stage"], stage["steps"]) for stage in report["stages"]] == [
+        ("resample", [0]),
+        ("container", [1, 2, 3, 4, 5]),
+        ("policy", [6]),
+        ("blend", [7]),
+    ]
+    assert report["moves_labels"] is True
+    assert report["recipe"]["steps"][1]["weights"] == [1.0, 3.0]
+    assert report["recipe"]["steps"][1]["steps"][1]["steps"][0] == {"op": "vflip", "chance": 0.5}
+    assert [each["step"] for each in report["draws"]] == list(range(8))
+    assert report["draws"][1]["taken"] in ([2], [3])
+    assert len(report["draws"][7]["strands"]) == 4
+    (branch,) = report["explanation"]["branches"]
+    assert (branch["step"], branch["inside"], branch["says"]) == (1, [2, 3], "carries out 1 of the 2 steps in it")
+    assert report["explanation"]["chances"][0]["step"] == 4
+    assert report["explanation"]["stages"][-1]["kind"] in ("blend", "sweep")
+    assert (refused.status_code, refused.json()["pointer"]) == (422, "/recipe/steps/0/steps/1/steps/0/degrees")
+    assert [listed[name]["kind"] for name in ("one_of", "rand_augment", "aug_mix")] == ["container", "policy", "blend"]
+    assert listed["repeat"]["schema"]["required"] == ["steps"]
+
+
+async def test_the_openapi_document_leads_into_containers(api: httpx2.AsyncClient) -> None:
+    models = (await api.get("/openapi.json")).json()["components"]["schemas"]
+    step = {"$ref": "#/components/schemas/Step"}
+    assert models["Recipe"]["properties"]["steps"]["items"] == step
+    (one_of,) = [form for form in models["Step"]["oneOf"] if form["properties"]["op"]["const"] == "one_of"]
+    assert one_of["properties"]["steps"]["items"] == step
+
+
 async def test_the_openapi_document_names_what_is_served(api: httpx2.AsyncClient) -> None:
     document = (await api.get("/openapi.json")).json()
 

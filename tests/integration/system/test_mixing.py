@@ -75,6 +75,40 @@ def test_order_and_workers_change_nothing_and_the_library_agrees(settings: Setti
     assert taken <= set(pictures)
 
 
+def test_branches_that_mix_and_policies_are_those_of_the_library(settings: Settings) -> None:
+    """Workers fetch the partners of the branches that are taken, and store what was taken and made up."""
+    pictures = photographs(12)
+    mixing = [
+        {"op": "sequence", "steps": [{"op": "mosaic", "size": [64, 80]}, {"op": "hflip"}]},
+        {"op": "mixup"},
+        {"op": "vflip"},
+    ]
+    steps = [
+        {"op": "one_of", "steps": mixing, "weights": [2, 1, 1]},
+        {"op": "repeat", "times": [1, 2], "steps": [{"op": "sometimes", "steps": [{"op": "rotate"}, {"op": "cutout"}]}]},
+        {"op": "rand_augment"},
+        {"op": "aug_mix", "chance": 0.5},
+    ]
+    with running(settings) as stack:
+        view = submit(stack.client, pictures, steps, variants=VARIANTS, seed=SEED, output=PNG, labels=labels(pictures))
+        found = check_complete(stack, stack.batch(view["id"]), pictures, VARIANTS)
+        made = {
+            (one["custom_id"], one["variant"]): pixels(stack.client.get(f"/v1/outputs/{one['id']}/content").content)
+            for one in found
+        }
+    told = {(one["custom_id"], one["variant"]): one for one in found}
+    recipe = Recipe.parse({"steps": steps, "output": PNG})
+    given = [labels(pictures)[name] for name in pictures]
+    for output in augment(list(pictures.values()), recipe, SEED, list(pictures), VARIANTS, labels=given):
+        key = (output.key, output.variant)
+        assert output.image is not None
+        np.testing.assert_array_equal(made[key], output.image.numpy())
+        assert told[key]["draws"] == list(output.draws)
+        assert output.labels is not None
+        assert told[key]["labels"] == output.labels.document()
+    assert {tuple(one["draws"][0]["taken"]) for one in found} == {(1,), (4,), (5,)}
+
+
 def test_a_damaged_partner_fails_alone(settings: Settings) -> None:
     pictures = photographs(8)
     damaged = {**pictures, "03": pictures["03"][: len(pictures["03"]) // 2], "05": b"no picture at all"}

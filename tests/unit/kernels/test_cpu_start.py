@@ -19,6 +19,7 @@ from kernels.ops import OPS
 from kernels.run import run, run_reference
 from kernels.tensors import Picture
 from tests.helpers.pictures import CPU, made, make_image, make_photo, make_plan
+from tests.helpers.recipes import required
 
 ROOT = Path(__file__).parents[3]
 
@@ -49,9 +50,9 @@ def test_a_second_start_compiles_nothing() -> None:
 
 def test_nothing_is_compiled_for_a_recipe_a_seed_or_a_size() -> None:
     photo = make_photo("coffee", 90, 120)
-    for number, name in enumerate(OPS):
+    for number, op in enumerate(OPS.values()):
         pixels = photo[: 40 + number]
-        made(pixels, [{"op": name}], seed=number)
+        made(pixels, [{**required(op), "op": op.name}], seed=number)
     compiled = kernels()
     entries = (compiled.advance, compiled.shrink, compiled.weigh, compiled.slide)
     assert [len(entry.signatures) for entry in entries] == [1, 1, 1, 1]

@@ -20,7 +20,7 @@ from kernels.run import run
 from kernels.stages import Painting, stages
 from kernels.tensors import Picture, Size
 from tests.helpers.pictures import CPU, Steps, make_image, make_photo, make_picture, make_plan
-from tests.helpers.recipes import ALONE, MOVING, any_step
+from tests.helpers.recipes import ALONE, COMPOSED, MOVING, any_step
 from tests.unit.kernels.test_cpu_backend import CHAINS, EXACT
 
 PICTURES = {"photo": make_photo("astronaut", 60, 83), "noise": make_image(47, 33)}
@@ -47,7 +47,7 @@ def examples(sizes: Sequence[tuple[int, int]]) -> list[tuple[str, Plan]]:
     return [
         (name, plan(Recipe(steps=(example,)), 7, 3, 1, Size(*size)))
         for size in sizes
-        for name, op in ((op.name, op) for op in ALONE)
+        for name, op in ((op.name, op) for op in (*ALONE, *COMPOSED))
         for example in op.examples
         if getattr(example, "size", None) is None or max(np.ravel(example.size)) <= 128  # type: ignore[attr-defined]
     ]

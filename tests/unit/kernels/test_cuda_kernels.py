@@ -29,7 +29,7 @@ from kernels.stages import stages
 from kernels.tensors import Picture
 from kernels.words import clamp, exp2, floor, log2, maximum, minimum, normal, rint, sqrt, uniform, where
 from tests.helpers.pictures import CPU, make_image, make_plan
-from tests.helpers.recipes import ALONE
+from tests.helpers.recipes import ALONE, required
 from tests.unit.kernels.test_cpu_words import ROWS, SEEDS, by_torch, numbers
 
 HOPPER = GPUTarget("cuda", 90, 32)
@@ -181,7 +181,7 @@ def test_nothing_is_compiled_for_a_recipe_a_seed_or_a_size() -> None:
         for kernel in [getattr(real, name)]
     }
     keys: dict[str, set[str]] = {}
-    steps: list[dict[str, Any]] = [*({"op": op.name} for op in ALONE), {"op": "resize", "size": [1, 1]}]
+    steps: list[dict[str, Any]] = [*({**required(op), "op": op.name} for op in ALONE), {"op": "resize", "size": [1, 1]}]
     for number, step in enumerate(steps):
         for kind, arguments in launched(number, step):
             _, specialization, _ = binders[kind](*arguments, lanes=compiled.TILE)

@@ -22,7 +22,7 @@ from kernels.recipe import Recipe
 from kernels.stages import stages
 from kernels.tensors import Size
 from tests.helpers.pictures import make_image, make_plan
-from tests.helpers.recipes import ALONE
+from tests.helpers.recipes import ALONE, COMPOSED
 
 needs_kernels = pytest.mark.skipif(not machine.is_able(), reason="this CPU has no compiled kernels")
 
@@ -49,7 +49,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def any_recipe(rng: random.Random) -> list[dict[str, Any]]:
-    names = [rng.choice(ALONE).name for _ in range(rng.randint(0, 7))]
+    names = [rng.choice((*ALONE, *COMPOSED)).name for _ in range(rng.randint(0, 7))]
     steps = [rng.choice(OPS[name].examples).model_dump(mode="json") for name in names]
     for step in steps:
         step["chance"] = rng.choice([1.0, 1.0, 0.5])
@@ -70,13 +70,15 @@ def test_stages_are_the_passes_that_are_made(seed: int, calls: Counter[str]) -> 
     calls.clear()
     result = execute.computed(cut, torch.from_numpy(make_image(height, width)))
 
-    kinds = Counter(stage.kind for stage in noted)
+    passes = [stage for one in noted for stage in (one, *one.inside)]
+    kinds = Counter(stage.kind for stage in passes)
     assert calls["advance"] == kinds["sweep"]
-    assert calls["shrink"] == sum(stage.shrink != (1, 1) for stage in noted)
-    assert calls["weigh"] == sum(stage.kind == "weigh" and stage.taps > 1 for stage in noted)
+    assert calls["shrink"] == sum(stage.shrink != (1, 1) for stage in passes)
+    assert calls["weigh"] == sum(stage.kind == "weigh" and stage.taps > 1 for stage in passes)
     assert calls["moved"] == kinds["resample"]
     assert calls["rearranged"] == kinds["rearrange"]
-    own = [step for step in plan.steps if isinstance(step.op.kind, Stencil | Whole)]
+    made_up = [step for one in plan.steps for chain in one.chains for step in chain]
+    own = [step for step in (*plan.steps, *made_up) if isinstance(step.op.kind, Stencil | Whole)]
     assert kinds["function"] == sum(not isinstance(step.op.kind.function, Weighed) for step in own)  # type: ignore[union-attr]
     worked_off = [step.number for stage in noted if stage.kind != "measure" for step in stage.steps]
     assert worked_off == [step.number for step in plan.steps]

@@ -20,7 +20,7 @@ from kernels.run import run
 from kernels.stepwise import kornia_matrix
 from kernels.tensors import Size
 from tests.helpers.pictures import CPU, Pixels, Steps, make_image, make_photo, make_picture, make_plan
-from tests.helpers.recipes import ALONE, required
+from tests.helpers.recipes import ALONE, COMPOSED, required
 
 CHAIN: Steps = [
     {"op": "rotate", "degrees": [-20, 20], "border": "reflect"},
@@ -187,7 +187,7 @@ def test_the_largest_window_that_is_allowed_runs(side: int) -> None:
         kornia_plan([{"op": "box_blur", "size": 2 * side}], (side, side))
 
 
-@pytest.mark.parametrize("name", [op.name for op in ALONE])
+@pytest.mark.parametrize("name", [op.name for op in (*ALONE, *COMPOSED)])
 def test_the_ends_of_every_range_run_on_the_smallest_pictures(name: str) -> None:
     """Nothing that a recipe may hold makes Kornia itself complain."""
     for place in (0, -1):

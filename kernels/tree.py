@@ -1,0 +1,148 @@
+"""Tree: a recipe's steps numbered through its containers, their draws, and which of them are carried out.
+
+A step's number is its preorder place, so every step owns its draws whether a branch is taken or not: one that is taken
+instead, or skipped, moves no number of any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from kernels import rng
+from kernels.op import Blend, Container, Mix, Op, Places, Policy, asked
+from kernels.ops import OPS
+from kernels.params import Drawn, DrawnKind, Group, Params, drawn_fields, static_fields
+from kernels.recipe import Recipe
+from kernels.tensors import Size
+
+if TYPE_CHECKING:
+    from kernels.plan import Variant
+
+_NO_ARGUMENTS = ("border", "fill", "steps")
+"""Static fields that no function of an operation takes."""
+
+
+class Step(NamedTuple):
+    """What all plans of a recipe share of one of its steps."""
+
+    number: int
+    op: Op
+    params: Params
+    drawn: tuple[tuple[str, DrawnKind, Any], ...]
+    """Name, kind and what is drawn from of each drawn field."""
+    static: Mapping[str, Any]
+    draw: int
+    """Place of the step's first draw, its chance gate, among those of the recipe."""
+    canvas: Callable[..., Size] | None
+    own: slice | None
+    """Where the draws of its kind lie, of a container, a policy or a blend."""
+
+    def numbers(self, fractions: Sequence[float]) -> dict[str, Drawn]:
+        """Its drawn fields."""
+        return {
+            name: kind.draw(ends, fractions[place]) for place, (name, kind, ends) in enumerate(self.drawn, self.draw + 1)
+        }
+
+
+class Tree(NamedTuple):
+    """All steps of a recipe by their numbers."""
+
+    steps: tuple[Step, ...]
+    inside: tuple[tuple[int, ...], ...]
+    """Of each step the numbers of those in it, each repetition with its own."""
+    pointers: tuple[str, ...]
+    """Of each step its place in the recipe's document."""
+    roots: tuple[int, ...]
+    """Numbers of the steps that stand in no other."""
+    counters: rng.Words
+    """(steps and their blocks, 2): the step and the draw block of each block of draws that a plan takes."""
+    is_flat: bool
+    """Whether it has no container."""
+
+
+Taken = Mapping[int, tuple[int, ...]]
+"""By the number of each container that is applied: the numbers of the steps inside that are carried out, in order."""
+
+
+@lru_cache(maxsize=256)
+def tree(recipe: Recipe) -> Tree:
+    """The steps of a recipe, numbered."""
+    steps: list[Step] = []
+    inside: list[tuple[int, ...]] = []
+    pointers: list[str] = []
+
+    def add(params: Params, pointer: str) -> int:
+        """Appends a step, then those inside it; its number."""
+        number = len(steps)
+        steps.append(_step(number, params, _end(steps[-1]) if steps else 0))
+        inside.append(())
+        pointers.append(pointer)
+        count = len(params.steps) if isinstance(params, Group) else 0
+        children = enumerate(params.children())
+        inside[number] = tuple(add(child, f"{pointer}/steps/{place % count}") for place, child in children)
+        return number
+
+    roots = tuple(add(params, f"/steps/{place}") for place, params in enumerate(recipe.steps))
+    blocks = [(step.number, block) for step in steps for block in range((_end(step) - step.draw) // 4)]
+    blocks += [(step.number, rng.NOISE_BLOCK) for step in steps]
+    counters = np.array(blocks, dtype=np.uint64).reshape(-1, 2)
+    is_flat = not any(isinstance(step.op.kind, Container) for step in steps)
+    return Tree(tuple(steps), tuple(inside), tuple(pointers), roots, counters, is_flat)
+
+
+def _step(number: int, params: Params, draw: int) -> Step:
+    op, kind = OPS[params.op], type(params)
+    drawn = tuple((name, drawn_kind, getattr(params, name)) for name, drawn_kind in drawn_fields(kind))
+    static = {name: getattr(params, name) for name in static_fields(kind) if name not in _NO_ARGUMENTS}
+    canvas = op.kind.canvas if isinstance(op.kind, Places | Mix) else None
+    own = None
+    if isinstance(op.kind, Container | Policy | Blend):
+        first = draw + 1 + len(drawn)
+        own = slice(first, first + op.kind.draws(params))
+    return Step(number, op, params, drawn, static, draw, canvas, own)
+
+
+def _end(step: Step) -> int:
+    """Where the next step's draws begin: its gate, fields and kind take whole blocks of four."""
+    end = step.draw + 1 + len(step.drawn) if step.own is None else step.own.stop
+    return step.draw - (step.draw - end) // 4 * 4
+
+
+def draws(found: Tree, seed: int, variants: Sequence[Variant]) -> tuple[list[list[float]], list[list[int]]]:
+    """Of each variant: fractions in [0, 1), a step's from its place `draw` on, and two noise words of each step."""
+    counter = rng.counters(
+        np.array([variant.key for variant in variants], dtype=np.uint64)[:, None],
+        np.array([variant.variant for variant in variants], dtype=np.uint64)[:, None],
+        found.counters[:, 0],
+        found.counters[:, 1],
+    )
+    words = rng.philox(counter, seed)
+    drawn = len(found.counters) - len(found.steps)
+    noise = words[:, drawn:, :2].reshape(len(variants), -1)
+    return rng.fractions(words[:, :drawn].reshape(len(variants), -1)).tolist(), noise.tolist()
+
+
+def taken(found: Tree, fractions: Sequence[float]) -> tuple[list[Step], Taken]:
+    """The steps that containers let through, in the order in which they run, their own gates not yet asked."""
+    by_container: dict[int, tuple[int, ...]] = {}
+    return list(_walked(found, found.roots, fractions, by_container)), by_container
+
+
+def _walked(
+    found: Tree, numbers: Sequence[int], fractions: Sequence[float], by_container: dict[int, tuple[int, ...]]
+) -> Iterator[Step]:
+    for number in numbers:
+        step = found.steps[number]
+        kind = step.op.kind
+        if not isinstance(kind, Container):
+            yield step
+        elif fractions[step.draw] < step.params.chance:
+            drawn = asked(kind.taken, step.numbers(fractions))
+            assert step.own is not None
+            places = kind.taken(step.params, fractions[step.own], **drawn)
+            by_container[number] = tuple(found.inside[number][place] for place in places)
+            yield from _walked(found, by_container[number], fractions, by_container)

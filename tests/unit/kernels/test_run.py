@@ -16,6 +16,7 @@ from kernels.plan import Plan
 from kernels.run import run
 from kernels.tensors import Picture
 from tests.helpers.pictures import CPU, Steps, made, make_image, make_photo, make_picture, make_plan
+from tests.helpers.recipes import required
 
 STRONG: Steps = [
     {"op": "random_resized_crop", "size": [96, 112], "scale": [0.4, 1.0]},
@@ -139,7 +140,7 @@ def test_draws_tell_everything_that_happened() -> None:
 
 
 def test_every_op_in_two_recipes() -> None:
-    steps = [{"op": name} for name in OPS]
+    steps = [{"op": name, **required(op)} for name, op in OPS.items()]
     for some in (steps[::2], steps[1::2]):
         assert made(make_photo("rocket", 200, 200), some).shape[2] == 3
         assert made(make_image(1, 1), some).shape[2] == 3

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import BeforeValidator, field_validator
 from pydantic import Field as Limits
-from pydantic import field_validator
 
 from kernels.bends import bilinear, unfolded
 from kernels.op import Field, Op
@@ -15,8 +15,19 @@ from kernels.params import Range, Uniform, Warp
 from kernels.tensors import Size
 
 _Shift = Annotated[float, Limits(ge=-1, le=1, strict=True)]
-_Row = Annotated[tuple[tuple[_Shift, _Shift], ...], Limits(min_length=2, max_length=64)]
-Grid = Annotated[tuple[_Row, ...], Limits(min_length=2, max_length=64)]
+_MOST = 64
+
+
+def _short(value: object) -> object:
+    """What is too long is refused before its items are looked at, a million of which would take half a minute."""
+    if isinstance(value, list | tuple) and len(value) > _MOST:
+        raise ValueError(f"has {len(value)} items; at most {_MOST} are allowed")
+    return value
+
+
+_Point = Annotated[tuple[_Shift, _Shift], BeforeValidator(_short)]
+_Row = Annotated[tuple[_Point, ...], Limits(min_length=2, max_length=_MOST), BeforeValidator(_short)]
+Grid = Annotated[tuple[_Row, ...], Limits(min_length=2, max_length=_MOST), BeforeValidator(_short)]
 
 
 class Remap(Warp):

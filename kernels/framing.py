@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from kernels.matrices import moved_few, product, rotation, translation
+from kernels.matrices import moved_few, product, rotation, scaling, translation
 from kernels.op import Matrix
 from kernels.params import Choice, Names
-from kernels.tensors import Size
+from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 
 POSITIONS = ("center", "top_left", "top_right", "bottom_left", "bottom_right")
 Position = Annotated[Names, Choice(POSITIONS)]
@@ -29,9 +29,16 @@ def corner(position: str, size: Size, canvas: Size) -> tuple[int, int]:
     return across if position.endswith("right") else 0, down if position.startswith("bottom") else 0
 
 
+def largest(width: float, height: float) -> float:
+    """The factor by which a picture, or a box, is as large as a picture may be."""
+    return min(MAX_SIDE / max(width, height), math.sqrt(MAX_PIXELS / (width * height)))
+
+
 def scaled(size: Size, factor: float) -> Size:
-    """Both sides times a factor, in whole pixels and at least 1."""
-    return Size(max(round(size.height * factor), 1), max(round(size.width * factor), 1))
+    """Both sides times a factor, in whole pixels and at least 1, as far as a picture may be so large."""
+    most = largest(size.width, size.height)
+    whole, factor = (round, factor) if factor < most else (math.floor, most)
+    return Size(max(whole(size.height * factor), 1), max(whole(size.width * factor), 1))
 
 
 def fitting(size: Size, canvas: Size) -> float:
@@ -47,7 +54,7 @@ def turned_extent(degrees: float, size: Size) -> tuple[float, float]:
     return max(xs) - min(xs), max(ys) - min(ys)
 
 
-def turned_about_centres(degrees: float, size: Size, canvas: Size) -> Matrix:
-    """A turn that takes the middle of a picture to the middle of a canvas."""
+def turned_about_centres(degrees: float, size: Size, canvas: Size, factor: float = 1.0) -> Matrix:
+    """A turn, and a scaling, that takes the middle of a picture to the middle of a canvas."""
     middle = translation(canvas.width / 2, canvas.height / 2)
-    return product(middle, rotation(degrees), translation(-size.width / 2, -size.height / 2))
+    return product(middle, scaling(factor, factor), rotation(degrees), translation(-size.width / 2, -size.height / 2))

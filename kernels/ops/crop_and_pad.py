@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from kernels.matrices import window
 from kernels.op import Matrix, Op, Places
 from kernels.params import Range, Uniform, Warp
@@ -28,7 +30,7 @@ class CropAndPad(Warp):
     """What is added on the right, of the width."""
     bottom: _Share = (-0.1, 0.1)
     """What is added at the bottom, of the height."""
-    keep_size: bool = True
+    keep_size: Annotated[bool, Field(strict=True)] = True
     """Whether the result is brought back to the picture's own size; if not, it is exact."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from kernels.framing import Position, corner, fitting, scaled
 from kernels.matrices import multiply, translation, window
@@ -24,7 +26,7 @@ class Letterbox(Warp):
     """Size of the result, [height, width] in pixels."""
     position: Position = ("center",)
     """Where the picture lies on the canvas."""
-    scaleup: bool = True
+    scaleup: Annotated[bool, Field(strict=True)] = True
     """Whether a picture that is smaller is enlarged too."""
 
 

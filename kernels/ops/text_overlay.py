@@ -18,7 +18,7 @@ class TextOverlay(Params):
     """Write a line of text over the picture, as watermarks and captions are; it is made smaller until it fits the width."""
 
     op: Literal["text_overlay"] = "text_overlay"
-    text: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[ -~]+$")] = "Sample"
+    text: Annotated[str, Field(min_length=1, max_length=64, strict=True, pattern=r"^[ -~]+$")] = "Sample"
     """What is written: letters, digits and signs of ASCII."""
     size: Annotated[Range, Uniform(0.01, 1, unit="fraction of the shorter side")] = (0.08, 0.2)
     """Size of the letters."""

@@ -89,9 +89,9 @@ def grid_elastic_deform(x: Levels, y: Levels, step: PlannedStep) -> tuple[Any, A
 
 def remap(x: Levels, y: Levels, step: PlannedStep) -> tuple[Any, Any]:
     fields: Any = step.fields
-    across = np.array(fields["across"]) * step.size_in.width * fields["strength"]
-    down = np.array(fields["down"]) * step.size_in.height * fields["strength"]
-    return by_knots(x, y, step, across, down)
+    across = [[fields["strength"] * step.size_in.width * point[0] for point in row] for row in fields["grid"]]
+    down = [[fields["strength"] * step.size_in.height * point[1] for point in row] for row in fields["grid"]]
+    return by_knots(x, y, step, np.array(across), np.array(down))
 
 
 def piecewise_affine(x: Levels, y: Levels, step: PlannedStep) -> tuple[Any, Any]:

@@ -45,7 +45,7 @@ class Rule:
 
 # sums of few whole levels fall half way between two, and are rounded to either side
 TIES = Rule(mean=0.1)
-LOOSER = {"box_blur": TIES, "translate": TIES, "zoom": TIES}
+LOOSER = {"box_blur": TIES, "scale": TIES, "translate": TIES, "zoom": TIES}
 
 
 def both(step: dict[str, object], pixels: Pixels, key: int) -> tuple[Plan, Pixels, Pixels]:

@@ -101,17 +101,18 @@ def test_a_swirl_turns_its_middle_counter_clockwise() -> None:
 
 
 def test_a_grid_of_ones_own_moves_as_it_says() -> None:
-    whole = [[0.1, 0.1], [0.1, 0.1]]
-    still = [[0, 0], [0, 0]]
-    found = shifts({"op": "remap", "across": whole, "down": still}, (50, 80))
+    found = shifts({"op": "remap", "grid": [[[0.1, 0], [0.1, 0]], [[0.1, 0], [0.1, 0]]]}, (50, 80))
     assert torch.allclose(found[0], torch.tensor(8.0))
     assert torch.equal(found[1], torch.zeros(50, 80))
 
 
-@pytest.mark.parametrize("down", [[[0, 0]], [[0, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 0]], [[0, 2], [0, 0]]])
-def test_grids_that_do_not_agree_are_refused(down: list[list[float]]) -> None:
-    with pytest.raises(ValueError, match="down"):
-        OPS["remap"].params(across=[[0, 0], [0, 0]], down=down)
+NIL = [0, 0]
+
+
+@pytest.mark.parametrize("grid", [[[NIL, NIL]], [[NIL, NIL], [NIL, NIL, NIL]], [[[0, 2], NIL], [NIL, NIL]], [NIL, NIL]])
+def test_grids_that_are_none_are_refused(grid: Any) -> None:
+    with pytest.raises(ValueError, match="grid"):
+        OPS["remap"].params(grid=grid)
 
 
 def test_bends_are_measured_from_pixel_to_pixel() -> None:

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from batching import errors as batching_errors  # noqa: F401  # its classes are found as subclasses below
+from kernels.aliases import LIBRARIES, elsewhere
 from kernels.errors import AugmentationError
 from kernels.explain import explain
 from kernels.label_rules import LabelRules
@@ -176,11 +177,20 @@ def _operations() -> str:
             f"## {op.name}",
             _described(op),
             f"Labels {labels(op)}. Works on: {KINDS[op.kind_name]}. Under `profile: kornia`: {stepwise(op)}",
+            *_elsewhere(op),
             f"![{op.name}: {gallery_pages.caption(op)}](../{_picture_name(op)})",
             gallery_pages.table(("field", "", "takes", "default", "meaning"), rows),
             "\n".join(["```yaml", *(f"- {step(op, place)}" for place in range(len(op.examples))), "```"]),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def _elsewhere(op: Op) -> Iterator[str]:
+    names = (
+        f"{LIBRARIES[library]} {', '.join(f'`{name}`' for name in them)}" for library, them in elsewhere(op.name).items()
+    )
+    if said := "; ".join(names):
+        yield f"Elsewhere: {said}."
 
 
 def _labels() -> str:

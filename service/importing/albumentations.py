@@ -362,7 +362,7 @@ def _downscale(arguments: Arguments) -> Sequence[Step]:
     arguments.skip("scale_min|scale_max|scale_range")
     found = arguments.value("interpolation_pair|interpolation", {})
     by = found if isinstance(found, Mapping) else {}
-    down, up = by.get("downscale", 0), by.get("upscale", 0)
+    down, up = (side if isinstance(side := by.get(name, 0), int) else -1 for name in ("downscale", "upscale"))
     if down not in (0, 3) or up not in (0, 1, 2):
         arguments.note("it is shrunk by area, or enlarged bilinearly here")
     kinds = {"down": {0: "nearest"}.get(down, "area"), "up": {0: "nearest", 2: "cubic"}.get(up, "linear")}

@@ -23,6 +23,8 @@ class Arguments:
     def __init__(self, given: Mapping[str, Any], pointer: str) -> None:
         if len(given) > MOST_ARGUMENTS:
             raise RecipeInvalid(f"has {len(given)} arguments; at most {MOST_ARGUMENTS} are read", pointer)
+        if any(not isinstance(name, str) for name in given):
+            raise RecipeInvalid("names of arguments are text", pointer)
         self._given, self._pointer = given, pointer
         self._read: set[str] = set()
         self.notes: list[str] = []

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from kernels.aliases import ops_called
 from kernels.errors import RecipeInvalid, UnknownOp
 from kernels.ops import OPS
-from kernels.recipe import MAX_STEPS, parse_steps
+from kernels.params import MAX_STEPS
+from kernels.recipe import parse_steps
 from service.importing.arguments import Arguments
 from service.importing.rules import Container, Entry, LabelRule, Missing, Nothing, Rule, Step, Unmapped
 from service.uploads.json_text import escaped

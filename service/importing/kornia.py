@@ -59,7 +59,7 @@ def _shifted(name: str) -> Reader:
 
 def _color_jitter(arguments: Arguments) -> Sequence[Step]:
     names = [name for name in ("brightness", "contrast", "saturation", "hue") if arguments.value(name, 0.0) != 0.0]
-    if len(names) > 1 and tuple(arguments.value("order", ())) != (0, 1, 2, 3):
+    if len(names) > 1 and arguments.value("order") not in ([0, 1, 2, 3], (0, 1, 2, 3)):
         arguments.note("the order is always brightness, contrast, saturation, hue; it is another or drawn there")
     factors = {name: jitter(name)(arguments) for name in ("brightness", "contrast", "saturation")}
     return [Step("color_jitter", {**factors, "hue": limit("hue", 0.0)(arguments)})]

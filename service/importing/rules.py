@@ -284,4 +284,4 @@ def _scaled(ends: tuple[float, float], of: float, plus: float) -> list[float]:
 
 
 def _short(value: object) -> str:
-    return ascii(value)[:40]
+    return "a list or an object" if isinstance(value, list | dict) else ascii(value)[:40]

@@ -294,6 +294,21 @@ def test_what_is_no_pipeline_is_refused(document: Any, pointer: str) -> None:
     assert len(caught.value.message) < 400
 
 
+def test_odd_values_of_arguments_that_make_a_difference_are_said() -> None:
+    for document, form in (
+        ([{"ColorJitter": {"brightness": 0.1, "hue": 0.1, "order": 3}}], "kornia"),
+        ([{"RandomTranslate": {"translate_x": 0.1, "padding_mode": [["zeros"]]}}], "kornia"),
+        ({"transform": {"__class_fullname__": "Rotate", "border_mode": {"a": 1}}}, "albumentations"),
+    ):
+        [item] = import_pipeline(document, form).items  # type: ignore[arg-type]
+        assert item.verdict == "different"
+    pair = {"downscale": [1], "upscale": {"a": 1}}
+    [item] = albumentations("Downscale", interpolation_pair=pair).items
+    assert item.verdict == ("different" if "downscale" in OPS else "missing")
+    with pytest.raises(RecipeInvalid, match="names of arguments"):
+        import_pipeline([{"RandomInvert": {3: 4}}], "torchvision")
+
+
 def test_deep_nesting_is_refused() -> None:
     document: Any = "RandomInvert"
     for _ in range(MOST_DEPTH):

@@ -22,6 +22,8 @@ _TINY = 1e-6
 _FAR = 1e6
 """A place outside every canvas, for points that a perspective cannot show."""
 BLACK: Fill = (0.0, 0.0, 0.0)
+_EDGE: tuple[Border, Fill] = ("replicate", BLACK)
+"""A step without a border of its own stays on its canvas, but for the outer half of the edge pixels."""
 _BORDERS: dict[int, Border] = {code: border for border, code in CODES.items()}
 _STILL = torch.zeros(2, 1, 1)
 
@@ -77,9 +79,7 @@ def outlined(steps: Sequence[PlannedStep]) -> tuple[Link, ...]:
 
 
 def _link(step: PlannedStep, *, displaces: bool = True) -> Link:
-    # without a border of its own a step stays on its canvas, but for the outer half of the edge pixels
-    border: Border = step.params.border if isinstance(step.params, Warp) else "replicate"
-    fill = step.params.fill if isinstance(step.params, Warp) else BLACK
+    border, fill = (step.params.border, step.params.fill) if isinstance(step.params, Warp) else _EDGE
     match step.op.kind:
         case Places(matrix=matrix):
             forward = matrix(step.size_in, **asked(matrix, step.fields))

@@ -95,14 +95,16 @@ def multiply(left: Matrix, right: Matrix) -> Matrix:
 
 
 def about_centre(matrix: Matrix, size: Size) -> Matrix:
-    """`matrix` with the centre of a picture of `size` as its fixed point instead of the corner."""
+    """An affine `matrix` with the centre of a picture of `size` as its fixed point instead of the corner."""
+    a, b, c, d, e, f = matrix[:6]
     x, y = size.width / 2, size.height / 2
-    return product(translation(x, y), matrix, translation(-x, -y))
+    return a, b, -a * x - b * y + (c + x), d, e, -d * x - e * y + (f + y), 0.0, 0.0, 1.0
 
 
 def window(left: float, top: float, width: float, height: float, output: Size) -> Matrix:
     """A window of the input, stretched to fill `output`."""
-    return multiply(scaling(output.width / width, output.height / height), translation(-left, -top))
+    scale_x, scale_y = output.width / width, output.height / height
+    return scale_x, 0.0, scale_x * -left, 0.0, scale_y, scale_y * -top, 0.0, 0.0, 1.0
 
 
 def covering(source: Size, target: Size) -> Matrix:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -153,6 +153,7 @@ class Mix:
     canvas: Callable[..., Size] | None = None
 
 
+Part = Literal["chain", "mixture", "painting"]
 Kind = Pixels | Statistic | Places | Field | Stencil | Whole | Mix
 
 
@@ -221,4 +222,9 @@ class Op:
 
     @property
     def moves_labels(self) -> bool:
-        return isinstance(self.kind, Places | Field | Mix)
+        return self.part != "painting"
+
+    @cached_property
+    def part(self) -> Part:
+        """What it is a part of when a plan is cut into stages."""
+        return "chain" if isinstance(self.kind, Places | Field) else "mixture" if isinstance(self.kind, Mix) else "painting"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kernels.chain import Link, chain, outlined
 from kernels.mixing import Guests, Mixture
-from kernels.op import Field, Mix, Places
 from kernels.partners import Partner
 from kernels.plan import Plan, PlannedStep
 from kernels.tensors import Picture
@@ -27,6 +27,7 @@ class Painting(NamedTuple):
 
 
 Stage = Chain | Painting | Mixture
+_PART = operator.attrgetter("op.part")
 
 
 def stages(plan: Plan, guests: Guests | None = None) -> tuple[Stage, ...]:
@@ -43,20 +44,18 @@ def _cut(
     plan: Plan, linked: Callable[[Sequence[PlannedStep]], tuple[Link, ...]], guests: Guests | None
 ) -> tuple[Stage, ...]:
     found: list[Stage] = []
-    for (moves, mixes), group in itertools.groupby(plan.steps, _manner):
+    for part, group in itertools.groupby(plan.steps, _PART):
         steps = tuple(group)
-        if mixes:
-            if guests is None:
-                raise ValueError("a plan that mixes pictures is run with partners")
-            found += [Mixture(step, guests) for step in steps]
+        if part == "chain":
+            found.append(Chain(linked(steps)))
+        elif part == "painting":
+            found.append(Painting(steps))
+        elif guests is None:
+            raise ValueError("a plan that mixes pictures is run with partners")
         else:
-            found.append(Chain(linked(steps)) if moves else Painting(steps))
+            found += [Mixture(step, guests) for step in steps]
     return tuple(found)
 
 
 def _nobody(partner: Partner) -> Picture:
     raise ValueError(f"an outline asks for no pixels, but {partner} was asked for")
-
-
-def _manner(step: PlannedStep) -> tuple[bool, bool]:
-    return isinstance(step.op.kind, Places | Field), isinstance(step.op.kind, Mix)

@@ -73,7 +73,7 @@ def by_python(links: Numbers, level: float, table: Numbers) -> Plotted:
     """`plot` as Python runs it: over lists, whose numbers it reads several times as fast as those of arrays."""
     rows = table.tolist()
     found = plot(links.tolist(), level, rows)
-    table[:] = rows
+    table[: found[0]] = rows[: found[0]]
     return found
 
 

@@ -6,19 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from kernels.matrices import IDENTITY, Point, inverse, is_affine
+from kernels.cpu.places import COLUMNS, MOVE, SHIFT, VEIL, VIEW
+from kernels.matrices import IDENTITY, Quad, inverse, is_affine
 from kernels.op import Field, Matrix, Places, asked
 from kernels.params import Border, Warp
 from kernels.plan import PlannedStep
-from kernels.route import Fill, Shift, route
+from kernels.route import CODES, Fill, matrix_of, most_rows, route, shrinking
 from kernels.tensors import Size
 
 _TINY = 1e-6
 _FAR = 1e6
 """A place outside every canvas, for points that a perspective cannot show."""
 BLACK: Fill = (0.0, 0.0, 0.0)
+_EDGE: tuple[Border, Fill] = ("replicate", BLACK)
+"""A step without a border of its own stays on its canvas, but for the outer half of the edge pixels."""
+_BORDERS: dict[int, Border] = {code: border for border, code in CODES.items()}
 _STILL = torch.zeros(2, 1, 1)
 
 
@@ -26,13 +32,17 @@ class Link(NamedTuple):
     """One geometric step: how a point of its output canvas finds its place on its input canvas."""
 
     forward: Matrix
-    back: Matrix
     displacement: torch.Tensor | None
-    """(2, H, W) float32 pixels, instead of the matrices."""
+    """(2, H, W) float32 pixels, instead of the matrix."""
     size_in: Size
     size_out: Size
     border: Border
     fill: Fill
+
+    @property
+    def back(self) -> Matrix:
+        """From output to input. ZeroDivisionError where there is no way back."""
+        return inverse(self.forward)
 
 
 @dataclass(frozen=True)
@@ -47,13 +57,15 @@ class Veil:
 class Way:
     """Where output pixels lie on the first canvas: at `matrix` applied to `base`, under `veils` from first to last step.
 
-    base: x and y, each (H, W) float32, or None for the centres of the output's pixels. reach: see `Route`.
+    base: x and y, each (H, W) float32, or None for the centres of the output's pixels. reach: a quadrilateral that holds
+    every place, see `route`. shrink: columns and rows of the first canvas that fit into an output pixel, see `shrinking`.
     """
 
     matrix: Matrix
     base: tuple[torch.Tensor, torch.Tensor] | None
     veils: tuple[Veil, ...]
-    reach: tuple[Point, ...]
+    reach: Quad
+    shrink: tuple[int, int]
 
 
 def chain(steps: Sequence[PlannedStep]) -> tuple[Link, ...]:
@@ -67,40 +79,62 @@ def outlined(steps: Sequence[PlannedStep]) -> tuple[Link, ...]:
 
 
 def _link(step: PlannedStep, *, displaces: bool = True) -> Link:
-    # without a border of its own a step stays on its canvas, but for the outer half of the edge pixels
-    border: Border = step.params.border if isinstance(step.params, Warp) else "replicate"
-    fill = step.params.fill if isinstance(step.params, Warp) else BLACK
+    border, fill = (step.params.border, step.params.fill) if isinstance(step.params, Warp) else _EDGE
     match step.op.kind:
         case Places(matrix=matrix):
             forward = matrix(step.size_in, **asked(matrix, step.fields))
-            back = inverse(forward)
-            return Link(forward, back, None, step.size_in, step.size_out, border, fill)
+            return Link(forward, None, step.size_in, step.size_out, border, fill)
         case Field(displacement=displacement):
             moved = displacement(step.size_in, step.noise_seed, **step.fields) if displaces else _STILL
-            return Link(IDENTITY, IDENTITY, moved, step.size_in, step.size_out, border, fill)
+            return Link(IDENTITY, moved, step.size_in, step.size_out, border, fill)
         case _:
             raise TypeError(f"{step.op.name} moves nothing")
 
 
+def numbers(links: Sequence[Link]) -> NDArray[np.float64]:
+    """(links, 18): what `route` is told of each."""
+    rows = [
+        (*link.forward, *link.size_in, *link.size_out, CODES[link.border], *link.fill, _bend(link.displacement))
+        for link in links
+    ]
+    return np.array(rows, dtype=np.float64)
+
+
+def _bend(displacement: torch.Tensor | None) -> float:
+    return -1.0 if displacement is None else float(displacement.abs().max())
+
+
+def displacements(links: Sequence[Link]) -> list[torch.Tensor]:
+    """The fields of a chain in the order in which a route comes to them: the last step's first."""
+    return [link.displacement for link in reversed(links) if link.displacement is not None]
+
+
 def way(links: Sequence[Link], device: torch.device) -> Way:
     """The way back from the last link's output to the first link's input; the first canvas itself is not folded."""
-    output, found = links[-1].size_out, route(links)
-    base: tuple[torch.Tensor, torch.Tensor] | None = None
+    told, output = numbers(links).tolist(), links[-1].size_out
+    table = [[0.0] * COLUMNS for _ in range(most_rows(len(links)))]
+    rows, _, last, reach = route(told, 1.0, table)
+    fields = iter(displacements(links))
+    matrix, base = IDENTITY, None
     veils: list[Veil] = []
-    for step in found.steps:
-        x, y = locate(step.matrix, base, output, device)
-        if isinstance(step, Shift):
-            base = displaced((x, y), step.field, step.on_pixels)
+    for kind, *row in table[:rows]:
+        if kind in (MOVE, VIEW):
+            matrix = matrix_of(row)
             continue
-        (soft_x, soft_y), (margin_x, margin_y), (height, width) = step.softness, step.margins, step.size
-        if step.border == "constant":
-            covered = _coverage(x, width, soft_x) * _coverage(y, height, soft_y)
-            veils.insert(0, Veil(covered, step.fill))
-        base = (
-            folded(x, width, step.border).clamp(margin_x, width - margin_x),
-            folded(y, height, step.border).clamp(margin_y, height - margin_y),
-        )
-    return Way(found.matrix, base, tuple(veils), found.reach)
+        x, y = base = locate(matrix, base, output, device)
+        matrix = IDENTITY
+        if kind == SHIFT:
+            base = displaced(base, next(fields), row[3] > 0.0)
+        elif kind == VEIL:
+            width, height, soft_x, soft_y, red, green, blue = row[:7]
+            veils.insert(0, Veil(_coverage(x, width, soft_x) * _coverage(y, height, soft_y), (red, green, blue)))
+        else:
+            width, height, margin_x, margin_y, code = row[:5]
+            base = (
+                folded(x, width, _BORDERS[int(code)]).clamp(margin_x, width - margin_x),
+                folded(y, height, _BORDERS[int(code)]).clamp(margin_y, height - margin_y),
+            )
+    return Way(last, base, tuple(veils), reach, shrinking(told))
 
 
 def locate(
@@ -146,7 +180,7 @@ def displaced(
     return x + shift[0], y + shift[1]
 
 
-def folded(x: torch.Tensor, side: int, border: Border) -> torch.Tensor:
+def folded(x: torch.Tensor, side: float, border: Border) -> torch.Tensor:
     """Coordinates brought back onto a canvas of `side` pixels."""
     if border == "reflect":
         low, high = (float(end) for end in torch.aminmax(x))
@@ -158,7 +192,7 @@ def folded(x: torch.Tensor, side: int, border: Border) -> torch.Tensor:
     return x.clamp(0.5, side - 0.5)
 
 
-def _coverage(x: torch.Tensor, side: int, softness: float) -> torch.Tensor:
+def _coverage(x: torch.Tensor, side: float, softness: float) -> torch.Tensor:
     """Share of an interval of `softness` pixels about x that lies on the canvas.
 
     One pixel gives what bilinear reading with zeros outside gives; more, where the chain shrinks, a soft edge.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from kernels.matrices import moved_few, product, rotation, scaling, translation
+from kernels.matrices import moved_quad, product, rotation, scaling, translation
 from kernels.op import Matrix
 from kernels.params import Choice, Names
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
@@ -49,7 +49,7 @@ def fitting(size: Size, canvas: Size) -> float:
 def turned_extent(degrees: float, size: Size) -> tuple[float, float]:
     """Width and height of the upright box around a turned picture."""
     height, width = size
-    corners = moved_few(rotation(degrees), ((0, 0), (width, 0), (width, height), (0, height)))
+    corners = moved_quad(rotation(degrees), ((0, 0), (width, 0), (width, height), (0, height)))
     xs, ys = [x for x, _ in corners], [y for _, y in corners]
     return max(xs) - min(xs), max(ys) - min(ys)
 

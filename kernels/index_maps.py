@@ -47,7 +47,7 @@ class IndexMap:
 def index_map(links: Sequence[Link]) -> IndexMap | None:
     """The chain as an index map, or None if some step needs interpolation."""
     for link in links:
-        if link.displacement is not None or not _exact(link.back):
+        if link.displacement is not None or not _exact(link.forward):
             return None
     height, width = links[-1].size_out
     across, down, turned = np.arange(width), np.arange(height), False
@@ -139,9 +139,9 @@ def _runs(places: Places) -> Runs:
     return runs
 
 
-def _exact(back: Matrix) -> bool:
+def _exact(matrix: Matrix) -> bool:
     """Whether pixel centres go to pixel centres: axes kept or swapped, unit steps, whole shifts."""
-    a, b, c, d, e, f, g, h, i = back
+    a, b, c, d, e, f, g, h, i = matrix
     kept = b == d == 0.0 and abs(a) == abs(e) == 1.0
     swapped = a == e == 0.0 and abs(b) == abs(d) == 1.0
     whole = abs(c - round(c)) < _CLOSE and abs(f - round(f)) < _CLOSE

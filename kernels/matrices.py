@@ -1,13 +1,13 @@
 """3x3 matrices in continuous pixel coordinates: x to the right, y down, pixel i covers i to i + 1.
 
 Each maps an input point (x, y, 1) to an output point, so a picture's corners are (0, 0) and (width, height). They are
-plain tuples, row by row: for so few numbers an array costs several times the arithmetic.
+plain tuples, row by row: for so few numbers an array costs several times the arithmetic. What `kernels.route` calls is
+compiled too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +63,9 @@ def product(*matrices: Matrix) -> Matrix:
 
 def multiply(left: Matrix, right: Matrix) -> Matrix:
     """left times right, by sums of three in a fixed order: a BLAS may differ in the last bit between machines."""
-    if left is IDENTITY:
+    if left == IDENTITY:
         return right
-    if right is IDENTITY:
+    if right == IDENTITY:
         return left
     a, b, c, d, e, f, g, h, i = left
     j, k, m, n, o, p, q, r, s = right
@@ -95,14 +95,16 @@ def multiply(left: Matrix, right: Matrix) -> Matrix:
 
 
 def about_centre(matrix: Matrix, size: Size) -> Matrix:
-    """`matrix` with the centre of a picture of `size` as its fixed point instead of the corner."""
+    """An affine `matrix` with the centre of a picture of `size` as its fixed point instead of the corner."""
+    a, b, c, d, e, f = matrix[:6]
     x, y = size.width / 2, size.height / 2
-    return product(translation(x, y), matrix, translation(-x, -y))
+    return a, b, -a * x - b * y + (c + x), d, e, -d * x - e * y + (f + y), 0.0, 0.0, 1.0
 
 
 def window(left: float, top: float, width: float, height: float, output: Size) -> Matrix:
     """A window of the input, stretched to fill `output`."""
-    return multiply(scaling(output.width / width, output.height / height), translation(-left, -top))
+    scale_x, scale_y = output.width / width, output.height / height
+    return scale_x, 0.0, scale_x * -left, 0.0, scale_y, scale_y * -top, 0.0, 0.0, 1.0
 
 
 def covering(source: Size, target: Size) -> Matrix:
@@ -165,14 +167,18 @@ def moved(matrix: Matrix, points: Points) -> Points:
     return np.stack([(a * x + b * y + c) / w, (d * x + e * y + f) / w], axis=1)
 
 
-def moved_few(matrix: Matrix, points: Sequence[Point]) -> tuple[Point, ...]:
-    """The same for a few points: NOWHERE for what perspective sends to or behind the horizon."""
+def moved_point(matrix: Matrix, point: Point) -> Point:
+    """The same for one point: NOWHERE if perspective sends it to or behind the horizon."""
     a, b, c, d, e, f, g, h, i = matrix
-    places = []
-    for x, y in points:
-        w = g * x + h * y + i
-        places.append(((a * x + b * y + c) / w, (d * x + e * y + f) / w) if w > 0.0 else NOWHERE)
-    return tuple(places)
+    x, y = point
+    w = g * x + h * y + i
+    return ((a * x + b * y + c) / w, (d * x + e * y + f) / w) if w > 0.0 else NOWHERE
+
+
+def moved_quad(matrix: Matrix, quad: Quad) -> Quad:
+    """The same for four corners."""
+    first, second, third, fourth = quad
+    return moved_point(matrix, first), moved_point(matrix, second), moved_point(matrix, third), moved_point(matrix, fourth)
 
 
 def steps(matrix: Matrix, x: float, y: float) -> Point:
@@ -182,4 +188,9 @@ def steps(matrix: Matrix, x: float, y: float) -> Point:
     if w <= 0.0:
         return 1.0, 1.0
     u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
-    return math.hypot(a - u * g, d - v * g) / w, math.hypot(b - u * h, e - v * h) / w
+    return length(a - u * g, d - v * g) / w, length(b - u * h, e - v * h) / w
+
+
+def length(x: float, y: float) -> float:
+    """Of a vector. math.hypot has other last bits where it is compiled; each operation here is rounded alike everywhere."""
+    return math.sqrt(x * x + y * y)

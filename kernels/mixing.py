@@ -17,7 +17,7 @@ from kernels import stencils, warp
 from kernels.chain import BLACK, Link
 from kernels.coverage import Coverage, patch
 from kernels.labels import Labels, corners, read_mask
-from kernels.matrices import IDENTITY, inverse, moved, multiply, translation
+from kernels.matrices import moved, multiply, translation
 from kernels.op import Classes, Cutout, Layer, Likened, Mix, Region, asked
 from kernels.partners import Partner, Partners, mixed
 from kernels.plan import PlannedStep
@@ -221,5 +221,4 @@ def _link(layer: Layer, source: Size) -> Link:
     # an empty region gets a canvas of one pixel: labels lose everything outside of it, pixels are not asked for
     size = Region(left, top, max(right, left + 1), max(bottom, top + 1)).size
     forward = layer.matrix if left == top == 0 else multiply(translation(-left, -top), layer.matrix)
-    back = IDENTITY if forward == IDENTITY else inverse(forward)
-    return Link(forward, back, None, source, size, "replicate", BLACK)
+    return Link(forward, None, source, size, "replicate", BLACK)

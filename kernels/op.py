@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -231,6 +231,7 @@ class Blend:
     strands: Callable[..., Sequence[Strand]]
 
 
+Part = Literal["chain", "mixture", "blend", "painting"]
 Kind = Pixels | Statistic | Places | Field | Stencil | Whole | Mix | Container | Policy | Blend
 
 
@@ -311,6 +312,19 @@ class Op:
     def moves_labels(self) -> bool:
         """Whether labels may move: of a container, by what is inside it alone."""
         return isinstance(self.kind, Places | Field | Mix | Policy) and not isinstance(self.kind, Likened)
+
+    @cached_property
+    def part(self) -> Part:
+        """What it is a part of when a plan is cut into stages."""
+        match self.kind:
+            case Places() | Field():
+                return "chain"
+            case Mix():
+                return "mixture"
+            case Blend():
+                return "blend"
+            case _:
+                return "painting"
 
 
 def asked(function: Any, fields: Mapping[str, Any]) -> dict[str, Any]:

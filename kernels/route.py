@@ -3,113 +3,54 @@
 An output pixel is followed back from the last step to the first. Every canvas on the way is honoured: a point that lies
 outside it is folded (replicate, reflect, wrap) or covered by that step's fill (constant). The plain product of the
 matrices would show again what an earlier step had cut away; it is used only between canvases that the chain cannot leave.
-`kernels.chain` walks a route with whole tensors, `kernels.cpu` tile by tile.
+`kernels.chain` walks a route with whole tensors, `kernels.cpu` and `kernels.cuda` tile by tile.
+
+One source for all: Python runs it over lists, `kernels.cpu.compiled` compiles it over float64 arrays. Every sum and product
+is rounded by itself, so both come to the same bits. A link is a row of numbers (`chain.numbers` writes it):
+
+    FORWARD  0..8 the step's matrix; the identity for a displacement
+    INPUT    9 height, 10 width of the canvas that it starts from;  OUTPUT  11, 12 of the one that it leaves
+    BORDER   13 how points outside come back
+    FILL     14..16 what is shown outside where that is CONSTANT, 0..1
+    BEND     17 the greatest displacement along an axis, in pixels; below 0: the step has a matrix
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import MutableSequence, Sequence
+from typing import NamedTuple
 
-from kernels.matrices import IDENTITY, NOWHERE, Point, is_affine, moved_few, multiply, steps
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.cpu.places import CONSTANT, FOLD, MOVE, REFLECT, REPLICATE, SHIFT, VEIL, VIEW, WRAP
+from kernels.matrices import (
+    IDENTITY,
+    NOWHERE,
+    Point,
+    Quad,
+    inverse,
+    is_affine,
+    length,
+    moved_point,
+    moved_quad,
+    multiply,
+    steps,
+)
 from kernels.op import Matrix
 from kernels.params import Border
-from kernels.tensors import Size
 
-if TYPE_CHECKING:
-    import torch
-
-    from kernels.chain import Link
-
+FORWARD, INPUT, OUTPUT, BORDER, FILL, BEND = 0, 9, 11, 13, 14, 17
 Fill = tuple[float, float, float]
+Row = MutableSequence[float] | NDArray[np.float64]
+Links = Sequence[Row] | NDArray[np.float64]
+Table = Links
+"""Rows as `kernels.cpu.places` describes them."""
+CODES: dict[Border, int] = {"replicate": REPLICATE, "reflect": REFLECT, "wrap": WRAP, "constant": CONSTANT}
 _TINY = 1e-6
-
-
-class Shift(NamedTuple):
-    """Points moved by `matrix`, then by a displacement field, which is read at its pixels' centres if `on_pixels`."""
-
-    matrix: Matrix
-    field: torch.Tensor
-    on_pixels: bool
-
-
-class Canvas(NamedTuple):
-    """Points moved by `matrix` onto a canvas that some of them may have left, and brought back onto it.
-
-    They end at least `margins` (x, y) pixels from its edges. `softness` (x, y) is how many of its pixels one output
-    pixel shows: the width of the edge where `border` is constant.
-    """
-
-    matrix: Matrix
-    size: Size
-    border: Border
-    fill: Fill
-    softness: Point
-    margins: Point
-
-
-class Route(NamedTuple):
-    """The way of output pixel centres to the first canvas: `steps` in order, then `matrix`.
-
-    reach: a quadrilateral's corners on the first canvas that holds every such place; not finite if a perspective has no
-    bound.
-    """
-
-    steps: tuple[Shift | Canvas, ...]
-    matrix: Matrix
-    reach: tuple[Point, ...]
-
-
-def route(links: Sequence[Link]) -> Route:
-    """The route back from the last link's output to the first link's input; the first canvas itself is not folded."""
-    output = links[-1].size_out
-    matrix = forward = IDENTITY
-    region = reach = _corners(output, 0.5, 0.5)
-    found: list[Shift | Canvas] = []
-    for number in range(len(links) - 1, -1, -1):
-        link = links[number]
-        if link.displacement is None:
-            matrix = multiply(link.back, matrix)
-            reach = moved_few(matrix, region)
-        else:
-            found.append(Shift(matrix, link.displacement, not found and matrix == IDENTITY))
-            reach = region = _grown(moved_few(matrix, region), float(link.displacement.abs().max()))
-            matrix = IDENTITY
-        if number == 0:
-            break
-        forward = multiply(forward, link.forward)
-        softness = _softness(forward, output)
-        margins = min(softness[0], link.size_in.width) / 2, min(softness[1], link.size_in.height) / 2
-        if within(reach, link.size_in, *margins):
-            continue
-        # between the outermost pixel centres: beyond them the edge is read as it is, and no other canvas's outside shows
-        found.append(Canvas(matrix, link.size_in, link.border, link.fill, softness, margins))
-        matrix, region = IDENTITY, _corners(link.size_in, *margins)
-        reach = region
-    return Route(tuple(found), matrix, reach)
-
-
-def shrinking(links: Sequence[Link]) -> tuple[int, int]:
-    """Columns and rows of the source that fit into one output pixel wherever the chain shrinks least; at least 1."""
-    forward = IDENTITY
-    for link in links:
-        forward = multiply(link.forward, forward)
-    height, width = links[-1].size_out
-    most_x = most_y = 1e-9
-    if is_affine(forward):
-        most_x, most_y = max(most_x, math.hypot(forward[0], forward[3])), max(most_y, math.hypot(forward[1], forward[4]))
-    else:
-        back = IDENTITY
-        for link in links:
-            back = multiply(back, link.back)
-        shown = moved_few(back, [(x * width, y * height) for x in (0.02, 0.5, 0.98) for y in (0.02, 0.5, 0.98)])
-        for x, y in shown:
-            if not math.isnan(x):
-                step_x, step_y = steps(forward, x, y)
-                most_x, most_y = max(most_x, step_x), max(most_y, step_y)
-    size = links[0].size_in
-    return min(max(int(1.0 / most_x + 1e-6), 1), size.width), min(max(int(1.0 / most_y + 1e-6), 1), size.height)
+_FAR = 1e6
+"""Outside every canvas, and within the whole numbers."""
 
 
 class Box(NamedTuple):
@@ -121,40 +62,149 @@ class Box(NamedTuple):
     bottom: int
 
 
-def needed(reach: Sequence[Point], size: Size, shrink_x: int, shrink_y: int) -> Box:
-    """The part of a canvas that is read within `reach`, in whole boxes; all of it if that has no bound."""
+def most_rows(links: int) -> int:
+    """Of the table of a route through so many links, and of what a source is read by after it."""
+    return 5 * links + 5
+
+
+def route(links: Links, unit: float, table: Table) -> tuple[int, bool, Matrix, Quad]:
+    """The way of output pixel centres to the first canvas, which itself is not folded: rows of `table`, then a matrix.
+
+    Also: how many rows; whether fills are shown that are not black; and a quadrilateral's corners on the first canvas that
+    holds every such place, not finite if a perspective has no bound. unit: what a fill's 1 becomes.
+
+    A canvas that some points may have left is a row FOLD, after a row VEIL if it has a fill. Points end at least its
+    margins from its edges. Softness is how many of its pixels one output pixel shows.
+    """
+    count = len(links)
+    out_height, out_width = links[count - 1][OUTPUT], links[count - 1][OUTPUT + 1]
+    matrix = forward = IDENTITY
+    region = reach = _corners(out_width, out_height, 0.5, 0.5)
+    rows, fields, shows = 0, 0.0, False
+    for number in range(count - 1, -1, -1):
+        link = links[number]
+        step, height, width = matrix_of(link), link[INPUT], link[INPUT + 1]
+        if link[BEND] < 0.0:
+            matrix = multiply(inverse(step), matrix)
+            reach = moved_quad(matrix, region)
+        else:
+            on_pixels = 1.0 if rows == 0 and matrix == IDENTITY else 0.0
+            rows = move(table, rows, matrix)
+            write(table[rows], SHIFT, (fields, height, width, on_pixels))
+            rows, fields = rows + 1, fields + 2.0 * height * width
+            reach = region = _grown(moved_quad(matrix, region), link[BEND])
+            matrix = IDENTITY
+        if number == 0:
+            break
+        forward = multiply(forward, step)
+        soft_x, soft_y = _softness(forward, out_width, out_height)
+        margin_x, margin_y = min(soft_x, width) / 2.0, min(soft_y, height) / 2.0
+        if within(reach, width, height, margin_x, margin_y):
+            continue
+        # between the outermost pixel centres: beyond them the edge is read as it is, and no other canvas's outside shows
+        rows, border = move(table, rows, matrix), link[BORDER]
+        if border == CONSTANT:
+            red, green, blue = link[FILL], link[FILL + 1], link[FILL + 2]
+            shows = shows or red > 0.0 or green > 0.0 or blue > 0.0
+            write(table[rows], VEIL, (width, height, soft_x, soft_y, red * unit, green * unit, blue * unit))
+            rows, border = rows + 1, float(REPLICATE)
+        write(table[rows], FOLD, (width, height, margin_x, margin_y, border))
+        rows, matrix = rows + 1, IDENTITY
+        region = reach = _corners(width, height, margin_x, margin_y)
+    return rows, shows, matrix, reach
+
+
+def move(table: Table, rows: int, matrix: Matrix) -> int:
+    """Adds a row for a matrix; how many there are then. The first must be affine: one that changes nothing, if need be."""
+    if rows > 0 and matrix == IDENTITY:
+        return rows
+    if is_affine(matrix):
+        write(table[rows], MOVE, matrix)
+        return rows + 1
+    if rows == 0:
+        write(table[rows], MOVE, IDENTITY)
+        rows = 1
+    write(table[rows], VIEW, matrix)
+    return rows + 1
+
+
+def write(row: Row, kind: int, told: tuple[float, ...]) -> None:
+    """Fills the first places of a row of zeros."""
+    row[0] = kind
+    for place in range(len(told)):
+        row[place + 1] = told[place]
+
+
+def matrix_of(link: Row) -> Matrix:
+    return link[0], link[1], link[2], link[3], link[4], link[5], link[6], link[7], link[8]
+
+
+def shrinking(links: Links) -> tuple[int, int]:
+    """Columns and rows of the source that fit into one output pixel wherever the chain shrinks least; at least 1."""
+    count = len(links)
+    forward = IDENTITY
+    for number in range(count):
+        forward = multiply(matrix_of(links[number]), forward)
+    most_x = most_y = 1e-9
+    if is_affine(forward):
+        most_x, most_y = max(most_x, length(forward[0], forward[3])), max(most_y, length(forward[1], forward[4]))
+    else:
+        height, width = links[count - 1][OUTPUT], links[count - 1][OUTPUT + 1]
+        back = IDENTITY
+        for number in range(count):
+            back = multiply(back, inverse(matrix_of(links[number])))
+        for across in (0.02, 0.5, 0.98):
+            for down in (0.02, 0.5, 0.98):
+                x, y = moved_point(back, (across * width, down * height))
+                if not math.isnan(x):
+                    step_x, step_y = steps(forward, x, y)
+                    most_x, most_y = max(most_x, step_x), max(most_y, step_y)
+    height, width = links[0][INPUT], links[0][INPUT + 1]
+    return min(max(int(1.0 / most_x + 1e-6), 1), int(width)), min(max(int(1.0 / most_y + 1e-6), 1), int(height))
+
+
+def needed(reach: Quad, width: float, height: float, shrink_x: int, shrink_y: int) -> tuple[int, int, int, int]:
+    """The part of a canvas that is read within `reach`, in whole boxes, as the sides of a `Box`; all without a bound."""
     if not is_bounded(reach):
-        return Box(0, 0, size.width, size.height)
-    left, right = _boxed(min(x for x, _ in reach), max(x for x, _ in reach), shrink_x, size.width)
-    top, bottom = _boxed(min(y for _, y in reach), max(y for _, y in reach), shrink_y, size.height)
-    return Box(left, top, right, bottom)
+        return 0, 0, int(width), int(height)
+    low_x, low_y, high_x, high_y = _extent(reach)
+    left, right = _boxed(low_x, high_x, shrink_x, int(width))
+    top, bottom = _boxed(low_y, high_y, shrink_y, int(height))
+    return left, top, right, bottom
 
 
 def _boxed(low: float, high: float, shrink: int, side: int) -> tuple[int, int]:
     """Pixels that bilinear reading from low to high touches, in whole boxes and on the canvas; at least one box."""
+    low, high = max(min(low, _FAR), -_FAR), max(min(high, _FAR), -_FAR)
     first, last = math.floor((low - 1.0) / shrink) - 1, math.floor((high + 1.0) / shrink) + 2
     first = min(max(first, 0), (side - 1) // shrink)
     return first * shrink, min(max(last, first + 1) * shrink, side)
 
 
-def within(points: Sequence[Point], size: Size, margin_x: float, margin_y: float) -> bool:
+def within(points: Quad, width: float, height: float, margin_x: float, margin_y: float) -> bool:
     """Whether all points lie on the canvas, so many pixels from its edges. Points that are not finite do not."""
     left, top = margin_x - _TINY, margin_y - _TINY
-    right, bottom = size.width - left, size.height - top
-    return all(left <= x <= right and top <= y <= bottom for x, y in points)
+    right, bottom = width - left, height - top
+    on_canvas = True
+    for x, y in points:
+        on_canvas = on_canvas and left <= x <= right and top <= y <= bottom
+    return on_canvas
 
 
-def is_bounded(points: Sequence[Point]) -> bool:
+def is_bounded(points: Quad) -> bool:
     """Whether all points are finite."""
-    return all(math.isfinite(x) and math.isfinite(y) for x, y in points)
+    finite = True
+    for x, y in points:
+        finite = finite and math.isfinite(x) and math.isfinite(y)
+    return finite
 
 
-def _softness(forward: Matrix, output: Size) -> Point:
+def _softness(forward: Matrix, width: float, height: float) -> Point:
     """Width and height, in pixels of a canvas, of what the output's middle pixel shows of it; at least 1."""
     if is_affine(forward):
-        pace_x, pace_y = math.hypot(forward[0], forward[3]), math.hypot(forward[1], forward[4])
+        pace_x, pace_y = length(forward[0], forward[3]), length(forward[1], forward[4])
     else:
-        x, y = _source(forward, output.width / 2, output.height / 2)
+        x, y = _source(forward, width / 2.0, height / 2.0)
         pace_x, pace_y = steps(forward, x, y)
     return max(1.0, 1.0 / max(pace_x, 1e-6)), max(1.0, 1.0 / max(pace_y, 1e-6))
 
@@ -168,14 +218,23 @@ def _source(matrix: Matrix, u: float, v: float) -> Point:
     return (m * s - q * n) / determinant, (p * n - m * r) / determinant
 
 
-def _corners(size: Size, margin_x: float, margin_y: float) -> tuple[Point, ...]:
-    right, bottom = size.width - margin_x, size.height - margin_y
-    return (margin_x, margin_y), (right, margin_y), (right, bottom), (margin_x, bottom)
+def _corners(width: float, height: float, margin_x: float, margin_y: float) -> Quad:
+    return _upright(margin_x, margin_y, width - margin_x, height - margin_y)
 
 
-def _grown(points: Sequence[Point], by: float) -> tuple[Point, ...]:
+def _extent(points: Quad) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom."""
+    (a, b), (c, d), (e, f), (g, h) = points
+    return min(a, c, e, g), min(b, d, f, h), max(a, c, e, g), max(b, d, f, h)
+
+
+def _grown(points: Quad, by: float) -> Quad:
+    """The upright rectangle about points, `by` larger on every side."""
     if not is_bounded(points):
-        return (NOWHERE,) * 4
-    left, right = min(x for x, _ in points) - by, max(x for x, _ in points) + by
-    top, bottom = min(y for _, y in points) - by, max(y for _, y in points) + by
+        return NOWHERE, NOWHERE, NOWHERE, NOWHERE
+    left, top, right, bottom = _extent(points)
+    return _upright(left - by, top - by, right + by, bottom + by)
+
+
+def _upright(left: float, top: float, right: float, bottom: float) -> Quad:
     return (left, top), (right, top), (right, bottom), (left, bottom)

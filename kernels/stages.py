@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kernels.chain import Link, chain, outlined
 from kernels.mixing import Guests, Mixture
-from kernels.op import Blend, Field, Mix, Places
+from kernels.op import Mix
 from kernels.partners import Partner
 from kernels.plan import Plan, PlannedStep
 from kernels.tensors import Picture
@@ -36,6 +37,7 @@ class Blending(NamedTuple):
 
 
 Stage = Chain | Painting | Mixture | Blending
+_PART = operator.attrgetter("op.part")
 
 
 def stages(plan: Plan, guests: Guests | None = None) -> tuple[Stage, ...]:
@@ -52,14 +54,14 @@ def _cut(
     planned: Sequence[PlannedStep], linked: Callable[[Sequence[PlannedStep]], tuple[Link, ...]], guests: Guests | None
 ) -> tuple[Stage, ...]:
     found: list[Stage] = []
-    for manner, group in itertools.groupby(planned, _manner):
+    for part, group in itertools.groupby(planned, _PART):
         steps = tuple(group)
-        match manner:
-            case "moves":
+        match part:
+            case "chain":
                 found.append(Chain(linked(steps)))
-            case "mixes":
+            case "mixture":
                 found += [Mixture(step, _found(step, guests)) for step in steps]
-            case "blends":
+            case "blend":
                 found += [
                     Blending(step, step.fields["weights"], tuple(_cut(chain, linked, None) for chain in step.chains))
                     for step in steps
@@ -78,15 +80,3 @@ def _found(step: PlannedStep, guests: Guests | None) -> Guests:
 
 def _nobody(partner: Partner) -> Picture:
     raise ValueError(f"an outline asks for no pixels, but {partner} was asked for")
-
-
-def _manner(step: PlannedStep) -> str:
-    match step.op.kind:
-        case Places() | Field():
-            return "moves"
-        case Mix():
-            return "mixes"
-        case Blend():
-            return "blends"
-        case _:
-            return "paints"

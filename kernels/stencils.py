@@ -7,6 +7,8 @@ CUDA Kornia and torch. Each output value is summed in one fixed order, so thread
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import torch
@@ -148,8 +150,9 @@ def mirrored(image: torch.Tensor, size: int) -> torch.Tensor:
     return image.index_select(-2, rows).index_select(-1, columns)
 
 
+@lru_cache(maxsize=64)
 def mirror(length: int, before: int, after: int) -> NDArray[np.int64]:
-    """Which of `length` places is seen at -before ... length - 1 + after."""
+    """Which of `length` places is seen at -before ... length - 1 + after; not to be written to, it is kept."""
     places = np.arange(-before, length + after) % (2 * length)
     return np.minimum(places, 2 * length - 1 - places)
 

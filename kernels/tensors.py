@@ -36,10 +36,11 @@ class Picture:
     labels: Labels | None = None
 
     def __post_init__(self) -> None:
-        shape = tuple(self.pixels.shape)
+        shape = self.pixels.shape
         if self.pixels.dtype != torch.uint8 or len(shape) != 3 or shape[2] not in (3, 4) or 0 in shape:
-            raise ValueError(f"a picture is (height, width, 3 or 4) uint8 pixels, not {shape} {self.pixels.dtype}")
+            raise ValueError(f"a picture is (height, width, 3 or 4) uint8 pixels, not {tuple(shape)} {self.pixels.dtype}")
 
     @property
     def size(self) -> Size:
-        return Size(self.pixels.shape[0], self.pixels.shape[1])
+        height, width, _ = self.pixels.shape
+        return Size(height, width)

@@ -17,7 +17,7 @@ from torch.nn import functional
 from kernels import matrices
 from kernels.chain import Link, Way, folded, locate, way
 from kernels.index_maps import IndexMap, gather, index_map
-from kernels.route import Box, Fill, needed, shrinking, within
+from kernels.route import Box, Fill, needed, within
 from kernels.shrink import box_counts, box_sums
 from kernels.tensors import Size
 
@@ -102,11 +102,11 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     level, image = (255.0, source) if source.dtype == torch.uint8 else (1.0, source.permute(1, 2, 0))
     first, output = links[0], links[-1].size_out
     back = way(links, source.device)
-    shrink_x, shrink_y = shrinking(links)
-    inner = within(back.reach, first.size_in, shrink_x / 2, shrink_y / 2)
+    shrink_x, shrink_y = back.shrink
+    inner = _inner(back, first)
     filled = first.border == "constant" and not inner
     fill = color_of(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
-    box = _needed(back, first, shrink_x, shrink_y)
+    box = _needed(back, first)
     left, top = box.left, box.top
     read = _read(image[box.top : box.bottom, box.left : box.right], shrink_x, shrink_y, filled, fill)
     if first.border == "wrap" and not inner:
@@ -172,13 +172,18 @@ def _grid(
     return grid
 
 
-def _needed(back: Way, first: Link, shrink_x: int, shrink_y: int) -> Box:
+def _inner(back: Way, first: Link) -> bool:
+    """Whether all is read from whole boxes of the first canvas, so that nothing of its outside shows."""
+    height, width = first.size_in
+    return within(back.reach, width, height, back.shrink[0] / 2, back.shrink[1] / 2)
+
+
+def _needed(back: Way, first: Link) -> Box:
     """The part of the source that is read, in whole boxes; all of it where places fold or have no bound."""
     height, width = first.size_in
-    folds = first.border in ("reflect", "wrap") and not within(back.reach, first.size_in, 0.5 * shrink_x, 0.5 * shrink_y)
-    if folds:
+    if first.border in ("reflect", "wrap") and not _inner(back, first):
         return Box(0, 0, width, height)
-    return needed(back.reach, first.size_in, shrink_x, shrink_y)
+    return Box(*needed(back.reach, width, height, *back.shrink))
 
 
 def color_of(fill: Fill, channels: int, device: torch.device) -> torch.Tensor:

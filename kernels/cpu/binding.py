@@ -1,8 +1,9 @@
 """Binding: plain Python functions compiled by numba, with the words and intrinsics they name in LLVM form.
 
 Kernels and pixel operations are written as plain functions and never know that they are compiled. `Binder` walks from
-a function to those it calls, replaces words by theirs, writes float constants with 32 bits (numba would take 64, and
-other bytes would come out), and hands the result to numba. Nothing is compiled before it is called or given types.
+a function to those it calls, replaces words by theirs, writes float constants of pixel arithmetic with 32 bits (numba would
+take 64, and other bytes would come out), and hands the result to numba. Nothing is compiled before it is called or given
+types.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ Function = Callable[..., object]
 _MARKS: dict[Function, Function] = {getattr(words, name): function for name, function in WORDS.items()}
 _KERNELS = frozenset(f"kernels.cpu.{module}" for module in ("blurs", "boxes", "frames", "places", "tiles"))
 """Modules whose functions are kernels, called by others; all other functions are parts of what calls them."""
+_EXACT = frozenset({"kernels.cpu.itinerary", "kernels.matrices", "kernels.route"})
+"""Modules whose functions, called by others too, compute as Python does: float64, each operation rounded by itself."""
 _INTRINSICS = {getattr(intrinsics, name): function for name, function in LLVM.items()}
 
 
@@ -47,7 +50,7 @@ class Binder:
 
     def entry(self, function: Function, signature: Any) -> Any:
         """`function` compiled for `signature` now, or read from numba's cache folder; other types are refused."""
-        return njit([signature], cache=True, **_FUSED, **_OPTIONS)(self._rebuilt(function))
+        return njit([signature], cache=True, **_rounding(function), **_OPTIONS)(self._rebuilt(function))
 
     @property
     def modules(self) -> set[str]:
@@ -58,7 +61,7 @@ class Binder:
         function = self._replaced.get(function, function)
         if function not in self._done:
             # said even where it is no: numba would take over what the caller is allowed
-            chosen: dict[str, Any] = _OPTIONS | options | (_SEPARATE if function in SEPARATELY_ROUNDED else _FUSED)
+            chosen: dict[str, Any] = _OPTIONS | options | _rounding(function)
             self._done[function] = njit(**chosen)(self._rebuilt(function))
         return self._done[function]
 
@@ -68,18 +71,23 @@ class Binder:
             raise TypeError(f"{function!r} is not a plain function")
         code = function.__code__
         names: dict[str, object] = {"__builtins__": __builtins__, "__name__": function.__module__}
+        number = np.float64 if function.__module__ in _EXACT else np.float32
         for name in code.co_names:
             if name in function.__globals__:
-                names[name] = self._named(function.__globals__[name])
-        constants = tuple(np.float32(value) if type(value) is float else value for value in code.co_consts)
+                names[name] = self._named(function.__globals__[name], number)
+        constants = tuple(number(value) if type(value) is float else value for value in code.co_consts)
         copy = types.FunctionType(code.replace(co_consts=constants), names, function.__name__)
         copy.__module__ = function.__module__
         copy.__qualname__ = function.__qualname__
         return copy
 
-    def _named(self, value: object) -> object:
+    def _named(self, value: object, number: type[np.floating[Any]]) -> object:
         if not isinstance(value, types.FunctionType):
-            return np.float32(value) if type(value) is float else value
+            return number(value) if type(value) is float else value
         if value in _INTRINSICS:
             return _INTRINSICS[value]
-        return self.called(value) if value.__module__ in _KERNELS else self.inlined(value)
+        return self.called(value) if value.__module__ in _KERNELS | _EXACT else self.inlined(value)
+
+
+def _rounding(function: Function) -> dict[str, Any]:
+    return _SEPARATE if function in SEPARATELY_ROUNDED or function.__module__ in _EXACT else _FUSED

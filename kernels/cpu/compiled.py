@@ -9,6 +9,8 @@ from pathlib import Path
 
 from kernels.cpu.machine import compiling, is_hashed
 
+Plotted = tuple[int, int, int, int, int, int, int, int]
+
 _lock = threading.Lock()
 _made: list[Kernels] = []
 
@@ -25,6 +27,8 @@ class Kernels:
     """`blurs.weigh`."""
     slide: Callable[..., None]
     """`windows.slide`."""
+    plot: Callable[..., Plotted]
+    """`itinerary.plot`."""
 
 
 def kernels(folder: Path | None = None) -> Kernels:
@@ -44,7 +48,7 @@ def _compile(folder: Path | None) -> Kernels:
     from numba import types
 
     from kernels import windows
-    from kernels.cpu import blurs, boxes, frames, opcodes, tiles
+    from kernels.cpu import blurs, boxes, frames, itinerary, opcodes, tiles
     from kernels.cpu.binding import Binder
 
     run_steps = frames.interpreter(tuple(opcodes.steps().values()))
@@ -56,12 +60,14 @@ def _compile(folder: Path | None) -> Kernels:
     images = types.uint8[:, :, ::1]
     to_advance = (whole, levels, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
     to_shrink = (levels, whole, whole, whole, whole, whole, whole, yes, floats, floats)
+    plotted = types.UniTuple(whole, 8)  # type: ignore[no-untyped-call]  # numba has no types of its own
     with compiling(folder):
         made = Kernels(
             advance=binder.entry(tiles.advance, types.void(*to_advance)),
             shrink=binder.entry(boxes.shrink, types.void(*to_shrink)),
             weigh=binder.entry(blurs.weigh, types.void(planes, whole, whole, floats, places, places, floats)),
             slide=binder.entry(windows.slide, types.void(images, images, whole, whole)),
+            plot=binder.entry(itinerary.plot, plotted(table, types.float64, table)),
         )
     assert all(is_hashed(module) for module in binder.modules), "the cache would not see a change in what is compiled"
     return made

@@ -154,7 +154,7 @@ class Passes:
             else:
                 self._resample(links)
             return
-        trip = itinerary(links, 255.0 if untouched else 1.0)
+        trip = self._itinerary(links, 255.0 if untouched else 1.0)
         shrinks = trip.shrink_x > 1 or trip.shrink_y > 1
         if not untouched and shrinks:
             self._resample(links)
@@ -230,6 +230,9 @@ class Passes:
         image = function(self._image(), **asked(function, {**step.fields, "seed": step.noise_seed}))
         planes = torch.from_numpy(self._planes).view(3, *self._size)
         torch.clamp(image[0].to(torch.float32), 0.0, 1.0, out=planes)
+
+    def _itinerary(self, links: tuple[Link, ...], level: float) -> Itinerary:
+        return itinerary(links, level, kernels().plot)
 
     def _rearrange(self, mapped: IndexMap, links: tuple[Link, ...]) -> None:
         pixels = torch.from_numpy(self._bytes.reshape(*self._size, 3))

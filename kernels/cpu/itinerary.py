@@ -1,24 +1,36 @@
-"""Itineraries: a chain's route written as the table that compiled kernels follow, and the source made ready for it."""
+"""Itineraries: a chain's route written as the table that kernels follow, and the source made ready for it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.chain import Link
-from kernels.cpu.places import COLUMNS, CONSTANT, FOLD, MOVE, READ, REFLECT, REPLICATE, SHIFT, VEIL, VIEW, WRAP
-from kernels.matrices import IDENTITY, is_affine, multiply
-from kernels.op import Matrix
-from kernels.params import Border
-from kernels.route import Box, Canvas, Fill, needed, route, shrinking, within
-from kernels.tensors import Size
+from kernels.chain import Link, displacements, numbers
+from kernels.cpu.compiled import Plotted
+from kernels.cpu.places import COLUMNS, CONSTANT, FOLD, READ, REFLECT, REPLICATE, WRAP
+from kernels.matrices import multiply
+from kernels.route import (
+    BORDER,
+    FILL,
+    INPUT,
+    Box,
+    Fill,
+    Links,
+    Table,
+    most_rows,
+    move,
+    needed,
+    route,
+    shrinking,
+    within,
+    write,
+)
 
-_HOW = {"replicate": REPLICATE, "reflect": REFLECT, "wrap": WRAP, "constant": REPLICATE}
 NO_FIELDS = np.zeros(0, np.float32)
-Row = tuple[float, ...]
+Numbers = NDArray[np.float64]
 
 
 class Itinerary(NamedTuple):
@@ -28,81 +40,67 @@ class Itinerary(NamedTuple):
     edge cuts off are made up with `fill` (levels of the source), or with the mean of what they hold if it is None.
     """
 
-    table: NDArray[np.float64]
+    table: Numbers
     fields: NDArray[np.float32]
     box: Box
     shrink_x: int
     shrink_y: int
     fill: Fill | None
-    size_out: Size
 
 
-def itinerary(links: Sequence[Link], level: float) -> Itinerary:
-    """How to read the output of a chain from a source whose values go from 0 to `level`."""
-    first, found = links[0], route(links)
-    shrink_x, shrink_y = shrinking(links)
-    size, unit = first.size_in, level * shrink_x * shrink_y
-    inner = within(found.reach, size, shrink_x / 2, shrink_y / 2)
-    border: Border = "replicate" if inner else first.border
-    folds = border in ("reflect", "wrap")
-    box = Box(0, 0, size.width, size.height)
-    if (shrink_x > 1 or shrink_y > 1) and not folds:
-        box = needed(found.reach, size, shrink_x, shrink_y)
-    rows: list[Row] = []
-    fields: list[NDArray[np.float32]] = []
-    shown = False
-    for step in found.steps:
-        _move(rows, step.matrix)
-        if isinstance(step, Canvas):
-            shown = shown or (step.border == "constant" and any(step.fill))
-            _canvas(rows, step, unit)
-        else:
-            _, height, width = step.field.shape
-            rows.append((SHIFT, sum(field.size for field in fields), height, width, float(step.on_pixels)))
-            fields.append(step.field.numpy().ravel())
-    left, top = box.left / shrink_x + 0.5, box.top / shrink_y + 0.5
-    to_units: Matrix = (1 / shrink_x, 0.0, -left, 0.0, 1 / shrink_y, -top, 0.0, 0.0, 1.0)
-    if folds:
-        _move(rows, found.matrix)
-        rows.append((FOLD, size.width, size.height, 0.0, 0.0, _HOW[border]))
-        _move(rows, to_units)
-    else:
-        _move(rows, multiply(to_units, found.matrix))
-    columns, lines = -(-(box.right - box.left) // shrink_x), -(-(box.bottom - box.top) // shrink_y)
-    filled = border == "constant"
-    fill = first.fill if filled else (0.0, 0.0, 0.0)
-    outside = CONSTANT if filled else WRAP if border == "wrap" else REPLICATE
-    rows.append((READ, columns, lines, outside, fill[0] * unit, fill[1] * unit, fill[2] * unit, 1.0 / unit, float(shown)))
+def itinerary(
+    links: Sequence[Link], level: float, plotted: Callable[[Numbers, float, Numbers], Plotted] | None = None
+) -> Itinerary:
+    """How to read the output of a chain from a source whose values go from 0 to `level`.
+
+    plotted: `plot` as it is compiled; without it Python runs it.
+    """
+    table = np.zeros((most_rows(len(links)), COLUMNS))
+    rows, left, top, right, bottom, shrink_x, shrink_y, filled = (plotted or by_python)(numbers(links), level, table)
+    red, green, blue = links[0].fill
+    fields = [field.numpy().ravel() for field in displacements(links)]
     return Itinerary(
-        _table(rows),
+        table[:rows],
         np.concatenate(fields) if fields else NO_FIELDS,
-        box,
+        Box(left, top, right, bottom),
         shrink_x,
         shrink_y,
-        (fill[0] * level, fill[1] * level, fill[2] * level) if filled else None,
-        links[-1].size_out,
+        (red * level, green * level, blue * level) if filled else None,
     )
 
 
-def _move(rows: list[Row], matrix: Matrix) -> None:
-    """A row for a matrix; the first row must be affine, so one that is not comes after one that changes nothing."""
-    if is_affine(matrix):
-        if rows and matrix == IDENTITY:
-            return
-        rows.append((MOVE, *matrix))
-        return
-    if not rows:
-        rows.append((MOVE, *IDENTITY))
-    rows.append((VIEW, *matrix))
+def by_python(links: Numbers, level: float, table: Numbers) -> Plotted:
+    """`plot` as Python runs it: over lists, whose numbers it reads several times as fast as those of arrays."""
+    rows = table.tolist()
+    found = plot(links.tolist(), level, rows)
+    table[: found[0]] = rows[: found[0]]
+    return found
 
 
-def _canvas(rows: list[Row], step: Canvas, unit: float) -> None:
-    height, width = step.size
-    if step.border == "constant":
-        red, green, blue = step.fill
-        rows.append((VEIL, width, height, *step.softness, red * unit, green * unit, blue * unit))
-    rows.append((FOLD, width, height, *step.margins, _HOW[step.border]))
-
-
-def _table(rows: Sequence[Row]) -> NDArray[np.float64]:
-    return np.array([row + (0.0,) * (COLUMNS - len(row)) for row in rows], dtype=np.float64)
+def plot(links: Links, level: float, table: Table) -> Plotted:
+    """Writes rows of `table`, all zeros; how many, then `box`, `shrink_x`, `shrink_y` and whether there is a fill."""
+    first = links[0]
+    height, width = first[INPUT], first[INPUT + 1]
+    shrink_x, shrink_y = shrinking(links)
+    unit = level * shrink_x * shrink_y
+    rows, shows, matrix, reach = route(links, unit, table)
+    inner = within(reach, width, height, shrink_x / 2.0, shrink_y / 2.0)
+    border = REPLICATE if inner else int(first[BORDER])
+    folds, filled = border in (REFLECT, WRAP), border == CONSTANT
+    left, top, right, bottom = 0, 0, int(width), int(height)
+    if (shrink_x > 1 or shrink_y > 1) and not folds:
+        left, top, right, bottom = needed(reach, width, height, shrink_x, shrink_y)
+    from_x, from_y = left / shrink_x + 0.5, top / shrink_y + 0.5
+    to_units = (1.0 / shrink_x, 0.0, -from_x, 0.0, 1.0 / shrink_y, -from_y, 0.0, 0.0, 1.0)
+    if folds:
+        rows = move(table, rows, matrix)
+        write(table[rows], FOLD, (width, height, 0.0, 0.0, float(border)))
+        rows = move(table, rows + 1, to_units)
+    else:
+        rows = move(table, rows, multiply(to_units, matrix))
+    columns, lines = float(-(-(right - left) // shrink_x)), float(-(-(bottom - top) // shrink_y))
+    share = unit if filled else 0.0
+    red, green, blue = first[FILL] * share, first[FILL + 1] * share, first[FILL + 2] * share
+    outside = float(REPLICATE if border == REFLECT else border)
+    write(table[rows], READ, (columns, lines, outside, red, green, blue, 1.0 / unit, 1.0 if shows else 0.0))
+    return rows + 1, left, top, right, bottom, shrink_x, shrink_y, int(filled)

@@ -17,7 +17,18 @@ from typing import Any
 
 _NEEDED = ("avx2", "fma")
 _LIBRARIES = ("numba", "llvmlite", "numpy")
-COMPILED_SOURCES = ("colors.py", "cpu", "op.py", "ops", "params.py", "shapes.py", "windows.py", "words.py")
+COMPILED_SOURCES = (
+    "colors.py",
+    "cpu",
+    "matrices.py",
+    "op.py",
+    "ops",
+    "params.py",
+    "route.py",
+    "shapes.py",
+    "windows.py",
+    "words.py",
+)
 """Files and folders of `kernels` that compiled code is made from."""
 
 

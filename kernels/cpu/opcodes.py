@@ -5,10 +5,13 @@ A picture's program is a table of opcodes and a row of float parameters: data, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import MappingProxyType
+from typing import Any
 
 from kernels.op import FRAME, Mean, Op, Pixels, Statistic
 from kernels.ops import OPS
@@ -24,6 +27,12 @@ class Slot:
     name: str
     length: int
     names: tuple[str, ...]
+
+    def numbers(self, value: Any) -> Sequence[float]:
+        """What a field's value puts there."""
+        if self.names:
+            return (self.names.index(value),)
+        return value if self.length > 1 else (value,)
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,25 @@ class Opcode:
 
     def offset(self, name: str) -> int:
         """Where the parameter `name` starts among the operation's own."""
-        names = [slot.name for slot in self.slots]
-        return sum(slot.length for slot in self.slots[: names.index(name)])
+        return self._offsets[name]
+
+    def row(self, fields: Mapping[str, Any]) -> Sequence[float]:
+        """The operation's own part of the row. fields: its numbers by name, measured ones too."""
+        if self._picked is not None:
+            return self._picked(fields)
+        return [number for slot in self.slots for number in slot.numbers(fields[slot.name])]
+
+    @cached_property
+    def _offsets(self) -> Mapping[str, int]:
+        ends = itertools.accumulate((slot.length for slot in self.slots), initial=0)
+        return {slot.name: start for slot, start in zip(self.slots, ends, strict=False)}
+
+    @cached_property
+    def _picked(self) -> Callable[[Mapping[str, Any]], tuple[float, ...]] | None:
+        """All of them at once, where there are several and each stands for itself, as nearly always."""
+        if len(self.slots) < 2 or any(slot.names or slot.length > 1 for slot in self.slots):
+            return None
+        return operator.itemgetter(*(slot.name for slot in self.slots))
 
 
 @cache

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kernels.chain import Link
 from kernels.cpu.execute import PLANES, SAMPLE_BYTES, SAMPLE_FLOATS, Passes
-from kernels.cpu.itinerary import Itinerary
+from kernels.cpu.itinerary import Itinerary, itinerary
 from kernels.cpu.program import Numbers
 from kernels.index_maps import IndexMap
 from kernels.mixing import Mixture
@@ -136,6 +136,9 @@ class _Outline(Passes):
             walked._settle()
             inside += walked.passes
         self.passes.append(Noted("blend", (step,), self._size, self._size, inside=tuple(inside)))
+
+    def _itinerary(self, links: tuple[Link, ...], level: float) -> Itinerary:
+        return itinerary(links, level)  # by Python: who explains a recipe compiles nothing for it
 
     def _interleave(self) -> None:
         self._settle()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.cpu import opcodes
-from kernels.cpu.opcodes import Opcode
 from kernels.op import Mean, Statistic
 from kernels.plan import PlannedStep
 
@@ -43,11 +42,11 @@ def program(steps: Sequence[tuple[PlannedStep, Numbers]], cut: int | None) -> Pr
         if number == cut:
             averaged = opcodes.means()[step.op.name]
             mean, mean_at = averaged.number, len(row)
-            _append(row, averaged, step.fields, {})
+            row += averaged.row(step.fields)
             assert isinstance(step.op.kind, Statistic)
             slot = len(row) + opcode.offset(step.op.kind.names[0])
         lines.append((opcode.number, len(row), *step.noise_seed))
-        _append(row, opcode, step.fields, measured)
+        row += opcode.row({**step.fields, **measured} if measured else step.fields)
     table = np.array(lines, dtype=np.int64) if lines else _NO_STEPS
     return Program(table, np.array(row or [0.0], dtype=np.float32), cut or 0, mean, mean_at, slot)
 
@@ -56,14 +55,3 @@ def averages(step: PlannedStep) -> bool:
     """Whether a step needs a `Mean` of the picture first."""
     kind = step.op.kind
     return isinstance(kind, Statistic) and isinstance(kind.measure, Mean)
-
-
-def _append(row: list[float], opcode: Opcode, fields: Mapping[str, Any], measured: Numbers) -> None:
-    for slot in opcode.slots:
-        value: Any = fields[slot.name] if slot.name in fields else measured[slot.name]
-        if slot.names:
-            row.append(slot.names.index(value))
-        elif slot.length > 1:
-            row.extend(value)
-        else:
-            row.append(value)

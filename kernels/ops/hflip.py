@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kernels.matrices import linear, product, translation
 from kernels.op import Matrix, Op, Places
 from kernels.params import Params
 from kernels.tensors import Size
@@ -17,7 +16,7 @@ class Hflip(Params):
 
 
 def matrix(size_in: Size) -> Matrix:
-    return product(translation(size_in.width, 0.0), linear(-1.0, 0.0, 0.0, 1.0))
+    return -1.0, 0.0, float(size_in.width), 0.0, 1.0, 0.0, 0.0, 0.0, 1.0
 
 
 OP = Op(Hflip, Places(matrix), examples=(Hflip(),))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kernels.matrices import linear, product, translation
 from kernels.op import Matrix, Op, Places
 from kernels.params import Params
 from kernels.tensors import Size
@@ -17,7 +16,7 @@ class Vflip(Params):
 
 
 def matrix(size_in: Size) -> Matrix:
-    return product(translation(0.0, size_in.height), linear(1.0, 0.0, 0.0, -1.0))
+    return 1.0, 0.0, 0.0, 0.0, -1.0, float(size_in.height), 0.0, 0.0, 1.0
 
 
 OP = Op(Vflip, Places(matrix), examples=(Vflip(),))

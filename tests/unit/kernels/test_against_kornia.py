@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from kernels.chain import numbers
 from kernels.equivalents import EQUIVALENTS
 from kernels.op import Pixels as OnPixels
 from kernels.ops import OPS
@@ -69,7 +70,7 @@ def inner(pixels: Pixels, planned: Plan) -> Pixels:
 def shrinks(planned: Plan) -> bool:
     """Whether the fused profile smooths first, which Kornia does not."""
     moved = [link for stage in stages(planned) if isinstance(stage, Chain) for link in stage.links]
-    return bool(moved) and shrinking(moved) != (1, 1)
+    return bool(moved) and shrinking(numbers(moved)) != (1, 1)
 
 
 def compare(name: str, pixels: Pixels, step: dict[str, object], key: int) -> None:

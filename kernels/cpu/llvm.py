@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils as untyped_cgutils
@@ -15,6 +16,8 @@ from kernels.cpu.intrinsics import LANES
 Value = Any
 cgutils: Any = untyped_cgutils
 """Without annotations in numba."""
+_FRACTION = float(np.float32(1 / 255)), 1 / 255 - float(np.float32(1 / 255))
+"""1/255 as a float and what that lacks."""
 _I8, _I16, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
@@ -62,6 +65,11 @@ def _picked(builder: Any, a: Value, b: Value | None, places: Sequence[int]) -> V
     return builder.shuffle_vector(a, other, ir.Constant(ir.VectorType(_I32, len(places)), list(places)))
 
 
+def _joined(builder: Any, a: Value, b: Value) -> Value:
+    """All lanes of a, then all of b."""
+    return _picked(builder, a, b, range(2 * a.type.count))
+
+
 def _spread(builder: Any, number: Value, lanes: int) -> Value:
     one = builder.insert_element(ir.Constant(_vector(_F32, lanes), ir.Undefined), number, ir.Constant(_I32, 0))
     return _picked(builder, one, None, [0] * lanes)
@@ -98,14 +106,24 @@ class _Memory:
 def _load_pixels(context: Any, source: Any, at: Any, red: Any, green: Any, blue: Any, to: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
-        mixed = memory.load(0, args[1], _vector(_I8, 3 * LANES))
+        # four pixels to a quarter of the vector: the processor shuffles bytes within quarters at the least cost; the
+        # last quarter begins early, so that nothing is read beyond the sixteenth pixel
+        starts, early = (0, 12, 24, 32), (0, 0, 0, 4)
+        parts = [memory.load(0, builder.add(args[1], ir.Constant(_I64, start)), _vector(_I8)) for start in starts]
+        mixed = _joined(builder, _joined(builder, *parts[:2]), _joined(builder, *parts[2:]))
+        nothing = ir.Constant(mixed.type, None)
         for channel in range(3):
-            levels = _picked(builder, mixed, None, range(channel, 3 * LANES, 3))
-            numbers = builder.uitofp(builder.zext(levels, _vector(_I32)), _vector(_F32))
-            # one step of Newton after the product: rounds as the division by 255 does, at a third of its cost
-            first = builder.fmul(numbers, _same(1 / 255))
-            rest = _called(builder, "fma", builder.fneg(first), _same(255.0), numbers)
-            memory.store(_called(builder, "fma", rest, _same(1 / 255), first), 2 + channel, args[5])
+            places = [
+                16 * quarter + early[quarter] + 3 * pixel + channel if byte == 0 else 64
+                for quarter in range(4)
+                for pixel in range(4)
+                for byte in range(4)
+            ]
+            levels = builder.bitcast(_picked(builder, mixed, nothing, places), _vector(_I32))
+            numbers = builder.sitofp(levels, _vector(_F32))
+            # the product with 1/255 in two parts, the small one first: rounds as the division by 255 does
+            rest = builder.fmul(numbers, _same(_FRACTION[1]))
+            memory.store(_called(builder, "fma", numbers, _same(_FRACTION[0]), rest), 2 + channel, args[5])
         return context.get_dummy_value()
 
     return types.void(source, types.int64, red, green, blue, types.int64), generate
@@ -114,15 +132,13 @@ def _load_pixels(context: Any, source: Any, at: Any, red: Any, green: Any, blue:
 def _store_pixels(context: Any, red: Any, green: Any, blue: Any, at: Any, result: Any, to: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
-        planes = []
+        pixels = ir.Constant(_vector(_I32), None)
         for channel in range(3):
             levels = builder.fmul(memory.load(channel, args[3], _vector(_F32)), _same(255.0))
             whole = builder.fptosi(_called(builder, "rint", levels), _vector(_I32))
-            planes.append(builder.trunc(whole, _vector(_I8)))
-        two = _picked(builder, planes[0], planes[1], range(2 * LANES))
-        third = _picked(builder, planes[2], None, [*range(LANES), *[0] * LANES])
-        order = [place // 3 + (0, LANES, 2 * LANES)[place % 3] for place in range(3 * LANES)]
-        memory.store(_picked(builder, two, third, order), 4, args[5])
+            pixels = builder.or_(pixels, builder.shl(whole, _same(8 * channel, _I32)))
+        order = [place // 3 * 4 + place % 3 for place in range(3 * LANES)]
+        memory.store(_picked(builder, builder.bitcast(pixels, _vector(_I8, 4 * LANES)), None, order), 4, args[5])
         return context.get_dummy_value()
 
     return types.void(red, green, blue, types.int64, result, types.int64), generate

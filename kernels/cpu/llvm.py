@@ -71,7 +71,7 @@ def _joined(builder: Any, a: Value, b: Value) -> Value:
 
 
 def _spread(builder: Any, number: Value, lanes: int) -> Value:
-    one = builder.insert_element(ir.Constant(_vector(_F32, lanes), ir.Undefined), number, ir.Constant(_I32, 0))
+    one = builder.insert_element(ir.Constant(_vector(number.type, lanes), ir.Undefined), number, ir.Constant(_I32, 0))
     return _picked(builder, one, None, [0] * lanes)
 
 
@@ -144,52 +144,135 @@ def _store_pixels(context: Any, red: Any, green: Any, blue: Any, at: Any, result
     return types.void(red, green, blue, types.int64, result, types.int64), generate
 
 
-def _read_between(context: Any, source: Any, at: Any, stride: Any, ax: Any, ay: Any, result: Any, to: Any) -> Any:
+def _step_along(context: Any, result: Any, at: Any, first: Any, slope: Any, start: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
-        is_float = signature.args[0].dtype == types.float32
-
-        def row(index: Value) -> Value:
-            if is_float:
-                return memory.load(0, index, _vector(_F32, 8))
-            levels = memory.load(0, index, _vector(_I8, 8))
-            return builder.uitofp(builder.zext(levels, _vector(_I32, 8)), _vector(_F32, 8))
-
-        upper, lower = row(args[1]), row(builder.add(args[1], args[2]))
-        down = builder.fadd(upper, builder.fmul(_spread(builder, args[4], 8), builder.fsub(lower, upper)))
-        left, right = _picked(builder, down, None, (0, 1, 2, 2)), _picked(builder, down, None, (3, 4, 5, 5))
-        between = builder.fadd(left, builder.fmul(_spread(builder, args[3], 4), builder.fsub(right, left)))
-        memory.store(between, 5, args[6])
+        lanes = ir.Constant(_vector(_I32), list(range(LANES)))
+        columns = builder.add(_spread(builder, builder.trunc(args[2], _I32), LANES), lanes)
+        centres = builder.fadd(builder.sitofp(columns, _vector(_F32)), _same(0.5))
+        slope, start = (_spread(builder, number, LANES) for number in args[3:])
+        memory.store(_called(builder, "fma", slope, centres, start), 0, args[1])
         return context.get_dummy_value()
 
-    signature = types.void(source, types.int64, types.int64, types.float32, types.float32, result, types.int64)
+    return types.void(result, types.int64, types.int64, types.float32, types.float32), generate
+
+
+def _read_pixels(
+    context: Any,
+    source: Any,
+    stride: Any,
+    offsets: Any,
+    ax: Any,
+    ay: Any,
+    weight: Any,
+    at: Any,
+    red: Any,
+    green: Any,
+    blue: Any,
+    to: Any,
+) -> Any:
+    signature = types.void(source, types.int64, offsets, ax, ay, weight, types.int64, red, green, blue, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        memory = _Memory(context, builder, signature, args)
+        at = args[6]
+        rows = (_float_rows if signature.args[0].dtype == types.float32 else _byte_rows)(memory, builder, args)
+        across, weights = memory.load(3, at, _vector(_F32)), memory.load(5, at, _vector(_F32))
+        for channel in range(3):
+            left, right = rows[channel], rows[3 + channel]
+            between = builder.fadd(left, builder.fmul(across, builder.fsub(right, left)))
+            values = builder.fmul(between, weights)
+            below = builder.fcmp_ordered("<", values, _same(1.0))
+            memory.store(builder.select(below, values, _same(1.0)), 7 + channel, args[10])
+        return context.get_dummy_value()
+
     return signature, generate
 
 
-def _fetch(context: Any, source: Any, at: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        pointer = _pointer(context, builder, signature.args[0], args[0], args[1], _I8)
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        to_read, nearest, of_numbers = (ir.Constant(_I32, number) for number in (0, 3, 1))
-        builder.call(function, [pointer, to_read, nearest, of_numbers])
-        return context.get_dummy_value()
+def _byte_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
+    """For sixteen pixels, six channel values between the upper row's and the lower's: of the left pixel, of the right."""
+    down = memory.load(4, args[6], _vector(_F32))
+    words = []
+    for shift in (ir.Constant(_I64, 0), args[1]):
+        halves = [builder.bitcast(half, _vector(_I32)) for half in _gathered(memory, builder, args, shift)]
+        words += [_picked(builder, *halves, range(odd, 2 * LANES, 2)) for odd in range(2)]
+    rows = []
+    for place in range(6):
+        upper, lower = (_level(builder, words[row + place // 4], place % 4) for row in (0, 2))
+        rows.append(builder.fadd(upper, builder.fmul(down, builder.fsub(lower, upper))))
+    return rows
 
-    return types.void(source, types.int64), generate
+
+def _level(builder: Any, words: Value, byte: int) -> Value:
+    shifted = builder.lshr(words, _same(8 * byte, _I32))
+    return builder.sitofp(builder.and_(shifted, _same(255, _I32)), _vector(_F32))
 
 
-def _spread_pixels(context: Any, mixed: Any, at: Any, weight: Any, red: Any, green: Any, blue: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        memory = _Memory(context, builder, signature, args)
-        pixels = memory.load(0, builder.mul(args[1], ir.Constant(_I64, 4)), _vector(_F32, 4 * LANES))
-        weights = memory.load(2, args[1], _vector(_F32))
-        for channel in range(3):
-            values = builder.fmul(_picked(builder, pixels, None, range(channel, 4 * LANES, 4)), weights)
-            below = builder.fcmp_ordered("<", values, _same(1.0))
-            memory.store(builder.select(below, values, _same(1.0)), 3 + channel, args[1])
-        return context.get_dummy_value()
+def _gathered(memory: _Memory, builder: Any, args: Any, shift: Value) -> list[Value]:
+    """Eight bytes at each of sixteen offsets, further by `shift`: two vectors of eight words."""
+    import os
+    offsets = _safe(memory, builder, args)
+    start = builder.ptrtoint(memory._at(0, shift, _I8), _I64)
+    halves = []
+    for half in range(2):
+        part = builder.sext(_picked(builder, offsets, None, range(8 * half, 8 * half + 8)), _vector(_I64, 8))
+        if os.environ.get("RG")=="plain":
+            place = builder.extract_element(part, ir.Constant(_I32, 0))
+            halves.append(memory.load(0, builder.add(place, shift), _vector(_I64, 8)))
+            continue
+        if os.environ.get("RG")=="scalar":
+            words = ir.Constant(_vector(_I64, 8), ir.Undefined)
+            for lane in range(8):
+                place = builder.extract_element(part, ir.Constant(_I32, lane))
+                word = memory.load(0, builder.add(place, shift), _I64)
+                words = builder.insert_element(words, word, ir.Constant(_I32, lane))
+            halves.append(words)
+            continue
+        spread = builder.insert_element(ir.Constant(_vector(_I64, 8), ir.Undefined), start, ir.Constant(_I32, 0))
+        spread = _picked(builder, spread, None, [0] * 8)
+        pointers = builder.inttoptr(builder.add(part, spread), _vector(ir.PointerType(_I8), 8))
+        kind = ir.FunctionType(_vector(_I64, 8), [pointers.type, _I32, _vector(ir.IntType(1), 8), _vector(_I64, 8)])
+        gather = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.gather.v8i64.v8p0")
+        everywhere = _same(1, ir.IntType(1), 8)
+        halves.append(builder.call(gather, [pointers, ir.Constant(_I32, 1), everywhere, ir.Constant(_vector(_I64, 8), ir.Undefined)]))
+    return halves
 
-    return types.void(mixed, types.int64, weight, red, green, blue), generate
+
+def _safe(memory: _Memory, builder: Any, args: Any) -> Value:
+    """The offsets of sixteen pixels, 0 for those below."""
+    offsets = memory.load(2, args[6], _vector(_I32))
+    nothing = ir.Constant(offsets.type, None)
+    return builder.select(builder.icmp_signed(">", offsets, nothing), offsets, nothing)
+
+
+def _float_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
+    """The same of floats, pixel by pixel; the pixels are put so that no value leaves its quarter of a vector."""
+    pixels = []
+    offsets = _safe(memory, builder, args)
+    for lane in range(LANES):
+        def one(number, kind):
+            return builder.extract_element(memory.load(number, builder.add(args[6], ir.Constant(_I64, lane)), ir.VectorType(kind, 1)), ir.Constant(_I32, 0))
+        place = builder.sext(builder.extract_element(offsets, ir.Constant(_I32, lane)), _I64)
+        upper = memory.load(0, place, _vector(_F32, 8))
+        lower = memory.load(0, builder.add(place, args[1]), _vector(_F32, 8))
+        down = _spread(builder, one(4, _F32), 8)
+        pixels.append(builder.fadd(upper, builder.fmul(down, builder.fsub(lower, upper))))
+    rows = []
+    halves = []
+    for half in range(2):
+        # pixel p of quarter q is number 4 q + p
+        def quarter(number, half=half):
+            return _picked(builder, pixels[number], None, [3 * half, 3 * half + 1, 3 * half + 2, 3 * half + 2])
+        tuples = []
+        for place in range(4):
+            q = [quarter(4 * n + place) for n in range(4)]
+            tuples.append(_joined(builder, _joined(builder, q[0], q[1]), _joined(builder, q[2], q[3])))
+        def mixed(a, b, places):
+            return _picked(builder, a, b, [4 * q + (p if p < 4 else p - 4 + LANES) for q in range(4) for p in places])
+        low01, low23 = mixed(tuples[0], tuples[1], (0, 4, 1, 5)), mixed(tuples[2], tuples[3], (0, 4, 1, 5))
+        high01, high23 = mixed(tuples[0], tuples[1], (2, 6, 3, 7)), mixed(tuples[2], tuples[3], (2, 6, 3, 7))
+        rows += [mixed(low01, low23, (0, 1, 4, 5)), mixed(low01, low23, (2, 3, 6, 7)), mixed(high01, high23, (0, 1, 4, 5))]
+    return rows
 
 
 def _halve_pixels(context: Any, source: Any, at: Any, stride: Any, result: Any, to: Any) -> Any:
@@ -250,9 +333,8 @@ LLVM: dict[str, Any] = {
     "word_shift": _of_words("lshr"),
     "load_pixels": intrinsic(_load_pixels),
     "store_pixels": intrinsic(_store_pixels),
-    "read_between": intrinsic(_read_between),
-    "fetch": intrinsic(_fetch),
-    "spread_pixels": intrinsic(_spread_pixels),
+    "step_along": intrinsic(_step_along),
+    "read_pixels": intrinsic(_read_pixels),
     "halve_pixels": intrinsic(_halve_pixels),
     "weigh_block": _weigh(4),
     "weigh_values": _weigh(1),

@@ -146,7 +146,7 @@ def veil_tile(table: Table, step: int, x: Floats, y: Floats, weight: Floats, scr
     size = (f32(table[step, 1]), f32(table[step, 2]))
     sharp = (f32(1.0 / table[step, 3]), f32(1.0 / table[step, 4]))
     fill = (f32(table[step, 5]), f32(table[step, 6]), f32(table[step, 7]))
-    cover_tile(x, y, f32(0.5), size, sharp, fill, weight, scratch, shows)
+    cover_tile(x, y, f32(0.0), size, sharp, fill, weight, scratch, shows)
 
 
 def leave_tile(table: Table, x: Floats, y: Floats, weight: Floats, scratch: Grid, shows: bool) -> None:
@@ -154,7 +154,7 @@ def leave_tile(table: Table, x: Floats, y: Floats, weight: Floats, scratch: Grid
     last = table.shape[0] - 1
     size = (f32(table[last, 1]), f32(table[last, 2]))
     fill = (f32(table[last, 4]), f32(table[last, 5]), f32(table[last, 6]))
-    cover_tile(x, y, f32(1.0), size, (f32(1.0), f32(1.0)), fill, weight, scratch, shows)
+    cover_tile(x, y, f32(0.5), size, (f32(1.0), f32(1.0)), fill, weight, scratch, shows)
 
 
 def cover_tile(
@@ -168,11 +168,12 @@ def cover_tile(
     scratch: Grid,
     shows: bool,
 ) -> None:
-    """Weights times how much of each pixel is on a canvas; `start` is the coverage at 0, `sharp` its rise per pixel."""
+    """Weights times how much of each pixel is on a canvas that begins at -start; coverage rises by `sharp` a pixel."""
     width, height = size
     for t in range(x.size):
-        across = min(max(min(x[t], width - x[t]) * sharp[0] + start, f32(0.0)), f32(1.0))
-        down = min(max(min(y[t], height - y[t]) * sharp[1] + start, f32(0.0)), f32(1.0))
+        u, v = x[t] + start, y[t] + start
+        across = min(max(min(u, width - u) * sharp[0] + f32(0.5), f32(0.0)), f32(1.0))
+        down = min(max(min(v, height - v) * sharp[1] + f32(0.5), f32(0.0)), f32(1.0))
         covered = weight[t] * (across * down)
         if shows:
             hidden = weight[t] - covered

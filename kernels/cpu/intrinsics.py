@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Grid = NDArray[np.float32]
+"""Rows of floats, one after the other."""
 Integers = NDArray[np.int32]
 Levels = NDArray[np.uint8] | NDArray[np.float32]
 """Interleaved channel values: a picture's bytes, sums of boxes of them, or floats."""
@@ -85,8 +87,8 @@ def store_pixels(red: Floats, green: Floats, blue: Floats, at: int, result: Byte
     _unbound("store_pixels")
 
 
-def step_along(result: Floats, at: int, first: int, slope: np.float32, start: np.float32) -> None:
-    """result[at + k] = slope (first + k + 1/2) + start, for 16 of them."""
+def step_along(result: Floats | Grid, at: int, first: int, slope: np.float32, start: np.float32) -> None:
+    """Flat: result[at + k] = slope (first + k + 1/2) + start, for 16 of them."""
     _unbound("step_along")
 
 
@@ -94,20 +96,22 @@ def read_pixels(
     source: Levels,
     stride: int,
     offsets: Integers,
-    across: Floats,
-    down: Floats,
-    weight: Floats,
     at: int,
+    scratch: Grid,
+    across: int,
+    down: int,
+    weight: int,
     red: Floats,
     green: Floats,
     blue: Floats,
     to: int,
 ) -> None:
-    """red[to : to + 16] and so on = weight[at : at + 16] times what is between pixels, at most 1.
+    """red[to : to + 16] and so on = weights times what is between pixels, at most 1.
 
     offsets[at : at + 16]: where in `source` the pixel at the top left of each begins, or below 0 for what is not to be read;
-    what comes out for that is undefined. across, down: fractions of the way to its right and lower neighbours. Reads
-    eight levels at the offset and at `stride` levels further, and at 0 for those below.
+    what comes out for that is undefined. across, down, weight: where in `scratch`, flat, the sixteen fractions of the way to
+    the right and lower neighbours and the weights begin. Reads eight levels at each offset and `stride` levels further,
+    and at 0 for those below.
     """
     _unbound("read_pixels")
 

@@ -162,28 +162,29 @@ def _read_pixels(
     source: Any,
     stride: Any,
     offsets: Any,
-    ax: Any,
-    ay: Any,
-    weight: Any,
     at: Any,
+    scratch: Any,
+    across: Any,
+    down: Any,
+    weight: Any,
     red: Any,
     green: Any,
     blue: Any,
     to: Any,
 ) -> Any:
-    signature = types.void(source, types.int64, offsets, ax, ay, weight, types.int64, red, green, blue, types.int64)
+    whole = types.int64
+    signature = types.void(source, whole, offsets, whole, scratch, whole, whole, whole, red, green, blue, whole)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
-        at = args[6]
         rows = (_float_rows if signature.args[0].dtype == types.float32 else _byte_rows)(memory, builder, args)
-        across, weights = memory.load(3, at, _vector(_F32)), memory.load(5, at, _vector(_F32))
+        across, weights = memory.load(4, args[5], _vector(_F32)), memory.load(4, args[7], _vector(_F32))
         for channel in range(3):
             left, right = rows[channel], rows[3 + channel]
             between = builder.fadd(left, builder.fmul(across, builder.fsub(right, left)))
             values = builder.fmul(between, weights)
             below = builder.fcmp_ordered("<", values, _same(1.0))
-            memory.store(builder.select(below, values, _same(1.0)), 7 + channel, args[10])
+            memory.store(builder.select(below, values, _same(1.0)), 8 + channel, args[11])
         return context.get_dummy_value()
 
     return signature, generate
@@ -240,7 +241,7 @@ def _gathered(memory: _Memory, builder: Any, args: Any, shift: Value) -> list[Va
 
 def _safe(memory: _Memory, builder: Any, args: Any) -> Value:
     """The offsets of sixteen pixels, 0 for those below."""
-    offsets = memory.load(2, args[6], _vector(_I32))
+    offsets = memory.load(2, args[3], _vector(_I32))
     nothing = ir.Constant(offsets.type, None)
     return builder.select(builder.icmp_signed(">", offsets, nothing), offsets, nothing)
 
@@ -250,12 +251,10 @@ def _float_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
     pixels = []
     offsets = _safe(memory, builder, args)
     for lane in range(LANES):
-        def one(number, kind):
-            return builder.extract_element(memory.load(number, builder.add(args[6], ir.Constant(_I64, lane)), ir.VectorType(kind, 1)), ir.Constant(_I32, 0))
         place = builder.sext(builder.extract_element(offsets, ir.Constant(_I32, lane)), _I64)
         upper = memory.load(0, place, _vector(_F32, 8))
         lower = memory.load(0, builder.add(place, args[1]), _vector(_F32, 8))
-        down = _spread(builder, one(4, _F32), 8)
+        down = _spread(builder, memory.load(4, builder.add(args[6], ir.Constant(_I64, lane)), _F32), 8)
         pixels.append(builder.fadd(upper, builder.fmul(down, builder.fsub(lower, upper))))
     rows = []
     halves = []

@@ -44,37 +44,39 @@ def route_tile(table: Table, fields: Floats, base: int, count: int, width: int, 
 
     Whether some have no offset.
     """
-    x, y, weight = scratch[X, :count], scratch[Y, :count], scratch[WEIGHT, :count]
     start_tile(table, base, count, width, scratch)
     last = table.shape[0] - 1
     shows = shows_fills(table)
     if shows:
-        scratch[SHOWN : SHOWN + 3, :count] = f32(0.0)
-    weight[:] = f32(table[last, 7])
+        for t in range(count):
+            scratch[SHOWN, t] = scratch[SHOWN + 1, t] = scratch[SHOWN + 2, t] = f32(0.0)
+    scale = f32(table[last, 7])
+    for t in range(count):
+        scratch[WEIGHT, t] = scale
     for step in range(1, last):
         kind = table[step, 0]
         if kind == MOVE:
-            move_tile(table, step, x, y)
+            move_tile(table, step, count, scratch)
         elif kind == VIEW:
-            view_tile(table, step, x, y)
+            view_tile(table, step, count, scratch)
         elif kind == SHIFT:
-            shift_tile(table, step, fields, base, x, y)
+            shift_tile(table, step, fields, base, count, scratch)
         elif kind == VEIL:
-            veil_tile(table, step, x, y, weight, scratch, shows)
+            veil_tile(table, step, count, scratch, shows)
         else:
-            fold_tile(table, step, x, y)
+            fold_tile(table, step, count, scratch)
     if table[last, 3] == WRAP:
         place_wrapped_tile(table, count, scratch, offsets)
         return True
     if table[last, 3] == CONSTANT:
-        leave_tile(table, x, y, weight, scratch, shows)
+        leave_tile(table, count, scratch, shows)
     return place_tile(table, count, scratch, offsets)
 
 
 def start_tile(table: Table, base: int, count: int, width: int, scratch: Grid) -> None:
     """Centres of the output's pixels, moved by the first row: row constants in float64."""
     a, d = f32(table[0, 1]), f32(table[0, 4])
-    x, y = scratch[X], scratch[Y]
+    length = scratch.shape[1]
     line = base // width
     column = base - line * width
     begin = 0
@@ -85,121 +87,119 @@ def start_tile(table: Table, base: int, count: int, width: int, scratch: Grid) -
         run = min(width - column, count - begin)
         # whole vectors, the last of which goes on into the next line's, or beyond the tile
         for k in range(0, run, 16):
-            step_along(x, begin + k, column + k, a, c)
-            step_along(y, begin + k, column + k, d, f)
+            step_along(scratch, X * length + begin + k, column + k, a, c)
+            step_along(scratch, Y * length + begin + k, column + k, d, f)
         begin += run
         column = 0
         line += 1
 
 
-def move_tile(table: Table, step: int, x: Floats, y: Floats) -> None:
+def move_tile(table: Table, step: int, count: int, scratch: Grid) -> None:
     a, b, c = f32(table[step, 1]), f32(table[step, 2]), f32(table[step, 3])
     d, e, f = f32(table[step, 4]), f32(table[step, 5]), f32(table[step, 6])
-    for t in range(x.size):
-        u, v = x[t], y[t]
-        x[t] = a * u + (b * v + c)
-        y[t] = d * u + (e * v + f)
+    for t in range(count):
+        u, v = scratch[X, t], scratch[Y, t]
+        scratch[X, t] = a * u + (b * v + c)
+        scratch[Y, t] = d * u + (e * v + f)
 
 
-def view_tile(table: Table, step: int, x: Floats, y: Floats) -> None:
+def view_tile(table: Table, step: int, count: int, scratch: Grid) -> None:
     """By a perspective; what lies behind the horizon is sent out of every canvas."""
     a, b, c = f32(table[step, 1]), f32(table[step, 2]), f32(table[step, 3])
     d, e, f = f32(table[step, 4]), f32(table[step, 5]), f32(table[step, 6])
     g, h, i = f32(table[step, 7]), f32(table[step, 8]), f32(table[step, 9])
-    for t in range(x.size):
-        u, v = x[t], y[t]
+    for t in range(count):
+        u, v = scratch[X, t], scratch[Y, t]
         w = g * u + (h * v + i)
         seen = w > f32(1e-6)
         part = f32(1.0) / (w if seen else f32(1.0))
-        x[t] = min(max((a * u + (b * v + c)) * part, f32(-1e6)), f32(1e6)) if seen else f32(-1e6)
-        y[t] = min(max((d * u + (e * v + f)) * part, f32(-1e6)), f32(1e6)) if seen else f32(-1e6)
+        scratch[X, t] = min(max((a * u + (b * v + c)) * part, f32(-1e6)), f32(1e6)) if seen else f32(-1e6)
+        scratch[Y, t] = min(max((d * u + (e * v + f)) * part, f32(-1e6)), f32(1e6)) if seen else f32(-1e6)
 
 
-def shift_tile(table: Table, step: int, fields: Floats, base: int, x: Floats, y: Floats) -> None:
+def shift_tile(table: Table, step: int, fields: Floats, base: int, count: int, scratch: Grid) -> None:
     """By a displacement field, read bilinearly; its edge goes on outside."""
     at, height, width = int(table[step, 1]), int(table[step, 2]), int(table[step, 3])
     down = at + height * width
     if table[step, 4] > 0.0:
-        across, along = fields[at + base : at + base + x.size], fields[down + base : down + base + x.size]
-        for t in range(x.size):
-            x[t] += across[t]
-            y[t] += along[t]
+        across, along = fields[at + base : at + base + count], fields[down + base : down + base + count]
+        for t in range(count):
+            scratch[X, t] += across[t]
+            scratch[Y, t] += along[t]
         return
-    for t in range(x.size):
-        u = min(max(x[t] - f32(0.5), f32(0.0)), f32(width - 1))
-        v = min(max(y[t] - f32(0.5), f32(0.0)), f32(height - 1))
+    for t in range(count):
+        u = min(max(scratch[X, t] - f32(0.5), f32(0.0)), f32(width - 1))
+        v = min(max(scratch[Y, t] - f32(0.5), f32(0.0)), f32(height - 1))
         left, top = int(u), int(v)
         au, av = u - f32(i32(left)), v - f32(i32(top))
         right, under = min(left + 1, width - 1), min(top + 1, height - 1)
         p, q = at + top * width, at + under * width
         upper = fields[p + left] + au * (fields[p + right] - fields[p + left])
         lower = fields[q + left] + au * (fields[q + right] - fields[q + left])
-        x[t] += upper + av * (lower - upper)
+        scratch[X, t] += upper + av * (lower - upper)
         p, q = p + height * width, q + height * width
         upper = fields[p + left] + au * (fields[p + right] - fields[p + left])
         lower = fields[q + left] + au * (fields[q + right] - fields[q + left])
-        y[t] += upper + av * (lower - upper)
+        scratch[Y, t] += upper + av * (lower - upper)
 
 
-def veil_tile(table: Table, step: int, x: Floats, y: Floats, weight: Floats, scratch: Grid, shows: bool) -> None:
+def veil_tile(table: Table, step: int, count: int, scratch: Grid, shows: bool) -> None:
     """Where a canvas was left, its fill shows and what lies behind it does not."""
     size = (f32(table[step, 1]), f32(table[step, 2]))
     sharp = (f32(1.0 / table[step, 3]), f32(1.0 / table[step, 4]))
     fill = (f32(table[step, 5]), f32(table[step, 6]), f32(table[step, 7]))
-    cover_tile(x, y, f32(0.0), size, sharp, fill, weight, scratch, shows)
+    cover_tile(f32(0.0), size, sharp, fill, count, scratch, shows)
 
 
-def leave_tile(table: Table, x: Floats, y: Floats, weight: Floats, scratch: Grid, shows: bool) -> None:
+def leave_tile(table: Table, count: int, scratch: Grid, shows: bool) -> None:
     """The same at the edges of the source: its outermost pixels blend into the fill over one pixel."""
     last = table.shape[0] - 1
     size = (f32(table[last, 1]), f32(table[last, 2]))
     fill = (f32(table[last, 4]), f32(table[last, 5]), f32(table[last, 6]))
-    cover_tile(x, y, f32(0.5), size, (f32(1.0), f32(1.0)), fill, weight, scratch, shows)
+    cover_tile(f32(0.5), size, (f32(1.0), f32(1.0)), fill, count, scratch, shows)
 
 
 def cover_tile(
-    x: Floats,
-    y: Floats,
     start: np.float32,
     size: tuple[np.float32, np.float32],
     sharp: tuple[np.float32, np.float32],
     fill: Color,
-    weight: Floats,
+    count: int,
     scratch: Grid,
     shows: bool,
 ) -> None:
     """Weights times how much of each pixel is on a canvas that begins at -start; coverage rises by `sharp` a pixel."""
     width, height = size
-    for t in range(x.size):
-        u, v = x[t] + start, y[t] + start
+    for t in range(count):
+        u, v = scratch[X, t] + start, scratch[Y, t] + start
         across = min(max(min(u, width - u) * sharp[0] + f32(0.5), f32(0.0)), f32(1.0))
         down = min(max(min(v, height - v) * sharp[1] + f32(0.5), f32(0.0)), f32(1.0))
-        covered = weight[t] * (across * down)
+        covered = scratch[WEIGHT, t] * (across * down)
         if shows:
-            hidden = weight[t] - covered
+            hidden = scratch[WEIGHT, t] - covered
             scratch[SHOWN, t] += hidden * fill[0]
             scratch[SHOWN + 1, t] += hidden * fill[1]
             scratch[SHOWN + 2, t] += hidden * fill[2]
-        weight[t] = covered
+        scratch[WEIGHT, t] = covered
 
 
-def fold_tile(table: Table, step: int, x: Floats, y: Floats) -> None:
+def fold_tile(table: Table, step: int, count: int, scratch: Grid) -> None:
     """Points brought back onto a canvas, and away from its edges by the margins."""
-    fold_axis(x, f32(table[step, 1]), f32(table[step, 3]), int(table[step, 5]))
-    fold_axis(y, f32(table[step, 2]), f32(table[step, 4]), int(table[step, 5]))
+    fold_axis(scratch, X, count, f32(table[step, 1]), f32(table[step, 3]), int(table[step, 5]))
+    fold_axis(scratch, Y, count, f32(table[step, 2]), f32(table[step, 4]), int(table[step, 5]))
 
 
-def fold_axis(x: Floats, side: np.float32, margin: np.float32, how: int) -> None:
+def fold_axis(scratch: Grid, axis: int, count: int, side: np.float32, margin: np.float32, how: int) -> None:
     if how == REFLECT:
         period = f32(2.0) * side
-        for t in range(x.size):
-            turned = x[t] - period * floor32(x[t] / period)
-            x[t] = side - abs(side - turned)
+        for t in range(count):
+            turned = scratch[axis, t] - period * floor32(scratch[axis, t] / period)
+            scratch[axis, t] = side - abs(side - turned)
     elif how == WRAP:
-        for t in range(x.size):
-            x[t] = x[t] - side * floor32(x[t] / side)
-    for t in range(x.size):
-        x[t] = min(max(x[t], margin), side - margin)
+        for t in range(count):
+            scratch[axis, t] = scratch[axis, t] - side * floor32(scratch[axis, t] / side)
+    for t in range(count):
+        scratch[axis, t] = min(max(scratch[axis, t], margin), side - margin)
 
 
 def place_tile(table: Table, count: int, scratch: Grid, offsets: Integers) -> bool:
@@ -209,20 +209,19 @@ def place_tile(table: Table, count: int, scratch: Grid, offsets: Integers) -> bo
     """
     last = table.shape[0] - 1
     width, height = int(table[last, 1]), int(table[last, 2])
-    x, y, across, down = scratch[X], scratch[Y], scratch[ACROSS], scratch[DOWN]
     right, bottom = f32(width - 1), f32(height - 1)
     # pixels whose right and lower neighbours are there; no float is too large for whole numbers
     inner, upper = f32(max(width - 2, 0)), f32(max(height - 2, 0))
     stride, end = i32(3 * width), last_offset(width, height)
     furthest = i32(0)
     for t in range((count + 15) // 16 * 16):
-        u = x[t] if x[t] > f32(0.0) else f32(0.0)
-        v = y[t] if y[t] > f32(0.0) else f32(0.0)
+        u = scratch[X, t] if scratch[X, t] > f32(0.0) else f32(0.0)
+        v = scratch[Y, t] if scratch[Y, t] > f32(0.0) else f32(0.0)
         u, v = u if u < right else right, v if v < bottom else bottom
         left, top = floor32(u), floor32(v)
         left, top = left if left < inner else inner, top if top < upper else upper
-        across[t], down[t] = u - left, v - top
-        x[t], y[t] = left, top
+        scratch[ACROSS, t], scratch[DOWN, t] = u - left, v - top
+        scratch[X, t], scratch[Y, t] = left, top
         offset = i32(i32(truncated(top) * stride) + i32(truncated(left) * i32(3)))
         offsets[t] = offset if offset <= end else i32(-1)
         furthest = max(furthest, offset)
@@ -233,16 +232,15 @@ def place_wrapped_tile(table: Table, count: int, scratch: Grid, offsets: Integer
     """The same where the source goes on with its other side: offset -1 where a neighbour is there."""
     last = table.shape[0] - 1
     width, height = int(table[last, 1]), int(table[last, 2])
-    x, y, across, down = scratch[X], scratch[Y], scratch[ACROSS], scratch[DOWN]
     right, bottom = f32(width), f32(height)
     stride, end = i32(3 * width), last_offset(width, height)
     for t in range((count + 15) // 16 * 16):
-        u = x[t] if x[t] > f32(-1.0) else f32(-1.0)
-        v = y[t] if y[t] > f32(-1.0) else f32(-1.0)
+        u = scratch[X, t] if scratch[X, t] > f32(-1.0) else f32(-1.0)
+        v = scratch[Y, t] if scratch[Y, t] > f32(-1.0) else f32(-1.0)
         u, v = u if u < right else right, v if v < bottom else bottom
         left, top = floor32(u), floor32(v)
-        across[t], down[t] = u - left, v - top
-        x[t], y[t] = left, top
+        scratch[ACROSS, t], scratch[DOWN, t] = u - left, v - top
+        scratch[X, t], scratch[Y, t] = left, top
         column, row = truncated(left), truncated(top)
         offset = i32(i32(row * stride) + i32(column * i32(3)))
         inside = (column >= i32(0)) & (column < i32(width - 1)) & (row >= i32(0)) & (offset <= end)
@@ -270,13 +268,14 @@ def read_tile(
     width, height = int(table[last, 1]), int(table[last, 2])
     whole = count // 16 * 16
     if last_offset(width, height) >= 0:
-        across, down, weight = scratch[ACROSS], scratch[DOWN], scratch[WEIGHT]
+        across, down, weight = ACROSS * scratch.shape[1], DOWN * scratch.shape[1], WEIGHT * scratch.shape[1]
         for t in range(0, whole, 16):
-            read_pixels(source, 3 * width, offsets, across, down, weight, t, red, green, blue, t)
+            read_pixels(source, 3 * width, offsets, t, scratch, across + t, down + t, weight + t, red, green, blue, t)
         if whole < count:
             # fewer than sixteen go by way of the scratch
             r, g, b = scratch[READ_RED], scratch[READ_RED + 1], scratch[READ_RED + 2]
-            read_pixels(source, 3 * width, offsets, across, down, weight, whole, r, g, b, 0)
+            t = whole
+            read_pixels(source, 3 * width, offsets, t, scratch, across + t, down + t, weight + t, r, g, b, 0)
             for t in range(whole, count):
                 red[t], green[t], blue[t] = r[t - whole], g[t - whole], b[t - whole]
     if leaves:

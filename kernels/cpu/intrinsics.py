@@ -108,10 +108,10 @@ def read_pixels(
 ) -> None:
     """red[to : to + 16] and so on = weights times what is between pixels, at most 1.
 
-    offsets[at : at + 16]: where in `source` the pixel at the top left of each begins, or below 0 for what is not to be read;
-    what comes out for that is undefined. across, down, weight: where in `scratch`, flat, the sixteen fractions of the way to
-    the right and lower neighbours and the weights begin. Reads eight levels at each offset and `stride` levels further,
-    and at 0 for those below.
+    offsets[at : at + 16]: where in `source` the pixel at each one's top left begins, or below 0 for what is not to be read;
+    what comes out for that is undefined. across, down, weight: where in `scratch`, counted flat, sixteen fractions of the
+    way to the right and lower neighbours and sixteen weights begin. Reads eight levels at each offset and `stride` levels
+    further, and at 0 for those below.
     """
     _unbound("read_pixels")
 

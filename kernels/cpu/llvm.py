@@ -82,25 +82,22 @@ def _called(builder: Any, name: str, *args: Value) -> Value:
     return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.{name}.v{kind.count}f32"), args)
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Value, index: Value, vector: Any) -> Value:
-    start = cgutils.create_struct_proxy(kind)(context, builder, value=array).data
-    return builder.bitcast(builder.gep(start, [index]), ir.PointerType(vector))
-
-
 class _Memory:
     """Loads and stores of vectors in the arguments of one word."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
         self._context, self._builder, self._kinds, self._args = context, builder, signature.args, args
 
-    def _at(self, number: int, index: Value, vector: Any) -> Value:
-        return _pointer(self._context, self._builder, self._kinds[number], self._args[number], index, vector)
+    def pointer(self, number: int, index: Value, kind: Any) -> Value:
+        """To element `index` of an argument, counted flat, where a value of `kind` begins."""
+        array = cgutils.create_struct_proxy(self._kinds[number])(self._context, self._builder, value=self._args[number])
+        return self._builder.bitcast(self._builder.gep(array.data, [index]), ir.PointerType(kind))
 
-    def load(self, number: int, index: Value, vector: Any) -> Value:
-        return self._builder.load(self._at(number, index, vector), align=1)
+    def load(self, number: int, index: Value, kind: Any) -> Value:
+        return self._builder.load(self.pointer(number, index, kind), align=1)
 
     def store(self, value: Value, number: int, index: Value) -> None:
-        self._builder.store(value, self._at(number, index, value.type), align=1)
+        self._builder.store(value, self.pointer(number, index, value.type), align=1)
 
 
 def _load_pixels(context: Any, source: Any, at: Any, red: Any, green: Any, blue: Any, to: Any) -> Any:
@@ -194,84 +191,79 @@ def _byte_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
     """For sixteen pixels, six channel values between the upper row's and the lower's: of the left pixel, of the right."""
     down = memory.load(4, args[6], _vector(_F32))
     words = []
-    for shift in (ir.Constant(_I64, 0), args[1]):
-        halves = [builder.bitcast(half, _vector(_I32)) for half in _gathered(memory, builder, args, shift)]
+    for further in (ir.Constant(_I64, 0), args[1]):
+        halves = [builder.bitcast(_gathered(memory, builder, args, further, half), _vector(_I32)) for half in (0, 8)]
         words += [_picked(builder, *halves, range(odd, 2 * LANES, 2)) for odd in range(2)]
     rows = []
     for place in range(6):
-        upper, lower = (_level(builder, words[row + place // 4], place % 4) for row in (0, 2))
-        rows.append(builder.fadd(upper, builder.fmul(down, builder.fsub(lower, upper))))
+        # the difference of two such numbers is that of the levels
+        upper, lower = (_above_2_23(builder, words[row + place // 4], place % 4) for row in (0, 2))
+        levels = builder.fsub(upper, _same(2.0**23))
+        rows.append(builder.fadd(levels, builder.fmul(down, builder.fsub(lower, upper))))
     return rows
 
 
-def _level(builder: Any, words: Value, byte: int) -> Value:
-    shifted = builder.lshr(words, _same(8 * byte, _I32))
-    return builder.sitofp(builder.and_(shifted, _same(255, _I32)), _vector(_F32))
+def _above_2_23(builder: Any, words: Value, byte: int) -> Value:
+    """2^23 and a byte of each word: the bytes of that float with the lowest one replaced, which is no conversion."""
+    base = builder.bitcast(_same(2.0**23), _vector(_I8, 4 * LANES))
+    places = [place + byte if place % 4 == 0 else 4 * LANES + place for place in range(4 * LANES)]
+    mixed = _picked(builder, builder.bitcast(words, _vector(_I8, 4 * LANES)), base, places)
+    return builder.bitcast(mixed, _vector(_F32))
 
 
-def _gathered(memory: _Memory, builder: Any, args: Any, shift: Value) -> list[Value]:
-    """Eight bytes at each of sixteen offsets, further by `shift`: two vectors of eight words."""
-    import os
-    offsets = _safe(memory, builder, args)
-    start = builder.ptrtoint(memory._at(0, shift, _I8), _I64)
-    halves = []
-    for half in range(2):
-        part = builder.sext(_picked(builder, offsets, None, range(8 * half, 8 * half + 8)), _vector(_I64, 8))
-        if os.environ.get("RG")=="plain":
-            place = builder.extract_element(part, ir.Constant(_I32, 0))
-            halves.append(memory.load(0, builder.add(place, shift), _vector(_I64, 8)))
-            continue
-        if os.environ.get("RG")=="scalar":
-            words = ir.Constant(_vector(_I64, 8), ir.Undefined)
-            for lane in range(8):
-                place = builder.extract_element(part, ir.Constant(_I32, lane))
-                word = memory.load(0, builder.add(place, shift), _I64)
-                words = builder.insert_element(words, word, ir.Constant(_I32, lane))
-            halves.append(words)
-            continue
-        spread = builder.insert_element(ir.Constant(_vector(_I64, 8), ir.Undefined), start, ir.Constant(_I32, 0))
-        spread = _picked(builder, spread, None, [0] * 8)
-        pointers = builder.inttoptr(builder.add(part, spread), _vector(ir.PointerType(_I8), 8))
-        kind = ir.FunctionType(_vector(_I64, 8), [pointers.type, _I32, _vector(ir.IntType(1), 8), _vector(_I64, 8)])
-        gather = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.gather.v8i64.v8p0")
-        everywhere = _same(1, ir.IntType(1), 8)
-        halves.append(builder.call(gather, [pointers, ir.Constant(_I32, 1), everywhere, ir.Constant(_vector(_I64, 8), ir.Undefined)]))
-    return halves
+def _gathered(memory: _Memory, builder: Any, args: Any, further: Value, first: int) -> Value:
+    """Eight words: the eight bytes at each of the offsets first .. first + 8 of the sixteen, `further` on."""
+    offsets = memory.load(2, builder.add(args[3], ir.Constant(_I64, first)), _vector(_I32, 8))
+    start = builder.ptrtoint(memory.pointer(0, further, _I8), _I64)
+    pointers = builder.inttoptr(
+        builder.add(builder.sext(_at_least_0(builder, offsets), _vector(_I64, 8)), _spread(builder, start, 8)),
+        _vector(ir.PointerType(_I8), 8),
+    )
+    everywhere, nothing = _same(1, ir.IntType(1), 8), ir.Constant(_vector(_I64, 8), ir.Undefined)
+    kind = ir.FunctionType(nothing.type, [pointers.type, _I32, everywhere.type, nothing.type])
+    gather = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.gather.v8i64.v8p0")
+    return builder.call(gather, [pointers, ir.Constant(_I32, 1), everywhere, nothing])
 
 
-def _safe(memory: _Memory, builder: Any, args: Any) -> Value:
-    """The offsets of sixteen pixels, 0 for those below."""
-    offsets = memory.load(2, args[3], _vector(_I32))
-    nothing = ir.Constant(offsets.type, None)
-    return builder.select(builder.icmp_signed(">", offsets, nothing), offsets, nothing)
+def _at_least_0(builder: Any, numbers: Value) -> Value:
+    nothing = ir.Constant(numbers.type, None)
+    return builder.select(builder.icmp_signed(">", numbers, nothing), numbers, nothing)
 
 
 def _float_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
-    """The same of floats, pixel by pixel; the pixels are put so that no value leaves its quarter of a vector."""
+    """The same of floats: pixel by pixel, then each channel of the sixteen side by side."""
+    offsets = _at_least_0(builder, memory.load(2, args[3], _vector(_I32)))
     pixels = []
-    offsets = _safe(memory, builder, args)
     for lane in range(LANES):
-        place = builder.sext(builder.extract_element(offsets, ir.Constant(_I32, lane)), _I64)
-        upper = memory.load(0, place, _vector(_F32, 8))
-        lower = memory.load(0, builder.add(place, args[1]), _vector(_F32, 8))
-        down = _spread(builder, memory.load(4, builder.add(args[6], ir.Constant(_I64, lane)), _F32), 8)
-        pixels.append(builder.fadd(upper, builder.fmul(down, builder.fsub(lower, upper))))
+        at = builder.sext(builder.extract_element(offsets, ir.Constant(_I32, lane)), _I64)
+        upper, lower = (memory.load(0, place, _vector(_F32, 8)) for place in (at, builder.add(at, args[1])))
+        down = memory.load(4, builder.add(args[6], ir.Constant(_I64, lane)), _F32)
+        pixels.append(builder.fadd(upper, builder.fmul(_spread(builder, down, 8), builder.fsub(lower, upper))))
+    # number p of each quarter of vector n is pixel 4 p + n: so none has to leave its quarter when they are turned round
     rows = []
-    halves = []
-    for half in range(2):
-        # pixel p of quarter q is number 4 q + p
-        def quarter(number, half=half):
-            return _picked(builder, pixels[number], None, [3 * half, 3 * half + 1, 3 * half + 2, 3 * half + 2])
-        tuples = []
-        for place in range(4):
-            q = [quarter(4 * n + place) for n in range(4)]
-            tuples.append(_joined(builder, _joined(builder, q[0], q[1]), _joined(builder, q[2], q[3])))
-        def mixed(a, b, places):
-            return _picked(builder, a, b, [4 * q + (p if p < 4 else p - 4 + LANES) for q in range(4) for p in places])
-        low01, low23 = mixed(tuples[0], tuples[1], (0, 4, 1, 5)), mixed(tuples[2], tuples[3], (0, 4, 1, 5))
-        high01, high23 = mixed(tuples[0], tuples[1], (2, 6, 3, 7)), mixed(tuples[2], tuples[3], (2, 6, 3, 7))
-        rows += [mixed(low01, low23, (0, 1, 4, 5)), mixed(low01, low23, (2, 3, 6, 7)), mixed(high01, high23, (0, 1, 4, 5))]
+    for first in (0, 3):
+        quarters = [_picked(builder, pixel, None, [first, first + 1, first + 2, first + 2]) for pixel in pixels]
+        a, b, c, d = (
+            _joined(
+                builder,
+                _joined(builder, quarters[n], quarters[n + 4]),
+                _joined(builder, quarters[n + 8], quarters[n + 12]),
+            )
+            for n in range(4)
+        )
+        red_green = [_in_quarters(builder, *pair, (0, 4, 1, 5)) for pair in ((a, b), (c, d))]
+        rest = [_in_quarters(builder, *pair, (2, 6, 3, 7)) for pair in ((a, b), (c, d))]
+        rows += [
+            _in_quarters(builder, *red_green, (0, 1, 4, 5)),
+            _in_quarters(builder, *red_green, (2, 3, 6, 7)),
+            _in_quarters(builder, *rest, (0, 1, 4, 5)),
+        ]
     return rows
+
+
+def _in_quarters(builder: Any, a: Value, b: Value, places: Sequence[int]) -> Value:
+    """Of every four lanes of a, then b, those at `places`."""
+    return _picked(builder, a, b, [4 * part + place + (place > 3) * (LANES - 4) for part in range(4) for place in places])
 
 
 def _halve_pixels(context: Any, source: Any, at: Any, stride: Any, result: Any, to: Any) -> Any:

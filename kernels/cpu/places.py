@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.cpu.intrinsics import Floats, Integers, Levels, floor32, read_pixels, step_along, truncated
+from kernels.cpu.number_words import clamp
 
 MOVE, VIEW, SHIFT, VEIL, FOLD, READ = range(6)
 COLUMNS = 10
@@ -172,8 +173,8 @@ def cover_tile(
     width, height = size
     for t in range(count):
         u, v = scratch[X, t] + start, scratch[Y, t] + start
-        across = min(max(min(u, width - u) * sharp[0] + f32(0.5), f32(0.0)), f32(1.0))
-        down = min(max(min(v, height - v) * sharp[1] + f32(0.5), f32(0.0)), f32(1.0))
+        across = clamp(min(u, width - u) * sharp[0] + f32(0.5))
+        down = clamp(min(v, height - v) * sharp[1] + f32(0.5))
         covered = scratch[WEIGHT, t] * (across * down)
         if shows:
             hidden = scratch[WEIGHT, t] - covered

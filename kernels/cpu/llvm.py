@@ -193,7 +193,7 @@ def _byte_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
     words = []
     for further in (ir.Constant(_I64, 0), args[1]):
         halves = [builder.bitcast(_gathered(memory, builder, args, further, half), _vector(_I32)) for half in (0, 8)]
-        words += [_picked(builder, *halves, range(odd, 2 * LANES, 2)) for odd in range(2)]
+        words += [_picked(builder, halves[0], halves[1], range(odd, 2 * LANES, 2)) for odd in range(2)]
     rows = []
     for place in range(6):
         # the difference of two such numbers is that of the levels
@@ -251,12 +251,12 @@ def _float_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
             )
             for n in range(4)
         )
-        red_green = [_in_quarters(builder, *pair, (0, 4, 1, 5)) for pair in ((a, b), (c, d))]
-        rest = [_in_quarters(builder, *pair, (2, 6, 3, 7)) for pair in ((a, b), (c, d))]
+        reds_greens = _in_quarters(builder, a, b, (0, 4, 1, 5)), _in_quarters(builder, c, d, (0, 4, 1, 5))
+        blues = _in_quarters(builder, a, b, (2, 6, 3, 7)), _in_quarters(builder, c, d, (2, 6, 3, 7))
         rows += [
-            _in_quarters(builder, *red_green, (0, 1, 4, 5)),
-            _in_quarters(builder, *red_green, (2, 3, 6, 7)),
-            _in_quarters(builder, *rest, (0, 1, 4, 5)),
+            _in_quarters(builder, reds_greens[0], reds_greens[1], (0, 1, 4, 5)),
+            _in_quarters(builder, reds_greens[0], reds_greens[1], (2, 3, 6, 7)),
+            _in_quarters(builder, blues[0], blues[1], (0, 1, 4, 5)),
         ]
     return rows
 

@@ -37,7 +37,7 @@ def shows_fills(table: Table) -> bool:
     """Whether any fill other than black may be seen."""
     last = table.shape[0] - 1
     is_filled = table[last, 4] > 0.0 or table[last, 5] > 0.0 or table[last, 6] > 0.0
-    return table[last, 8] > 0.0 or (table[last, 3] == CONSTANT and is_filled)
+    return bool(table[last, 8] > 0.0 or (table[last, 3] == CONSTANT and is_filled))
 
 
 def route_tile(table: Table, fields: Floats, base: int, count: int, width: int, scratch: Grid, offsets: Integers) -> bool:
@@ -226,7 +226,7 @@ def place_tile(table: Table, count: int, scratch: Grid, offsets: Integers) -> bo
         offset = i32(i32(truncated(top) * stride) + i32(truncated(left) * i32(3)))
         offsets[t] = offset if offset <= end else i32(-1)
         furthest = max(furthest, offset)
-    return furthest > end
+    return bool(furthest > end)
 
 
 def place_wrapped_tile(table: Table, count: int, scratch: Grid, offsets: Integers) -> None:

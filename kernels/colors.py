@@ -28,18 +28,19 @@ def turned(r: Value, g: Value, b: Value, turn: float) -> tuple[Value, Value, Val
 
 def hue_of(r: Value, g: Value, b: Value, high: Value, chroma: Value) -> Value:
     """The HSV hue in sixths of the colour circle, -1 to 5; high: the largest channel, chroma: it less the smallest."""
-    scale = 1.0 / where(chroma > 0.0, chroma, 1.0)
+    # no two channels lie nearer unless they are the same: then there is no hue, and any will do
+    scale = 1.0 / maximum(chroma, 1e-30)
     return where(high == r, (g - b) * scale, where(high == g, 2.0 + (b - r) * scale, 4.0 + (r - g) * scale))
 
 
 def at_hue(high: Value, chroma: Value, sixths: Value) -> tuple[Value, Value, Value]:
     """The colour of a hue, its largest channel `high` and its smallest that less `chroma`."""
-    return _at(high, chroma, sixths + 5.0), _at(high, chroma, sixths + 3.0), _at(high, chroma, sixths + 1.0)
-
-
-def _at(high: Value, chroma: Value, sixths: Value) -> Value:
-    around = sixths - 6.0 * floor(sixths * 0.16666667)
-    return high - chroma * clamp(minimum(around, 4.0 - around))
+    h = sixths - 6.0 * floor(sixths * 0.16666667)
+    return (
+        high - chroma * clamp(minimum(h - 1.0, 5.0 - h)),
+        high - chroma * clamp(maximum(1.0 - h, h - 3.0)),
+        high - chroma * clamp(maximum(3.0 - h, h - 5.0)),
+    )
 
 
 def byte(fraction: Value) -> Value:

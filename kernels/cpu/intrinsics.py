@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Grid = NDArray[np.float32]
+"""Rows of floats, one after the other."""
 Integers = NDArray[np.int32]
 Levels = NDArray[np.uint8] | NDArray[np.float32]
 """Interleaved channel values: a picture's bytes, sums of boxes of them, or floats."""
@@ -85,22 +87,33 @@ def store_pixels(red: Floats, green: Floats, blue: Floats, at: int, result: Byte
     _unbound("store_pixels")
 
 
-def read_between(source: Levels, at: int, stride: int, ax: np.float32, ay: np.float32, result: Floats, to: int) -> None:
-    """result[to : to + 4]: red, green, blue (and nothing) between the four pixels at and right of and below `at`.
+def step_along(result: Floats | Grid, at: int, first: int, slope: np.float32, start: np.float32) -> None:
+    """Flat: result[at + k] = slope (first + k + 1/2) + start, for 16 of them."""
+    _unbound("step_along")
 
-    Reads source[at : at + 8] and source[at + stride : at + stride + 8].
+
+def read_pixels(
+    source: Levels,
+    stride: int,
+    offsets: Integers,
+    at: int,
+    scratch: Grid,
+    across: int,
+    down: int,
+    weight: int,
+    red: Floats,
+    green: Floats,
+    blue: Floats,
+    to: int,
+) -> None:
+    """red[to : to + 16] and so on = weights times what is between pixels, at most 1.
+
+    offsets[at : at + 16]: where in `source` the pixel at each one's top left begins, or below 0 for what is not to be read;
+    what comes out for that is undefined. across, down, weight: where in `scratch`, counted flat, sixteen fractions of the
+    way to the right and lower neighbours and sixteen weights begin. Reads eight levels at each offset and `stride` levels
+    further, and at 0 for those below.
     """
-    _unbound("read_between")
-
-
-def fetch(source: Levels, at: int) -> None:
-    """Asks for source[at] to be in the nearest cache soon; does nothing else."""
-    _unbound("fetch")
-
-
-def spread_pixels(mixed: Floats, at: int, weight: Floats, red: Floats, green: Floats, blue: Floats) -> None:
-    """red[at : at + 16] = weight[at : at + 16] * mixed[4 at :: 4], limited to 1; green and blue likewise."""
-    _unbound("spread_pixels")
+    _unbound("read_pixels")
 
 
 def halve_pixels(source: Bytes, at: int, stride: int, result: Floats, to: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils as untyped_cgutils
@@ -15,6 +16,8 @@ from kernels.cpu.intrinsics import LANES
 Value = Any
 cgutils: Any = untyped_cgutils
 """Without annotations in numba."""
+_FRACTION = float(np.float32(1 / 255)), 1 / 255 - float(np.float32(1 / 255))
+"""1/255 as a float and what that lacks."""
 _I8, _I16, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
@@ -62,8 +65,13 @@ def _picked(builder: Any, a: Value, b: Value | None, places: Sequence[int]) -> V
     return builder.shuffle_vector(a, other, ir.Constant(ir.VectorType(_I32, len(places)), list(places)))
 
 
+def _joined(builder: Any, a: Value, b: Value) -> Value:
+    """All lanes of a, then all of b."""
+    return _picked(builder, a, b, range(2 * a.type.count))
+
+
 def _spread(builder: Any, number: Value, lanes: int) -> Value:
-    one = builder.insert_element(ir.Constant(_vector(_F32, lanes), ir.Undefined), number, ir.Constant(_I32, 0))
+    one = builder.insert_element(ir.Constant(_vector(number.type, lanes), ir.Undefined), number, ir.Constant(_I32, 0))
     return _picked(builder, one, None, [0] * lanes)
 
 
@@ -74,38 +82,45 @@ def _called(builder: Any, name: str, *args: Value) -> Value:
     return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.{name}.v{kind.count}f32"), args)
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Value, index: Value, vector: Any) -> Value:
-    start = cgutils.create_struct_proxy(kind)(context, builder, value=array).data
-    return builder.bitcast(builder.gep(start, [index]), ir.PointerType(vector))
-
-
 class _Memory:
     """Loads and stores of vectors in the arguments of one word."""
 
     def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
         self._context, self._builder, self._kinds, self._args = context, builder, signature.args, args
 
-    def _at(self, number: int, index: Value, vector: Any) -> Value:
-        return _pointer(self._context, self._builder, self._kinds[number], self._args[number], index, vector)
+    def pointer(self, number: int, index: Value, kind: Any) -> Value:
+        """To element `index` of an argument, counted flat, where a value of `kind` begins."""
+        array = cgutils.create_struct_proxy(self._kinds[number])(self._context, self._builder, value=self._args[number])
+        return self._builder.bitcast(self._builder.gep(array.data, [index]), ir.PointerType(kind))
 
-    def load(self, number: int, index: Value, vector: Any) -> Value:
-        return self._builder.load(self._at(number, index, vector), align=1)
+    def load(self, number: int, index: Value, kind: Any) -> Value:
+        return self._builder.load(self.pointer(number, index, kind), align=1)
 
     def store(self, value: Value, number: int, index: Value) -> None:
-        self._builder.store(value, self._at(number, index, value.type), align=1)
+        self._builder.store(value, self.pointer(number, index, value.type), align=1)
 
 
 def _load_pixels(context: Any, source: Any, at: Any, red: Any, green: Any, blue: Any, to: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
-        mixed = memory.load(0, args[1], _vector(_I8, 3 * LANES))
+        # four pixels to a quarter of the vector: the processor shuffles bytes within quarters at the least cost; the
+        # last quarter begins early, so that nothing is read beyond the sixteenth pixel
+        starts, early = (0, 12, 24, 32), (0, 0, 0, 4)
+        parts = [memory.load(0, builder.add(args[1], ir.Constant(_I64, start)), _vector(_I8)) for start in starts]
+        mixed = _joined(builder, _joined(builder, *parts[:2]), _joined(builder, *parts[2:]))
+        nothing = ir.Constant(mixed.type, None)
         for channel in range(3):
-            levels = _picked(builder, mixed, None, range(channel, 3 * LANES, 3))
-            numbers = builder.uitofp(builder.zext(levels, _vector(_I32)), _vector(_F32))
-            # one step of Newton after the product: rounds as the division by 255 does, at a third of its cost
-            first = builder.fmul(numbers, _same(1 / 255))
-            rest = _called(builder, "fma", builder.fneg(first), _same(255.0), numbers)
-            memory.store(_called(builder, "fma", rest, _same(1 / 255), first), 2 + channel, args[5])
+            places = [
+                16 * quarter + early[quarter] + 3 * pixel + channel if byte == 0 else 64
+                for quarter in range(4)
+                for pixel in range(4)
+                for byte in range(4)
+            ]
+            levels = builder.bitcast(_picked(builder, mixed, nothing, places), _vector(_I32))
+            numbers = builder.sitofp(levels, _vector(_F32))
+            # the product with 1/255 in two parts, the small one first: rounds as the division by 255 does
+            rest = builder.fmul(numbers, _same(_FRACTION[1]))
+            memory.store(_called(builder, "fma", numbers, _same(_FRACTION[0]), rest), 2 + channel, args[5])
         return context.get_dummy_value()
 
     return types.void(source, types.int64, red, green, blue, types.int64), generate
@@ -114,66 +129,141 @@ def _load_pixels(context: Any, source: Any, at: Any, red: Any, green: Any, blue:
 def _store_pixels(context: Any, red: Any, green: Any, blue: Any, at: Any, result: Any, to: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
-        planes = []
+        pixels = ir.Constant(_vector(_I32), None)
         for channel in range(3):
             levels = builder.fmul(memory.load(channel, args[3], _vector(_F32)), _same(255.0))
             whole = builder.fptosi(_called(builder, "rint", levels), _vector(_I32))
-            planes.append(builder.trunc(whole, _vector(_I8)))
-        two = _picked(builder, planes[0], planes[1], range(2 * LANES))
-        third = _picked(builder, planes[2], None, [*range(LANES), *[0] * LANES])
-        order = [place // 3 + (0, LANES, 2 * LANES)[place % 3] for place in range(3 * LANES)]
-        memory.store(_picked(builder, two, third, order), 4, args[5])
+            pixels = builder.or_(pixels, builder.shl(whole, _same(8 * channel, _I32)))
+        order = [place // 3 * 4 + place % 3 for place in range(3 * LANES)]
+        memory.store(_picked(builder, builder.bitcast(pixels, _vector(_I8, 4 * LANES)), None, order), 4, args[5])
         return context.get_dummy_value()
 
     return types.void(red, green, blue, types.int64, result, types.int64), generate
 
 
-def _read_between(context: Any, source: Any, at: Any, stride: Any, ax: Any, ay: Any, result: Any, to: Any) -> Any:
+def _step_along(context: Any, result: Any, at: Any, first: Any, slope: Any, start: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
-        is_float = signature.args[0].dtype == types.float32
-
-        def row(index: Value) -> Value:
-            if is_float:
-                return memory.load(0, index, _vector(_F32, 8))
-            levels = memory.load(0, index, _vector(_I8, 8))
-            return builder.uitofp(builder.zext(levels, _vector(_I32, 8)), _vector(_F32, 8))
-
-        upper, lower = row(args[1]), row(builder.add(args[1], args[2]))
-        down = builder.fadd(upper, builder.fmul(_spread(builder, args[4], 8), builder.fsub(lower, upper)))
-        left, right = _picked(builder, down, None, (0, 1, 2, 2)), _picked(builder, down, None, (3, 4, 5, 5))
-        between = builder.fadd(left, builder.fmul(_spread(builder, args[3], 4), builder.fsub(right, left)))
-        memory.store(between, 5, args[6])
+        lanes = ir.Constant(_vector(_I32), list(range(LANES)))
+        columns = builder.add(_spread(builder, builder.trunc(args[2], _I32), LANES), lanes)
+        centres = builder.fadd(builder.sitofp(columns, _vector(_F32)), _same(0.5))
+        slope, start = (_spread(builder, number, LANES) for number in args[3:])
+        memory.store(_called(builder, "fma", slope, centres, start), 0, args[1])
         return context.get_dummy_value()
 
-    signature = types.void(source, types.int64, types.int64, types.float32, types.float32, result, types.int64)
+    return types.void(result, types.int64, types.int64, types.float32, types.float32), generate
+
+
+def _read_pixels(
+    context: Any,
+    source: Any,
+    stride: Any,
+    offsets: Any,
+    at: Any,
+    scratch: Any,
+    across: Any,
+    down: Any,
+    weight: Any,
+    red: Any,
+    green: Any,
+    blue: Any,
+    to: Any,
+) -> Any:
+    whole = types.int64
+    signature = types.void(source, whole, offsets, whole, scratch, whole, whole, whole, red, green, blue, whole)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        memory = _Memory(context, builder, signature, args)
+        rows = (_float_rows if signature.args[0].dtype == types.float32 else _byte_rows)(memory, builder, args)
+        across, weights = memory.load(4, args[5], _vector(_F32)), memory.load(4, args[7], _vector(_F32))
+        for channel in range(3):
+            left, right = rows[channel], rows[3 + channel]
+            between = builder.fadd(left, builder.fmul(across, builder.fsub(right, left)))
+            values = builder.fmul(between, weights)
+            below = builder.fcmp_ordered("<", values, _same(1.0))
+            memory.store(builder.select(below, values, _same(1.0)), 8 + channel, args[11])
+        return context.get_dummy_value()
+
     return signature, generate
 
 
-def _fetch(context: Any, source: Any, at: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        pointer = _pointer(context, builder, signature.args[0], args[0], args[1], _I8)
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        to_read, nearest, of_numbers = (ir.Constant(_I32, number) for number in (0, 3, 1))
-        builder.call(function, [pointer, to_read, nearest, of_numbers])
-        return context.get_dummy_value()
+def _byte_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
+    """For sixteen pixels, six channel values between the upper row's and the lower's: of the left pixel, of the right."""
+    down = memory.load(4, args[6], _vector(_F32))
+    words = []
+    for further in (ir.Constant(_I64, 0), args[1]):
+        halves = [builder.bitcast(_gathered(memory, builder, args, further, half), _vector(_I32)) for half in (0, 8)]
+        words += [_picked(builder, halves[0], halves[1], range(odd, 2 * LANES, 2)) for odd in range(2)]
+    rows = []
+    for place in range(6):
+        # the difference of two such numbers is that of the levels
+        upper, lower = (_above_2_23(builder, words[row + place // 4], place % 4) for row in (0, 2))
+        levels = builder.fsub(upper, _same(2.0**23))
+        rows.append(builder.fadd(levels, builder.fmul(down, builder.fsub(lower, upper))))
+    return rows
 
-    return types.void(source, types.int64), generate
+
+def _above_2_23(builder: Any, words: Value, byte: int) -> Value:
+    """2^23 and a byte of each word: the bytes of that float with the lowest one replaced, which is no conversion."""
+    base = builder.bitcast(_same(2.0**23), _vector(_I8, 4 * LANES))
+    places = [place + byte if place % 4 == 0 else 4 * LANES + place for place in range(4 * LANES)]
+    mixed = _picked(builder, builder.bitcast(words, _vector(_I8, 4 * LANES)), base, places)
+    return builder.bitcast(mixed, _vector(_F32))
 
 
-def _spread_pixels(context: Any, mixed: Any, at: Any, weight: Any, red: Any, green: Any, blue: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        memory = _Memory(context, builder, signature, args)
-        pixels = memory.load(0, builder.mul(args[1], ir.Constant(_I64, 4)), _vector(_F32, 4 * LANES))
-        weights = memory.load(2, args[1], _vector(_F32))
-        for channel in range(3):
-            values = builder.fmul(_picked(builder, pixels, None, range(channel, 4 * LANES, 4)), weights)
-            below = builder.fcmp_ordered("<", values, _same(1.0))
-            memory.store(builder.select(below, values, _same(1.0)), 3 + channel, args[1])
-        return context.get_dummy_value()
+def _gathered(memory: _Memory, builder: Any, args: Any, further: Value, first: int) -> Value:
+    """Eight words: the eight bytes at each of the offsets first .. first + 8 of the sixteen, `further` on."""
+    offsets = memory.load(2, builder.add(args[3], ir.Constant(_I64, first)), _vector(_I32, 8))
+    start = builder.ptrtoint(memory.pointer(0, further, _I8), _I64)
+    pointers = builder.inttoptr(
+        builder.add(builder.sext(_at_least_0(builder, offsets), _vector(_I64, 8)), _spread(builder, start, 8)),
+        _vector(ir.PointerType(_I8), 8),
+    )
+    everywhere, nothing = _same(1, ir.IntType(1), 8), ir.Constant(_vector(_I64, 8), ir.Undefined)
+    kind = ir.FunctionType(nothing.type, [pointers.type, _I32, everywhere.type, nothing.type])
+    gather = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.gather.v8i64.v8p0")
+    return builder.call(gather, [pointers, ir.Constant(_I32, 1), everywhere, nothing])
 
-    return types.void(mixed, types.int64, weight, red, green, blue), generate
+
+def _at_least_0(builder: Any, numbers: Value) -> Value:
+    nothing = ir.Constant(numbers.type, None)
+    return builder.select(builder.icmp_signed(">", numbers, nothing), numbers, nothing)
+
+
+def _float_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
+    """The same of floats: pixel by pixel, then each channel of the sixteen side by side."""
+    offsets = _at_least_0(builder, memory.load(2, args[3], _vector(_I32)))
+    pixels = []
+    for lane in range(LANES):
+        at = builder.sext(builder.extract_element(offsets, ir.Constant(_I32, lane)), _I64)
+        upper, lower = (memory.load(0, place, _vector(_F32, 8)) for place in (at, builder.add(at, args[1])))
+        down = memory.load(4, builder.add(args[6], ir.Constant(_I64, lane)), _F32)
+        pixels.append(builder.fadd(upper, builder.fmul(_spread(builder, down, 8), builder.fsub(lower, upper))))
+    # number p of each quarter of vector n is pixel 4 p + n: so none has to leave its quarter when they are turned round
+    rows = []
+    for first in (0, 3):
+        quarters = [_picked(builder, pixel, None, [first, first + 1, first + 2, first + 2]) for pixel in pixels]
+        a, b, c, d = (
+            _joined(
+                builder,
+                _joined(builder, quarters[n], quarters[n + 4]),
+                _joined(builder, quarters[n + 8], quarters[n + 12]),
+            )
+            for n in range(4)
+        )
+        reds_greens = _in_quarters(builder, a, b, (0, 4, 1, 5)), _in_quarters(builder, c, d, (0, 4, 1, 5))
+        blues = _in_quarters(builder, a, b, (2, 6, 3, 7)), _in_quarters(builder, c, d, (2, 6, 3, 7))
+        rows += [
+            _in_quarters(builder, reds_greens[0], reds_greens[1], (0, 1, 4, 5)),
+            _in_quarters(builder, reds_greens[0], reds_greens[1], (2, 3, 6, 7)),
+            _in_quarters(builder, blues[0], blues[1], (0, 1, 4, 5)),
+        ]
+    return rows
+
+
+def _in_quarters(builder: Any, a: Value, b: Value, places: Sequence[int]) -> Value:
+    """Of every four lanes of a, then b, those at `places`."""
+    return _picked(builder, a, b, [4 * part + place + (place > 3) * (LANES - 4) for part in range(4) for place in places])
 
 
 def _halve_pixels(context: Any, source: Any, at: Any, stride: Any, result: Any, to: Any) -> Any:
@@ -234,9 +324,8 @@ LLVM: dict[str, Any] = {
     "word_shift": _of_words("lshr"),
     "load_pixels": intrinsic(_load_pixels),
     "store_pixels": intrinsic(_store_pixels),
-    "read_between": intrinsic(_read_between),
-    "fetch": intrinsic(_fetch),
-    "spread_pixels": intrinsic(_spread_pixels),
+    "step_along": intrinsic(_step_along),
+    "read_pixels": intrinsic(_read_pixels),
     "halve_pixels": intrinsic(_halve_pixels),
     "weigh_block": _weigh(4),
     "weigh_values": _weigh(1),

@@ -60,7 +60,9 @@ def maximum(a: Number, b: Number) -> Number:
 
 def clamp(a: Number) -> Number:
     low = f32(a) if f32(a) > f32(0.0) else f32(0.0)
-    return low if low < f32(1.0) else f32(1.0)
+    # floats from 0 up are in the order of their bits; as a comparison of floats, LLVM makes four instructions of the two
+    bits = float_bits(low)
+    return bits_float(bits if bits < i32(0x3F800000) else i32(0x3F800000))
 
 
 def floor(a: Number) -> Number:

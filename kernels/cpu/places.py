@@ -17,64 +17,67 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.intrinsics import Floats, Integers, Levels, fetch, floor32, read_between, spread_pixels, truncated
+from kernels.cpu.intrinsics import Floats, Integers, Levels, floor32, read_pixels, step_along, truncated
+from kernels.cpu.number_words import clamp
 
 MOVE, VIEW, SHIFT, VEIL, FOLD, READ = range(6)
 COLUMNS = 10
 REPLICATE, REFLECT, WRAP, CONSTANT = range(4)
 Table = NDArray[np.float64]
 Grid = NDArray[np.float32]
+Color = tuple[np.float32, np.float32, np.float32]
 f32, i32 = np.float32, np.int32
 
-X, Y, WEIGHT, ACROSS, DOWN, SHOWN, MIXED = 0, 1, 2, 3, 4, 5, 8
-SCRATCH_ROWS = 12
-"""Rows of a tile's scratch: coordinates, weight, fractions, shown fills (3), interleaved pixels (4)."""
+X, Y, WEIGHT, ACROSS, DOWN, SHOWN, READ_RED = 0, 1, 2, 3, 4, 5, 8
+SCRATCH_ROWS = 11
+"""Rows of a tile's scratch: coordinates, weight, fractions, shown fills (3), pixels that were read last (3)."""
 
 
-def route_tile(table: Table, fields: Floats, base: int, count: int, width: int, scratch: Grid, offsets: Integers) -> None:
-    """Where pixels base .. base + count of an output `width` wide are read, and what covers them."""
-    x, y, weight = scratch[X, :count], scratch[Y, :count], scratch[WEIGHT, :count]
-    start_tile(table, base, count, width, x, y)
+def shows_fills(table: Table) -> bool:
+    """Whether any fill other than black may be seen."""
     last = table.shape[0] - 1
-    shows = table[last, 8] > 0.0
+    is_filled = table[last, 4] > 0.0 or table[last, 5] > 0.0 or table[last, 6] > 0.0
+    return bool(table[last, 8] > 0.0 or (table[last, 3] == CONSTANT and is_filled))
+
+
+def route_tile(table: Table, fields: Floats, base: int, count: int, width: int, scratch: Grid, offsets: Integers) -> bool:
+    """Where pixels base .. base + count of an output `width` wide are read, and what covers them.
+
+    Whether some have no offset.
+    """
+    start_tile(table, base, count, width, scratch)
+    last = table.shape[0] - 1
+    shows = shows_fills(table)
     if shows:
-        scratch[SHOWN : SHOWN + 3, :count] = f32(0.0)
-    weight[:] = f32(table[last, 7])
+        for t in range(count):
+            scratch[SHOWN, t] = scratch[SHOWN + 1, t] = scratch[SHOWN + 2, t] = f32(0.0)
+    scale = f32(table[last, 7])
+    for t in range(count):
+        scratch[WEIGHT, t] = scale
     for step in range(1, last):
         kind = table[step, 0]
         if kind == MOVE:
-            move_tile(table, step, x, y)
+            move_tile(table, step, count, scratch)
         elif kind == VIEW:
-            view_tile(table, step, x, y)
+            view_tile(table, step, count, scratch)
         elif kind == SHIFT:
-            shift_tile(table, step, fields, base, x, y)
+            shift_tile(table, step, fields, base, count, scratch)
         elif kind == VEIL:
-            veil_tile(table, step, x, y, weight, scratch, shows)
+            veil_tile(table, step, count, scratch, shows)
         else:
-            fold_tile(table, step, x, y)
-    place_tile(table, count, scratch, offsets)
+            fold_tile(table, step, count, scratch)
+    if table[last, 3] == WRAP:
+        place_wrapped_tile(table, count, scratch, offsets)
+        return True
+    if table[last, 3] == CONSTANT:
+        leave_tile(table, count, scratch, shows)
+    return place_tile(table, count, scratch, offsets)
 
 
-def show_tile(table: Table, count: int, scratch: Grid, red: Floats, green: Floats, blue: Floats) -> None:
-    """What was read, as planes 0..1, under the fills that cover it."""
-    weight, mixed = scratch[WEIGHT], scratch[MIXED : MIXED + 4].reshape(-1)
-    whole = count // 16 * 16
-    for t in range(0, whole, 16):
-        spread_pixels(mixed, t, weight, red, green, blue)
-    for t in range(whole, count):
-        red[t] = min(mixed[4 * t] * weight[t], f32(1.0))
-        green[t] = min(mixed[4 * t + 1] * weight[t], f32(1.0))
-        blue[t] = min(mixed[4 * t + 2] * weight[t], f32(1.0))
-    if table[table.shape[0] - 1, 8] > 0.0:
-        for t in range(count):
-            red[t] = min(red[t] + scratch[SHOWN, t], f32(1.0))
-            green[t] = min(green[t] + scratch[SHOWN + 1, t], f32(1.0))
-            blue[t] = min(blue[t] + scratch[SHOWN + 2, t], f32(1.0))
-
-
-def start_tile(table: Table, base: int, count: int, width: int, x: Floats, y: Floats) -> None:
+def start_tile(table: Table, base: int, count: int, width: int, scratch: Grid) -> None:
     """Centres of the output's pixels, moved by the first row: row constants in float64."""
     a, d = f32(table[0, 1]), f32(table[0, 4])
+    length = scratch.shape[1]
     line = base // width
     column = base - line * width
     begin = 0
@@ -82,173 +85,250 @@ def start_tile(table: Table, base: int, count: int, width: int, x: Floats, y: Fl
         middle = line + 0.5
         c = f32(table[0, 2] * middle + table[0, 3])
         f = f32(table[0, 5] * middle + table[0, 6])
-        for k in range(min(width - column, count - begin)):
-            # unsigned: an index that might be below 0 would be looked at, and the loop not become vector instructions
-            t = np.uint64(begin + k)
-            centre = f32(i32(column + k)) + f32(0.5)
-            x[t] = a * centre + c
-            y[t] = d * centre + f
-        begin += width - column
+        run = min(width - column, count - begin)
+        # whole vectors, the last of which goes on into the next line's, or beyond the tile
+        for k in range(0, run, 16):
+            step_along(scratch, X * length + begin + k, column + k, a, c)
+            step_along(scratch, Y * length + begin + k, column + k, d, f)
+        begin += run
         column = 0
         line += 1
 
 
-def move_tile(table: Table, step: int, x: Floats, y: Floats) -> None:
+def move_tile(table: Table, step: int, count: int, scratch: Grid) -> None:
     a, b, c = f32(table[step, 1]), f32(table[step, 2]), f32(table[step, 3])
     d, e, f = f32(table[step, 4]), f32(table[step, 5]), f32(table[step, 6])
-    for t in range(x.size):
-        u, v = x[t], y[t]
-        x[t] = a * u + (b * v + c)
-        y[t] = d * u + (e * v + f)
+    for t in range(count):
+        u, v = scratch[X, t], scratch[Y, t]
+        scratch[X, t] = a * u + (b * v + c)
+        scratch[Y, t] = d * u + (e * v + f)
 
 
-def view_tile(table: Table, step: int, x: Floats, y: Floats) -> None:
+def view_tile(table: Table, step: int, count: int, scratch: Grid) -> None:
     """By a perspective; what lies behind the horizon is sent out of every canvas."""
     a, b, c = f32(table[step, 1]), f32(table[step, 2]), f32(table[step, 3])
     d, e, f = f32(table[step, 4]), f32(table[step, 5]), f32(table[step, 6])
     g, h, i = f32(table[step, 7]), f32(table[step, 8]), f32(table[step, 9])
-    for t in range(x.size):
-        u, v = x[t], y[t]
+    for t in range(count):
+        u, v = scratch[X, t], scratch[Y, t]
         w = g * u + (h * v + i)
         seen = w > f32(1e-6)
         part = f32(1.0) / (w if seen else f32(1.0))
-        x[t] = min(max((a * u + (b * v + c)) * part, f32(-1e6)), f32(1e6)) if seen else f32(-1e6)
-        y[t] = min(max((d * u + (e * v + f)) * part, f32(-1e6)), f32(1e6)) if seen else f32(-1e6)
+        scratch[X, t] = min(max((a * u + (b * v + c)) * part, f32(-1e6)), f32(1e6)) if seen else f32(-1e6)
+        scratch[Y, t] = min(max((d * u + (e * v + f)) * part, f32(-1e6)), f32(1e6)) if seen else f32(-1e6)
 
 
-def shift_tile(table: Table, step: int, fields: Floats, base: int, x: Floats, y: Floats) -> None:
+def shift_tile(table: Table, step: int, fields: Floats, base: int, count: int, scratch: Grid) -> None:
     """By a displacement field, read bilinearly; its edge goes on outside."""
     at, height, width = int(table[step, 1]), int(table[step, 2]), int(table[step, 3])
     down = at + height * width
     if table[step, 4] > 0.0:
-        across, along = fields[at + base : at + base + x.size], fields[down + base : down + base + x.size]
-        for t in range(x.size):
-            x[t] += across[t]
-            y[t] += along[t]
+        across, along = fields[at + base : at + base + count], fields[down + base : down + base + count]
+        for t in range(count):
+            scratch[X, t] += across[t]
+            scratch[Y, t] += along[t]
         return
-    for t in range(x.size):
-        u = min(max(x[t] - f32(0.5), f32(0.0)), f32(width - 1))
-        v = min(max(y[t] - f32(0.5), f32(0.0)), f32(height - 1))
+    for t in range(count):
+        u = min(max(scratch[X, t] - f32(0.5), f32(0.0)), f32(width - 1))
+        v = min(max(scratch[Y, t] - f32(0.5), f32(0.0)), f32(height - 1))
         left, top = int(u), int(v)
         au, av = u - f32(i32(left)), v - f32(i32(top))
         right, under = min(left + 1, width - 1), min(top + 1, height - 1)
         p, q = at + top * width, at + under * width
         upper = fields[p + left] + au * (fields[p + right] - fields[p + left])
         lower = fields[q + left] + au * (fields[q + right] - fields[q + left])
-        x[t] += upper + av * (lower - upper)
+        scratch[X, t] += upper + av * (lower - upper)
         p, q = p + height * width, q + height * width
         upper = fields[p + left] + au * (fields[p + right] - fields[p + left])
         lower = fields[q + left] + au * (fields[q + right] - fields[q + left])
-        y[t] += upper + av * (lower - upper)
+        scratch[Y, t] += upper + av * (lower - upper)
 
 
-def veil_tile(table: Table, step: int, x: Floats, y: Floats, weight: Floats, scratch: Grid, shows: bool) -> None:
+def veil_tile(table: Table, step: int, count: int, scratch: Grid, shows: bool) -> None:
     """Where a canvas was left, its fill shows and what lies behind it does not."""
-    width, height = f32(table[step, 1]), f32(table[step, 2])
-    sharp_x, sharp_y = f32(1.0 / table[step, 3]), f32(1.0 / table[step, 4])
-    red, green, blue = f32(table[step, 5]), f32(table[step, 6]), f32(table[step, 7])
-    for t in range(x.size):
-        across = min(max(min(x[t], width - x[t]) * sharp_x + f32(0.5), f32(0.0)), f32(1.0))
-        down = min(max(min(y[t], height - y[t]) * sharp_y + f32(0.5), f32(0.0)), f32(1.0))
-        covered = weight[t] * (across * down)
+    size = (f32(table[step, 1]), f32(table[step, 2]))
+    sharp = (f32(1.0 / table[step, 3]), f32(1.0 / table[step, 4]))
+    fill = (f32(table[step, 5]), f32(table[step, 6]), f32(table[step, 7]))
+    cover_tile(f32(0.0), size, sharp, fill, count, scratch, shows)
+
+
+def leave_tile(table: Table, count: int, scratch: Grid, shows: bool) -> None:
+    """The same at the edges of the source: its outermost pixels blend into the fill over one pixel."""
+    last = table.shape[0] - 1
+    size = (f32(table[last, 1]), f32(table[last, 2]))
+    fill = (f32(table[last, 4]), f32(table[last, 5]), f32(table[last, 6]))
+    cover_tile(f32(0.5), size, (f32(1.0), f32(1.0)), fill, count, scratch, shows)
+
+
+def cover_tile(
+    start: np.float32,
+    size: tuple[np.float32, np.float32],
+    sharp: tuple[np.float32, np.float32],
+    fill: Color,
+    count: int,
+    scratch: Grid,
+    shows: bool,
+) -> None:
+    """Weights times how much of each pixel is on a canvas that begins at -start; coverage rises by `sharp` a pixel."""
+    width, height = size
+    for t in range(count):
+        u, v = scratch[X, t] + start, scratch[Y, t] + start
+        across = clamp(min(u, width - u) * sharp[0] + f32(0.5))
+        down = clamp(min(v, height - v) * sharp[1] + f32(0.5))
+        covered = scratch[WEIGHT, t] * (across * down)
         if shows:
-            hidden = weight[t] - covered
-            scratch[SHOWN, t] += hidden * red
-            scratch[SHOWN + 1, t] += hidden * green
-            scratch[SHOWN + 2, t] += hidden * blue
-        weight[t] = covered
+            hidden = scratch[WEIGHT, t] - covered
+            scratch[SHOWN, t] += hidden * fill[0]
+            scratch[SHOWN + 1, t] += hidden * fill[1]
+            scratch[SHOWN + 2, t] += hidden * fill[2]
+        scratch[WEIGHT, t] = covered
 
 
-def fold_tile(table: Table, step: int, x: Floats, y: Floats) -> None:
+def fold_tile(table: Table, step: int, count: int, scratch: Grid) -> None:
     """Points brought back onto a canvas, and away from its edges by the margins."""
-    fold_axis(x, f32(table[step, 1]), f32(table[step, 3]), int(table[step, 5]))
-    fold_axis(y, f32(table[step, 2]), f32(table[step, 4]), int(table[step, 5]))
+    fold_axis(scratch, X, count, f32(table[step, 1]), f32(table[step, 3]), int(table[step, 5]))
+    fold_axis(scratch, Y, count, f32(table[step, 2]), f32(table[step, 4]), int(table[step, 5]))
 
 
-def fold_axis(x: Floats, side: np.float32, margin: np.float32, how: int) -> None:
+def fold_axis(scratch: Grid, axis: int, count: int, side: np.float32, margin: np.float32, how: int) -> None:
     if how == REFLECT:
         period = f32(2.0) * side
-        for t in range(x.size):
-            turned = x[t] - period * floor32(x[t] / period)
-            x[t] = side - abs(side - turned)
+        for t in range(count):
+            turned = scratch[axis, t] - period * floor32(scratch[axis, t] / period)
+            scratch[axis, t] = side - abs(side - turned)
     elif how == WRAP:
-        for t in range(x.size):
-            x[t] = x[t] - side * floor32(x[t] / side)
-    for t in range(x.size):
-        x[t] = min(max(x[t], margin), side - margin)
+        for t in range(count):
+            scratch[axis, t] = scratch[axis, t] - side * floor32(scratch[axis, t] / side)
+    for t in range(count):
+        scratch[axis, t] = min(max(scratch[axis, t], margin), side - margin)
 
 
-def place_tile(table: Table, count: int, scratch: Grid, offsets: Integers) -> None:
-    """Coordinates as pixels and fractions; offsets in the source of pixels whose neighbours are all there, else -1."""
+def place_tile(table: Table, count: int, scratch: Grid, offsets: Integers) -> bool:
+    """Coordinates as pixels and fractions, at the nearest place of the source; offsets in it, or -1 (see `last_offset`).
+
+    Whether some are -1.
+    """
     last = table.shape[0] - 1
     width, height = int(table[last, 1]), int(table[last, 2])
-    x, y, across, down = scratch[X], scratch[Y], scratch[ACROSS], scratch[DOWN]
-    # two pixels beyond the edge all is the same; and no float is too large for the whole numbers below
-    right, bottom = f32(width + 1), f32(height + 1)
-    last_column, last_row = i32(width - 3), i32(height - 2)
-    for t in range(count):
-        u = min(max(x[t], f32(-2.0)), right)
-        v = min(max(y[t], f32(-2.0)), bottom)
+    right, bottom = f32(width - 1), f32(height - 1)
+    # pixels whose right and lower neighbours are there; no float is too large for whole numbers
+    inner, upper = f32(max(width - 2, 0)), f32(max(height - 2, 0))
+    stride, end = i32(3 * width), last_offset(width, height)
+    furthest = i32(0)
+    for t in range((count + 15) // 16 * 16):
+        u = scratch[X, t] if scratch[X, t] > f32(0.0) else f32(0.0)
+        v = scratch[Y, t] if scratch[Y, t] > f32(0.0) else f32(0.0)
+        u, v = u if u < right else right, v if v < bottom else bottom
         left, top = floor32(u), floor32(v)
-        across[t], down[t] = u - left, v - top
-        x[t], y[t] = left, top
-        column, row = truncated(left), truncated(top)
-        # eight levels are read at once: three columns from the right edge they would end beyond the last row
-        inside = (column >= i32(0)) & (column <= last_column) & (row >= i32(0)) & (row <= last_row)
-        offsets[t] = i32(row * i32(width) + column) * i32(3) if inside else i32(-1)
+        left, top = left if left < inner else inner, top if top < upper else upper
+        scratch[ACROSS, t], scratch[DOWN, t] = u - left, v - top
+        scratch[X, t], scratch[Y, t] = left, top
+        offset = i32(i32(truncated(top) * stride) + i32(truncated(left) * i32(3)))
+        offsets[t] = offset if offset <= end else i32(-1)
+        furthest = max(furthest, offset)
+    return bool(furthest > end)
 
 
-def read_tile(source: Levels, table: Table, count: int, scratch: Grid, offsets: Integers) -> None:
-    """The source between its pixels at the tile's places, interleaved, in its own units."""
+def place_wrapped_tile(table: Table, count: int, scratch: Grid, offsets: Integers) -> None:
+    """The same where the source goes on with its other side: offset -1 where a neighbour is there."""
     last = table.shape[0] - 1
     width, height = int(table[last, 1]), int(table[last, 2])
-    outside = int(table[last, 3])
-    fill = (f32(table[last, 4]), f32(table[last, 5]), f32(table[last, 6]))
-    x, y, across, down = scratch[X], scratch[Y], scratch[ACROSS], scratch[DOWN]
-    mixed = scratch[MIXED : MIXED + 4].reshape(-1)
-    # rows lie far apart: asked for one by one they would each be waited for
-    for t in range(0, count, 8):
-        if offsets[t] >= 0:
-            fetch(source, int(offsets[t]))
-            fetch(source, int(offsets[t]) + 3 * width)
-    for t in range(count):
-        if offsets[t] >= 0:
-            read_between(source, int(offsets[t]), 3 * width, across[t], down[t], mixed, 4 * t)
-        else:
-            read_edge(source, width, height, int(x[t]), int(y[t]), across[t], down[t], outside, fill, mixed, 4 * t)
+    right, bottom = f32(width), f32(height)
+    stride, end = i32(3 * width), last_offset(width, height)
+    for t in range((count + 15) // 16 * 16):
+        u = scratch[X, t] if scratch[X, t] > f32(-1.0) else f32(-1.0)
+        v = scratch[Y, t] if scratch[Y, t] > f32(-1.0) else f32(-1.0)
+        u, v = u if u < right else right, v if v < bottom else bottom
+        left, top = floor32(u), floor32(v)
+        scratch[ACROSS, t], scratch[DOWN, t] = u - left, v - top
+        scratch[X, t], scratch[Y, t] = left, top
+        column, row = truncated(left), truncated(top)
+        offset = i32(i32(row * stride) + i32(column * i32(3)))
+        inside = (column >= i32(0)) & (column < i32(width - 1)) & (row >= i32(0)) & (offset <= end)
+        offsets[t] = offset if inside else i32(-1)
 
 
-def read_edge(
+def last_offset(width: int, height: int) -> np.int32:
+    """The last offset from which eight levels can be read one row further down without leaving the source."""
+    return i32(3 * width * (height - 1) - 8)
+
+
+def read_tile(
     source: Levels,
-    width: int,
-    height: int,
-    left: int,
-    top: int,
-    across: np.float32,
-    down: np.float32,
-    outside: int,
-    fill: tuple[np.float32, np.float32, np.float32],
-    mixed: Floats,
-    to: int,
+    table: Table,
+    count: int,
+    scratch: Grid,
+    offsets: Integers,
+    leaves: bool,
+    red: Floats,
+    green: Floats,
+    blue: Floats,
 ) -> None:
-    """The same between pixels of which some may be outside."""
-    red, green, blue = f32(0.0), f32(0.0), f32(0.0)
-    for j in range(2):
-        row = top + j
-        part = down if j == 1 else f32(1.0) - down
-        for i in range(2):
-            column = left + i
-            share = part * (across if i == 1 else f32(1.0) - across)
-            if outside == CONSTANT and (column < 0 or column >= width or row < 0 or row >= height):
-                red += share * fill[0]
-                green += share * fill[1]
-                blue += share * fill[2]
-                continue
-            if outside == WRAP:
-                at = 3 * (row % height * width + column % width)
-            else:
-                at = 3 * (min(max(row, 0), height - 1) * width + min(max(column, 0), width - 1))
-            red += share * f32(source[at])
-            green += share * f32(source[at + 1])
-            blue += share * f32(source[at + 2])
-    mixed[to], mixed[to + 1], mixed[to + 2] = red, green, blue
+    """The source between its pixels at the tile's places, as planes 0..1, under the fills that cover it."""
+    last = table.shape[0] - 1
+    width, height = int(table[last, 1]), int(table[last, 2])
+    whole = count // 16 * 16
+    if last_offset(width, height) >= 0:
+        across, down, weight = ACROSS * scratch.shape[1], DOWN * scratch.shape[1], WEIGHT * scratch.shape[1]
+        for t in range(0, whole, 16):
+            read_pixels(source, 3 * width, offsets, t, scratch, across + t, down + t, weight + t, red, green, blue, t)
+        if whole < count:
+            # fewer than sixteen go by way of the scratch
+            r, g, b = scratch[READ_RED], scratch[READ_RED + 1], scratch[READ_RED + 2]
+            t = whole
+            read_pixels(source, 3 * width, offsets, t, scratch, across + t, down + t, weight + t, r, g, b, 0)
+            for t in range(whole, count):
+                red[t], green[t], blue[t] = r[t - whole], g[t - whole], b[t - whole]
+    if leaves:
+        read_edges(source, table, count, scratch, offsets, red, green, blue)
+    if shows_fills(table):
+        for t in range(count):
+            red[t] = min(red[t] + scratch[SHOWN, t], f32(1.0))
+            green[t] = min(green[t] + scratch[SHOWN + 1, t], f32(1.0))
+            blue[t] = min(blue[t] + scratch[SHOWN + 2, t], f32(1.0))
+
+
+def read_edges(
+    source: Levels,
+    table: Table,
+    count: int,
+    scratch: Grid,
+    offsets: Integers,
+    red: Floats,
+    green: Floats,
+    blue: Floats,
+) -> None:
+    """The same for those of a tile's pixels that have no offset."""
+    last = table.shape[0] - 1
+    width, height, wraps = int(table[last, 1]), int(table[last, 2]), table[last, 3] == WRAP
+    for t in range(count):
+        if offsets[t] < 0:
+            left, right = neighbours(int(scratch[X, t]), width, wraps)
+            top, bottom = neighbours(int(scratch[Y, t]), height, wraps)
+            corners = (
+                3 * (top * width + left),
+                3 * (top * width + right),
+                3 * (bottom * width + left),
+                3 * (bottom * width + right),
+            )
+            across, down, weight = scratch[ACROSS, t], scratch[DOWN, t], scratch[WEIGHT, t]
+            red[t] = min(between(source, corners, 0, across, down) * weight, f32(1.0))
+            green[t] = min(between(source, corners, 1, across, down) * weight, f32(1.0))
+            blue[t] = min(between(source, corners, 2, across, down) * weight, f32(1.0))
+
+
+def neighbours(place: int, side: int, wraps: bool) -> tuple[int, int]:
+    """A column or row as one that is there, and the next."""
+    if wraps:
+        return place % side, (place + 1) % side
+    return place, min(place + 1, side - 1)
+
+
+def between(
+    source: Levels, corners: tuple[int, int, int, int], channel: int, across: np.float32, down: np.float32
+) -> np.float32:
+    """A channel between the four pixels that begin at `corners`: down first, as `read_pixels`."""
+    left, right = f32(source[corners[0] + channel]), f32(source[corners[1] + channel])
+    left += down * (f32(source[corners[2] + channel]) - left)
+    right += down * (f32(source[corners[3] + channel]) - right)
+    return left + across * (right - left)

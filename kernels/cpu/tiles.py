@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.cpu.intrinsics import Bytes, Floats, load_pixels, rint32, store_pixels, truncated
-from kernels.cpu.places import SCRATCH_ROWS, Table, read_tile, route_tile, show_tile
+from kernels.cpu.places import SCRATCH_ROWS, Table, read_tile, route_tile
 
 f32 = np.float32
 TILE = 1024
@@ -58,6 +58,13 @@ def store_tile(red: Floats, green: Floats, blue: Floats, count: int, result: Byt
         result[3 * (base + t)] = truncated(rint32(red[t] * f32(255.0)))
         result[3 * (base + t) + 1] = truncated(rint32(green[t] * f32(255.0)))
         result[3 * (base + t) + 2] = truncated(rint32(blue[t] * f32(255.0)))
+
+
+def lined_up(rows: int, columns: int) -> NDArray[np.float32]:
+    """Floats that begin at the start of a line of the processor's cache, or every vector read would touch two."""
+    memory = np.empty(rows * columns + 16, np.float32)
+    first = (64 - memory.ctypes.data % 64) % 64 // 4
+    return memory[first : first + rows * columns].reshape(rows, columns)
 
 
 def advance(
@@ -117,7 +124,7 @@ def sweep(
     pixels = width * height
     passing = front != 0 and result.size > 0
     total = 0
-    scratch = np.empty((SCRATCH_ROWS, TILE), np.float32)
+    scratch = lined_up(SCRATCH_ROWS, TILE + 16)
     offsets = np.empty(TILE, np.int32)
     for base in range(0, pixels, TILE):
         count = min(TILE, pixels - base)
@@ -128,12 +135,11 @@ def sweep(
         if front == 1:
             load_tile(source, base, count, red, green, blue)
         elif front != 0:
-            route_tile(table, fields, base, count, width, scratch, offsets)
+            leaves = route_tile(table, fields, base, count, width, scratch, offsets)
             if front == 2:
-                read_tile(source, table, count, scratch, offsets)
+                read_tile(source, table, count, scratch, offsets, leaves, red, green, blue)
             else:
-                read_tile(floats, table, count, scratch, offsets)
-            show_tile(table, count, scratch, red, green, blue)
+                read_tile(floats, table, count, scratch, offsets, leaves, red, green, blue)
         run_steps(red, green, blue, count, program, first, last, row, base, width, height)
         if mean >= 0:
             total += sum_values(red, green, blue, count, mean, row, mean_at)

@@ -9,11 +9,11 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
+from kernels.aliases import LIBRARIES, elsewhere
 from kernels.op import Op
 from kernels.ops import OPS
 from service.catalogue.entry import entry
 from service.catalogue.facts import KINDS, LABELS, fields, label_behaviour, labels
-from service.catalogue.names import elsewhere, library
 from service.catalogue.picture import TILE, TILES, Tile, tiles
 from service.catalogue.rows import SECTIONS
 from service.catalogue.sections import by_section, coverage
@@ -215,7 +215,7 @@ def _shared() -> tuple[str, ...]:
 
 def _elsewhere(op: Op) -> str:
     """What other libraries call it."""
-    return "; ".join(f"{library(key)} {', '.join(names)}" for key, names in elsewhere(op.name).items())
+    return "; ".join(f"{LIBRARIES[key]} {', '.join(names)}" for key, names in elsewhere(op.name).items())
 
 
 def _capital(text: str) -> str:

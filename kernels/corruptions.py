@@ -65,6 +65,10 @@ def _saturate(factor: float, added: float) -> tuple[StepDocument, ...]:
     return ({"op": "saturation", "factor": factor}, *([shift] if added else []))
 
 
+def _snow(amount: float, brightness: float, flakes: float) -> tuple[StepDocument, ...]:
+    return {"op": "snow", "amount": amount, "brightness": brightness}, {"op": "snowflakes", "flakes": int(flakes)}
+
+
 def _elastic(bend: float, sigma: float, jitter: float) -> tuple[StepDocument, ...]:
     """bend, sigma: shares of the side; jitter: how far three points, a third of it from the middle, are moved at most."""
     move, turn = [-jitter, jitter], [-60 * jitter, 60 * jitter]
@@ -107,26 +111,29 @@ CORRUPTIONS: Mapping[str, Corruption] = MappingProxyType(
         "zoom_blur": _each("zoom_blur", factor=(1.1, 1.15, 1.2, 1.24, 1.3), step=(0.01, 0.01, 0.02, 0.02, 0.03)),
         "gaussian_blur": _each("gaussian_blur", sigma=(1, 2, 3, 4, 6)),
         # weather
-        "snow": _each(
-            "snow",
-            mean=(0.1, 0.2, 0.55, 0.55, 0.55),
-            sigma=(0.3,),
-            zoom=(3, 2, 4, 4.5, 2.5),
-            threshold=(0.5, 0.5, 0.9, 0.85, 0.85),
-            blur_radius=(10, 12, 12, 12, 12),
-            blur_sigma=(4, 4, 8, 8, 12),
-            opacity=(0.8, 0.7, 0.7, 0.65, 0.55),
+        "snow": _steps(
+            "The layer has round flakes, not streaks, and the ground whitens by lightness alone.",
+            _snow,
+            *((0.2, 1.3, 300), (0.3, 1.5, 500), (0.4, 1.7, 800), (0.5, 1.9, 1200), (0.6, 2.2, 2000)),
         ),
-        "frost": _each("frost", picture=(1, 0.8, 0.7, 0.65, 0.6), frost=(0.4, 0.6, 0.7, 0.7, 0.75)),
-        "fog": _each("fog", density=(1.5, 2, 2.5, 2.5, 3), decay=(2, 2, 1.7, 1.5, 1.4)),
+        "frost": _each(
+            "frost",
+            "The ice is made by arithmetic, where photographs of ice were laid over the picture.",
+            amount=(0.3, 0.45, 0.6, 0.75, 0.9),
+            opacity=(0.5, 0.6, 0.7, 0.8, 0.9),
+        ),
+        "fog": _each(
+            "fog",
+            "Thin air is mixed in by a share, not added and rescaled by the picture's largest value.",
+            density=(0.3, 0.4, 0.5, 0.6, 0.75),
+            patchiness=(0.5,),
+        ),
         "spatter": _each(
             "spatter",
-            mean=(0.65, 0.65, 0.65, 0.65, 0.67),
-            sigma=(0.3, 0.3, 0.3, 0.3, 0.4),
-            blur=(4, 3, 2, 1, 1),
-            threshold=(0.69, 0.68, 0.68, 0.65, 0.65),
-            opacity=(0.6, 0.6, 0.5, 1.5, 1.5),
-            kind=("water", "water", "water", "mud", "mud"),
+            "The blobs' cover is given, where a threshold of noise decided it.",
+            cover=(0.1, 0.15, 0.25, 0.3, 0.4),
+            opacity=(0.7, 0.7, 0.7, 0.9, 0.95),
+            liquid=("water", "water", "water", "mud", "mud"),
         ),
         # light and colour
         "brightness": _each("hsv_shift", hue=(0,), saturation=(0,), value=(0.1, 0.2, 0.3, 0.4, 0.5)),

@@ -28,7 +28,6 @@ from tests.helpers import (
     references_light,
     references_mixing,
     references_noise,
-    references_policies,
     references_tables,
     references_textures,
     references_weather,
@@ -48,7 +47,6 @@ REFERENCES = {
     **references_tables.REFERENCES,
     **references_filters.REFERENCES,
     **references_textures.REFERENCES,
-    **references_policies.REFERENCES,
 }
 COMPOSED = {name for name, op in OPS.items() if isinstance(op.kind, Container | Policy | Blend)}
 """Operations that are other ones: `test_composed_ops_are_the_steps_that_their_draws_name` is their reference."""

@@ -16,6 +16,7 @@ from kernels.ops import OPS
 from kernels.route import most_rows
 from kernels.tensors import Size
 from tests.helpers.pictures import Steps, make_plan
+from tests.helpers.recipes import required
 
 BORDERS = ["constant", "replicate", "reflect", "wrap"]
 
@@ -27,7 +28,7 @@ def steps(rng: random.Random) -> Steps:
         fields = OPS[name].params.model_fields
         border = {"border": rng.choice(BORDERS)} if "border" in fields else {}
         fill = {"fill": [rng.random(), 0.0, rng.random()]} if "fill" in fields and rng.random() < 0.5 else {}
-        found.append({"op": name, **border, **fill})
+        found.append({"op": name, **required(OPS[name]), **border, **fill})
     return found
 
 

@@ -45,8 +45,8 @@ def test_the_catalogue_can_be_filtered() -> None:
     assert {"gaussian_noise", "salt"} <= listed("--section", "noise") < {*OPS}
     assert listed("--kind", "stencil") == {op.name for op in OPS.values() if isinstance(op.kind, Stencil)}
     assert {"hflip", "elastic"} <= listed("--labels", "follow")
-    assert listed("--labels", "merged") == listed("--kind", "mix")
-    assert listed("--labels", "stay") | listed("--labels", "follow") | listed("--labels", "merged") == {*OPS}
+    assert {"mixup", "mosaic"} <= listed("--labels", "merged") < listed("--kind", "mix")
+    assert set.union(*(listed("--labels", fate) for fate in ("stay", "follow", "merged", "inside"))) == {*OPS}
     assert listed("--section", "geometry", "--search", "mirror") < listed("--section", "geometry")
     shown = augment("ops", "--section", "noise").stdout
     assert "gaussian_noise" in shown

@@ -97,4 +97,4 @@ def test_an_operation_by_its_name_elsewhere() -> None:
         "affine",
         "shift_scale_rotate",
     )
-    assert "hflip" in [one["name"] for one in json.loads(augment("ops", "--filter", "Fliplr", "--json").stdout)]
+    assert "hflip" in [one["name"] for one in json.loads(augment("ops", "--search", "Fliplr", "--json").stdout)]

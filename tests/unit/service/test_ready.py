@@ -39,7 +39,7 @@ def test_it_is_a_recipe_with_words(name: str) -> None:
 def test_it_has_a_small_page(name: str) -> None:
     page = (DOCS / f"{name}.md").read_text()
     assert READY[name].summary in page, "run `python docs/build.py`"
-    assert (DOCS / f"{name}.jpg").stat().st_size <= 60 * 1024
+    assert (DOCS / f"{name}.webp").stat().st_size <= 60 * 1024
     assert f"({name}.md)" in (DOCS / "README.md").read_text()
 
 

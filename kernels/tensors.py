@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -40,7 +41,7 @@ class Picture:
         if self.pixels.dtype != torch.uint8 or len(shape) != 3 or shape[2] not in (3, 4) or 0 in shape:
             raise ValueError(f"a picture is (height, width, 3 or 4) uint8 pixels, not {tuple(shape)} {self.pixels.dtype}")
 
-    @property
+    @cached_property
     def size(self) -> Size:
         height, width, _ = self.pixels.shape
         return Size(height, width)

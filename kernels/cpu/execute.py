@@ -49,22 +49,24 @@ def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
     """The picture after all stages: (H, W, C) uint8. pixels: (H, W, C) uint8 with C 3, or 4 with alpha."""
     if not stages:
         return pixels.clone()
-    if pixels.shape[2] == 3:
-        return _through(stages, pixels)
+    levels = pixels.numpy()
+    if levels.shape[2] == 3:
+        return _through(stages, levels)
     coloured = [stage._replace(part="colour") if isinstance(stage, Mixture) else stage for stage in stages]
-    colour = _through(coloured, pixels[..., :3].contiguous())
+    colour = _through(coloured, np.ascontiguousarray(levels[..., :3]))
     # alpha is moved and mixed as a grey picture would be, and is 0 outside
     moving = [
         stage._replace(part="alpha") if isinstance(stage, Mixture) else Chain(_unfilled(stage.links))
         for stage in stages
         if isinstance(stage, Mixture | Chain)
     ]
-    alpha = _through(moving, pixels[..., 3:].expand(-1, -1, 3).contiguous())
+    alpha = _through(moving, np.repeat(levels[..., 3:], 3, axis=2))
     return torch.cat([colour, alpha[..., :1]], dim=2)
 
 
-def _through(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
-    passes = Passes(Size(pixels.shape[0], pixels.shape[1]), pixels.numpy().reshape(-1))
+def _through(stages: Sequence[Stage], levels: NDArray[np.uint8]) -> torch.Tensor:
+    height, width, _ = levels.shape
+    passes = Passes(Size(height, width), levels.reshape(-1))
     passes.walk(stages)
     return passes.pixels()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from kernels.errors import RecipeInvalid
 from kernels.recipe import Recipe
-from service.catalogue.ready import READY
+from service.catalogue.ready import ready
 from service.errors import NotFound, ValidationError
 from service.ids import new_id
 from service.parts import Parts
@@ -75,9 +75,9 @@ async def find(parts: Parts, tenant: str, name: str, version: int | None) -> Nam
         stored = await recipe_queries.find(parts.engine, tenant, name, version)
         if stored is not None:
             return _named(stored)
-    if version in (None, 0) and name in READY:
-        recipe = READY[name].recipe
-        return Named(name, 0, recipe.document(), recipe.digest, None)
+    found = ready(name) if version in (None, 0) else None
+    if found is not None:
+        return Named(name, 0, found.recipe.document(), found.recipe.digest, None)
     raise NotFound("recipe" if version is None else "version of the recipe")
 
 

@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from kernels.corruptions import CORRUPTIONS
 from kernels.recipe import Recipe
-from service.catalogue.ready import READY
+from service.catalogue.ready import READY, ready
 from service.catalogue.terminal import leave
 from service.catalogue.written import written, yaml_text
 from service.client import Client
@@ -30,8 +31,8 @@ def list_recipes(url: str, *, as_json: bool) -> None:
         answers = client.ready()
         stored = list(client.recipes()) if answers else []
     if as_json:
-        ready = [{"name": one.name, "version": 0, "summary": one.summary} for one in READY.values()]
-        typer.echo(json.dumps({"ready": ready, "stored": [one.model_dump(mode="json") for one in stored]}))
+        listed = [{"name": one.name, "version": 0, "summary": one.summary} for one in READY.values()]
+        typer.echo(json.dumps({"ready": listed, "stored": [one.model_dump(mode="json") for one in stored]}))
         return
     table = Table("recipe", "", box=None, pad_edge=False, header_style="bold")
     for one in stored:
@@ -39,6 +40,7 @@ def list_recipes(url: str, *, as_json: bool) -> None:
     names = {one.name for one in stored}
     for name, recipe in READY.items():
         table.add_row(f"{name}@0" if name in names else name, recipe.summary)
+    table.add_row("corruption-NAME-1 ... -5", f"corruptions of ImageNet-C by severity; NAME: {', '.join(CORRUPTIONS)}")
     Console(highlight=False, markup=False).print(table)
     if not answers:
         typer.echo(f"no service answers at {url}: only the ready recipes are shown", err=True)
@@ -51,20 +53,20 @@ def show_recipe(name: str, url: str, *, as_json: bool) -> None:
         leave(f"{name!r} is not NAME or NAME@VERSION")
     found = None
     with _client(url) as client:
-        if version != "0" and (version or plain not in READY or client.ready()):
+        if version != "0" and (version or ready(plain) is None or client.ready()):
             try:
                 found = client.recipe(plain, int(version) if version else None)
             except NotFound:
                 leave(f"there is no recipe {name!r}; see `augment recipe list`")
-    ready = READY.get(plain) if found is None or found.version == 0 else None
-    if ready is None and (found is None or found.version == 0):
+    own = ready(plain) if found is None or found.version == 0 else None
+    if own is None and (found is None or found.version == 0):
         leave(f"there is no ready recipe {plain!r}; see `augment recipe list`")
-    recipe = ready.recipe if ready else Recipe.parse(found.recipe if found else {})
+    recipe = own.recipe if own else Recipe.parse(found.recipe if found else {})
     if as_json:
         facts = {"name": plain, "version": found.version if found else 0, "digest": recipe.digest}
         typer.echo(json.dumps({**facts, "recipe": recipe.document()}))
-    elif ready:
-        typer.echo(ready.text, nl=False)
+    elif own:
+        typer.echo(own.text, nl=False)
     else:
         typer.echo(f"# {plain}@{found.version if found else 0}, digest {recipe.digest}")
         typer.echo(yaml_text(written(recipe)), nl=False)

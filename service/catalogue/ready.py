@@ -1,4 +1,4 @@
-"""Ready recipes: YAML files of this package, usable by name on every service and without one.
+"""Ready recipes, usable by name on every service and without one: YAML files of this package, and `kernels.corruptions`.
 
 A file begins with comments: the first line says what the recipe is for, the others when to use it.
 """
@@ -13,7 +13,9 @@ from types import MappingProxyType
 
 import yaml
 
+from kernels.corruptions import CORRUPTIONS, SEVERITIES, corrupted
 from kernels.recipe import Recipe
+from service.catalogue.written import written, yaml_text
 
 _NAMES = ("light", "medium", "strong", "detection", "segmentation", "document", "aerial", "medical-safe", "robustness")
 
@@ -51,5 +53,33 @@ class Ready:
             yield line.removeprefix("#").strip()
 
 
+@dataclass(frozen=True)
+class Corruption(Ready):
+    """A corruption of ImageNet-C at one severity, 1 to 5."""
+
+    corruption: str
+    severity: int
+
+    @cached_property
+    def text(self) -> str:
+        first = f"{self.corruption} as in ImageNet-C, severity {self.severity} of {SEVERITIES[-1]}."
+        head = [line for line in (first, CORRUPTIONS[self.corruption].differs) if line]
+        return "".join(f"# {line}\n" for line in head) + yaml_text(written(corrupted(self.corruption, self.severity)))
+
+
 READY: Mapping[str, Ready] = MappingProxyType({name: Ready(name) for name in _NAMES})
 """Every ready recipe by name, from the plainest on."""
+CORRUPTED: Mapping[str, Ready] = MappingProxyType(
+    {
+        name: Corruption(name, corruption, severity)
+        for corruption in CORRUPTIONS
+        for severity in SEVERITIES
+        for name in (f"corruption-{corruption}-{severity}",)
+    }
+)
+"""The common corruptions by name, `corruption-fog-3`: too many to list beside the others."""
+
+
+def ready(name: str) -> Ready | None:
+    """The ready recipe of this name."""
+    return READY.get(name) or CORRUPTED.get(name)

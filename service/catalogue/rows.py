@@ -259,7 +259,9 @@ ROWS: Mapping[str, Mapping[str, Covered]] = MappingProxyType(
             "channel_subset": ("channel_subset",),
             "region_limited (inside boxes / classes)": ("region_limited",),
             "sequence_consistent (same draw for n frames / views)": ("same_draws",),
-            "corruption_suite (ImageNet-C)": ("corruption",),
+            "corruption_suite (ImageNet-C)": Otherwise(
+                "ready recipes, `corruption-fog-3` and so on: 19 kinds at 5 severities"
+            ),
             "invertible / test-time": ("inverse",),
             "box_hygiene": Otherwise("`labels` of a recipe: clip, min_visible, min_side, min_area"),
         },

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
+from kernels.corruptions import corrupted
 from kernels.recipe import Recipe
 from service.app import create_app
 from service.catalogue.ready import READY
@@ -130,6 +131,8 @@ async def test_ready_recipes_are_version_0(api: httpx2.AsyncClient) -> None:
     shown = (await api.get("/v1/recipes/light")).json()
     assert (shown["version"], shown["created_at"]) == (0, None)
     assert Recipe.parse(shown["recipe"]) == READY["light"].recipe
+    assert Recipe.parse((await api.get("/v1/recipes/corruption-fog-3")).json()["recipe"]) == corrupted("fog", 3)
+    assert (await api.get("/v1/recipes/corruption-fog-6")).status_code == 404
 
 
 async def test_the_list_is_paged_by_name(api: httpx2.AsyncClient) -> None:

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from kernels import augment
+from kernels.corruptions import CORRUPTIONS, corrupted
 from kernels.ops import OPS
 from kernels.recipe import Recipe, preorder
-from service.catalogue.ready import READY
+from service.catalogue.ready import CORRUPTED, READY
 from service.catalogue.written import written, yaml_text
 from service.named_recipes import NAME
 from tests.helpers.pictures import make_photo
@@ -73,3 +74,11 @@ def test_medical_safe_keeps_grey_pictures_grey() -> None:
 def test_robustness_applies_about_two_of_them() -> None:
     expected = sum(step.chance for step in READY["robustness"].recipe.steps)
     assert math.isclose(expected, 2.0, abs_tol=0.4)
+
+
+def test_every_corruption_is_a_recipe_by_name() -> None:
+    assert len(CORRUPTED) == 5 * len(CORRUPTIONS)
+    for name, one in CORRUPTED.items():
+        _, corruption, severity = name.split("-")
+        assert one.recipe == corrupted(corruption, int(severity))
+        assert one.summary == f"{corruption} as in ImageNet-C, severity {severity} of 5."

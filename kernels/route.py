@@ -90,51 +90,106 @@ def route(links: Sequence[Link]) -> Route:
     return Route(tuple(found), matrix, reach)
 
 
-def shrinking(links: Sequence[Link]) -> tuple[int, int]:
-    """Columns and rows of the source that fit into one output pixel wherever the chain shrinks least; at least 1."""
-    forward = IDENTITY
+class Boxes(NamedTuple):
+    """What a source is summed over before it is read: boxes of wide x high pixels, `across` and `down` pixels apart."""
+
+    wide: int
+    high: int
+    across: int
+    down: int
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether they are of more than a pixel."""
+        return self.wide > 1 or self.high > 1
+
+
+def boxes(links: Sequence[Link]) -> Boxes:
+    """The boxes by which a chain that shrinks is smoothed, by how it shrinks in the middle of the output."""
+    back = IDENTITY
     for link in links:
-        forward = multiply(link.forward, forward)
-    height, width = links[-1].size_out
-    most_x = most_y = 1e-9
-    if is_affine(forward):
-        most_x, most_y = max(most_x, math.hypot(forward[0], forward[3])), max(most_y, math.hypot(forward[1], forward[4]))
-    else:
-        back = IDENTITY
-        for link in links:
-            back = multiply(back, link.back)
-        shown = moved_few(back, [(x * width, y * height) for x in (0.02, 0.5, 0.98) for y in (0.02, 0.5, 0.98)])
-        for x, y in shown:
-            if not math.isnan(x):
-                step_x, step_y = steps(forward, x, y)
-                most_x, most_y = max(most_x, step_x), max(most_y, step_y)
+        back = multiply(back, link.back)
     size = links[0].size_in
-    return min(max(int(1.0 / most_x + 1e-6), 1), size.width), min(max(int(1.0 / most_y + 1e-6), 1), size.height)
+    a, b, d, e = _paces(back, links[-1].size_out)
+    area = abs(a * e - b * d)
+    wide, across = _side(area / max(math.hypot(d, e), _TINY), size.width)
+    high, down = _side(area / max(math.hypot(a, b), _TINY), size.height)
+    if is_affine(back) and b == d == 0.0:
+        wide, across = _whole(abs(a), back[2], size.width) or (wide, across)
+        high, down = _whole(abs(e), back[5], size.height) or (high, down)
+    return Boxes(wide, high, across, down)
 
 
-class Box(NamedTuple):
-    """Columns left .. right and rows top .. bottom of a canvas, in pixels, ends excluded."""
+def _side(fit: float, side: int) -> tuple[int, int]:
+    """Pixels of a box and from one to the next, along a side of the source of which `fit` pixels fit into an output pixel.
+
+    Boxes overlap by more than half. An output pixel that long has the variance fit^2 / 12, a box wide^2 / 12, and reading
+    bilinearly between boxes adds apart^2 / 6: this is the nearest whole box, rather too large than too small.
+    """
+    apart = max(int(fit / 2.5), 1)
+    wide = int(math.sqrt(max(fit * fit - 2 * apart * apart, 0.0)) + 0.75)
+    if wide <= apart:
+        return 1, 1
+    return min(wide, side), min(apart, side)
+
+
+def _whole(length: float, start: float, side: int) -> tuple[int, int] | None:
+    """Boxes beside each other, if each output pixel is one; the first begins at `start`, as many pixels are in it."""
+    whole = round(length)
+    if whole < 2 or whole > side or abs(length - whole) > _TINY or abs(start / whole - round(start / whole)) > _TINY:
+        return None
+    return whole, whole
+
+
+def _paces(back: Matrix, output: Size) -> tuple[float, float, float, float]:
+    """Source pixels from the output's middle pixel to the next, in x along its row and down its column, then in y."""
+    a, b, c, d, e, f, g, h, i = back
+    u, v = output.width / 2, output.height / 2
+    w = g * u + h * v + i
+    if w < _TINY:
+        return 1.0, 0.0, 0.0, 1.0
+    x, y = (a * u + b * v + c) / w, (d * u + e * v + f) / w
+    return (a - x * g) / w, (b - x * h) / w, (d - y * g) / w, (e - y * h) / w
+
+
+class Lattice(NamedTuple):
+    """Boxes that are read: `columns` x `rows` of them, the first one's top left pixel at (left, top), or beside the canvas."""
 
     left: int
     top: int
-    right: int
-    bottom: int
+    columns: int
+    rows: int
 
 
-def needed(reach: Sequence[Point], size: Size, shrink_x: int, shrink_y: int) -> Box:
-    """The part of a canvas that is read within `reach`, in whole boxes; all of it if that has no bound."""
-    if not is_bounded(reach):
-        return Box(0, 0, size.width, size.height)
-    left, right = _boxed(min(x for x, _ in reach), max(x for x, _ in reach), shrink_x, size.width)
-    top, bottom = _boxed(min(y for _, y in reach), max(y for _, y in reach), shrink_y, size.height)
-    return Box(left, top, right, bottom)
+def lattice(reach: Sequence[Point], size: Size, of: Boxes, border: Border) -> Lattice:
+    """The boxes that are read about places in `reach`: all if that has no bound, or places come back onto the canvas.
+
+    A constant border's fill fills up boxes that begin before the canvas or end after it, and `wrap` goes on with the
+    other side's pixels; other borders have whole boxes, but for a last one that ends after the canvas.
+    """
+    low_x = low_y = -math.inf
+    high_x = high_y = math.inf
+    if is_bounded(reach) and border not in ("reflect", "wrap"):
+        low_x, high_x = min(x for x, _ in reach), max(x for x, _ in reach)
+        low_y, high_y = min(y for _, y in reach), max(y for _, y in reach)
+    left, columns = _read_between(low_x, high_x, of.wide, of.across, size.width, border)
+    top, rows = _read_between(low_y, high_y, of.high, of.down, size.height, border)
+    return Lattice(left * of.across, top * of.down, columns, rows)
 
 
-def _boxed(low: float, high: float, shrink: int, side: int) -> tuple[int, int]:
-    """Pixels that bilinear reading from low to high touches, in whole boxes and on the canvas; at least one box."""
-    first, last = math.floor((low - 1.0) / shrink) - 1, math.floor((high + 1.0) / shrink) + 2
-    first = min(max(first, 0), (side - 1) // shrink)
-    return first * shrink, min(max(last, first + 1) * shrink, side)
+def _read_between(low: float, high: float, wide: int, apart: int, side: int, border: Border) -> tuple[int, int]:
+    """Number of the first box that bilinear reading from low to high touches, and of boxes: at least one."""
+    first, end = 0, -(-max(side - wide, 0) // apart) + 1
+    if border == "constant":
+        first, end = -((wide - 1) // apart), -(-side // apart)
+    elif border == "wrap":
+        end = -(-side // apart)
+    if low > -math.inf:
+        begin = math.floor((max(low, -1e9) - 1.0 - wide / 2) / apart)
+        stop = math.floor((min(high, 1e9) + 1.0 - wide / 2) / apart) + 2
+        first = min(max(first, begin), end - 1)
+        end = max(min(end, stop), first + 1)
+    return first, end - first
 
 
 def within(points: Sequence[Point], size: Size, margin_x: float, margin_y: float) -> bool:

@@ -1,84 +1,129 @@
-"""Boxes: the compiled kernel that sums whole boxes of a picture's pixels, for chains that shrink."""
+"""Boxes: the compiled kernel that sums boxes of a picture's pixels, for chains that shrink. Boxes may overlap."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from kernels.cpu.intrinsics import Bytes, Floats, halve_pixels
+from kernels.cpu.intrinsics import Bytes, Floats, halve_pixels, pair_pixels
 
 f32 = np.float32
 
 
 def shrink(
     source: Bytes,
-    stride: int,
-    start: int,
+    width: int,
+    height: int,
+    left: int,
+    top: int,
     columns: int,
     rows: int,
     wide: int,
     high: int,
+    across: int,
+    down: int,
     filled: bool,
     fill: Floats,
     result: Floats,
 ) -> None:
-    """Sums of boxes `wide` x `high` of `columns` x `rows` RGB pixels: result (ceil, ceil, 3), flat.
+    """Sums of boxes `wide` x `high` of (height, width) RGB pixels, `across` and `down` apart: result (rows, columns, 3), flat.
 
-    The part of the picture begins at source[start]; its rows are `stride` bytes apart. What the last boxes lack is made
-    up with `fill` (3 levels 0..255) if `filled`, else with the mean of what they hold.
+    The first box begins at (left, top). What boxes lack that reach beyond the picture is made up with `fill` (3 levels
+    0..255) if `filled`, else with the mean of what they hold.
     """
-    across, down = -(-columns // wide), -(-rows // high)
-    totals = np.empty(3 * columns, np.float32)
-    for row in range(down):
-        at = start + row * high * stride
-        tall = min(high, rows - row * high)
-        boxes = result[row * across * 3 : (row + 1) * across * 3]
+    # columns that any box holds, and the boxes that hold all of theirs
+    begin, end = max(left, 0), min(left + (columns - 1) * across + wide, width)
+    first = min((begin - left + across - 1) // across, columns)
+    last = max(min((end - wide - left) // across + 1, columns), first)
+    totals = np.empty(3 * (end - begin), np.float32)
+    for row in range(rows):
+        upper = max(top + row * down, 0)
+        tall = min(top + row * down + high, height) - upper
+        at = 3 * (upper * width + begin)
+        boxes = result[row * columns * 3 : (row + 1) * columns * 3]
+        inner = boxes[3 * first : 3 * last]
+        skipped = 3 * (left + first * across - begin)
         done = 0
-        if wide == 2 and tall <= 2:
-            # a row added to itself, and halved, is itself
-            below = stride if tall == 2 else 0
-            for done in range(0, columns // 2 - 15, 16):
-                halve_pixels(source, at + 6 * done, below, boxes, 3 * done)
-            done = columns // 2 // 16 * 16
-            if tall == 1:
-                for j in range(3 * done):
-                    boxes[j] *= f32(0.5)
-        if wide == 1:
-            sum_rows(source[at:], stride, 3 * columns, tall, boxes)
-        else:
-            sum_rows(source[at + 6 * done :], stride, 3 * columns - 6 * done, tall, totals)
-            sum_columns(totals, columns - 2 * done, wide, boxes[3 * done :])
-        complete(boxes, columns, wide, high, tall, filled, fill)
+        if wide == 2 and high == 2 and tall == 2:
+            # two rows of two, sixteen boxes at once
+            for done in range(0, (last - first) // 16 * 16, 16):
+                if across == 1:
+                    pair_pixels(source, at + skipped + 3 * done, 3 * width, inner, 3 * done)
+                else:
+                    halve_pixels(source, at + skipped + 6 * done, 3 * width, inner, 3 * done)
+            done = (last - first) // 16 * 16
+        # where the boxes that are left begin, in the row from `begin`
+        rest = skipped + 3 * done * across
+        if done < last - first or last < columns:
+            sum_rows(source[at + rest :], 3 * width, 3 * (end - begin) - rest, tall, totals[rest:])
+            sum_columns(totals[rest:], last - first - done, wide, across, inner[3 * done :])
+            for box in range(last, columns):
+                sum_box(totals, left + box * across, begin, end, wide, boxes, box)
+        if first > 0:
+            sum_rows(source[at:], 3 * width, 3 * min(wide, end - begin), tall, totals)
+            for box in range(first):
+                sum_box(totals, left + box * across, begin, end, wide, boxes, box)
+        complete(boxes, left, width, wide, high, across, tall, first, last, filled, fill)
 
 
 def sum_rows(source: Bytes, stride: int, count: int, tall: int, totals: Floats) -> None:
     """totals[: count] = the sum of `tall` rows; whole numbers below 2^24, so exact in any order."""
-    first = source[:count]
+    start = source[:count]
     for j in range(count):
-        totals[j] = f32(first[j])
+        totals[j] = f32(start[j])
     for line in range(1, tall):
         following = source[line * stride : line * stride + count]
         for j in range(count):
             totals[j] += f32(following[j])
 
 
-def sum_columns(totals: Floats, columns: int, wide: int, boxes: Floats) -> None:
-    """boxes = sums of every `wide` RGB pixels of a row of `columns`; the last one of those that are left."""
-    for box in range(-(-columns // wide)):
+def sum_columns(totals: Floats, columns: int, wide: int, across: int, boxes: Floats) -> None:
+    """The first `columns` boxes = sums of `wide` RGB pixels of a row, `across` pixels apart."""
+    if across == 1:
+        for j in range(3 * columns):
+            boxes[j] = totals[j]
+        for place in range(1, wide):
+            beside = totals[3 * place :]
+            for j in range(3 * columns):
+                boxes[j] += beside[j]
+        return
+    for box in range(columns):
         red, green, blue = f32(0.0), f32(0.0), f32(0.0)
-        for j in range(box * wide, min((box + 1) * wide, columns)):
+        for j in range(box * across, box * across + wide):
             red += totals[3 * j]
             green += totals[3 * j + 1]
             blue += totals[3 * j + 2]
         boxes[3 * box], boxes[3 * box + 1], boxes[3 * box + 2] = red, green, blue
 
 
-def complete(boxes: Floats, columns: int, wide: int, high: int, tall: int, filled: bool, fill: Floats) -> None:
-    """Makes up what a row's boxes lack of wide x high pixels: all of them if the row is the last, or the last box."""
-    across = boxes.size // 3
-    for box in range(0 if tall < high else across - 1, across):
-        held = min(wide, columns - box * wide) * tall
-        if held == wide * high:
+def sum_box(totals: Floats, start: int, begin: int, end: int, wide: int, boxes: Floats, box: int) -> None:
+    """One box whose first column is `start`; totals has the columns begin .. end, and the others are left out."""
+    for channel in range(3):
+        total = f32(0.0)
+        for j in range(max(start, begin) - begin, min(start + wide, end) - begin):
+            total += totals[3 * j + channel]
+        boxes[3 * box + channel] = total
+
+
+def complete(
+    boxes: Floats,
+    left: int,
+    width: int,
+    wide: int,
+    high: int,
+    across: int,
+    tall: int,
+    first: int,
+    last: int,
+    filled: bool,
+    fill: Floats,
+) -> None:
+    """Makes up what a row's boxes lack of wide x high pixels: all of them if the row is cut, else those beside first .. last."""
+    columns = boxes.size // 3
+    for box in range(columns):
+        if tall == high and first <= box < last:
             continue
+        start = left + box * across
+        held = (min(start + wide, width) - max(start, 0)) * tall
         for channel in range(3):
             if filled:
                 boxes[3 * box + channel] += f32(wide * high - held) * fill[channel]

@@ -55,7 +55,7 @@ def _compile(folder: Path | None) -> Kernels:
     planes, table, program = types.float32[:, ::1], types.float64[:, ::1], types.int64[:, ::1]
     images = types.uint8[:, :, ::1]
     to_advance = (whole, levels, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
-    to_shrink = (levels, whole, whole, whole, whole, whole, whole, yes, floats, floats)
+    to_shrink = (levels, *[whole] * 10, yes, floats, floats)
     with compiling(folder):
         made = Kernels(
             advance=binder.entry(tiles.advance, types.void(*to_advance)),

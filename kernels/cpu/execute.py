@@ -144,7 +144,7 @@ class Passes:
                 self._resample(links)
             return
         trip = itinerary(links, 255.0 if untouched else 1.0)
-        shrinks = trip.shrink_x > 1 or trip.shrink_y > 1
+        shrinks = trip.boxes.is_needed
         if not untouched and shrinks:
             self._resample(links)
             return
@@ -240,21 +240,15 @@ class Passes:
         self._floats = turned.numpy().reshape(-1)
 
     def _shrink(self, trip: Itinerary) -> None:
-        box, width = trip.box, self._size.width
-        columns, rows = box.right - box.left, box.bottom - box.top
-        self._floats = _floats("sums", 3 * -(-columns // trip.shrink_x) * -(-rows // trip.shrink_y))
-        kernels().shrink(
-            self._bytes,
-            3 * width,
-            3 * (box.top * width + box.left),
-            columns,
-            rows,
-            trip.shrink_x,
-            trip.shrink_y,
-            trip.fill is not None,
-            np.array(trip.fill or BLACK, np.float32),
-            self._floats,
-        )
+        (height, width), source = self._size, self._bytes
+        boxes, lattice = trip.boxes, trip.lattice
+        if trip.wraps:
+            more = ((0, boxes.high - 1), (0, boxes.wide - 1), (0, 0))
+            source = np.pad(source.reshape(height, width, 3), more, mode="wrap").reshape(-1)
+            height, width = height + boxes.high - 1, width + boxes.wide - 1
+        self._floats = _floats("sums", 3 * lattice.columns * lattice.rows)
+        fill = np.array(trip.fill or BLACK, np.float32)
+        kernels().shrink(source, width, height, *lattice, *boxes, trip.fill is not None, fill, self._floats)
 
 
 def _floats(purpose: str, count: int) -> Grid:

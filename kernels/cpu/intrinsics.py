@@ -108,6 +108,11 @@ def halve_pixels(source: Bytes, at: int, stride: int, result: Floats, to: int) -
     _unbound("halve_pixels")
 
 
+def pair_pixels(source: Bytes, at: int, stride: int, result: Floats, to: int) -> None:
+    """result[to : to + 48]: sums of 16 boxes of 2 x 2 RGB pixels, a pixel apart; reads 51 bytes at `at` and `at + stride`."""
+    _unbound("pair_pixels")
+
+
 def weigh_block(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:
     """`weigh_values` of 64 values at once, with the same bits."""
     _unbound("weigh_block")

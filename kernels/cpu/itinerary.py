@@ -13,7 +13,7 @@ from kernels.cpu.places import COLUMNS, CONSTANT, FOLD, MOVE, READ, REFLECT, REP
 from kernels.matrices import IDENTITY, is_affine, multiply
 from kernels.op import Matrix
 from kernels.params import Border
-from kernels.route import Box, Canvas, Fill, needed, route, shrinking, within
+from kernels.route import Boxes, Canvas, Fill, Lattice, boxes, lattice, route, within
 from kernels.tensors import Size
 
 _HOW = {"replicate": REPLICATE, "reflect": REFLECT, "wrap": WRAP, "constant": REPLICATE}
@@ -24,15 +24,16 @@ Row = tuple[float, ...]
 class Itinerary(NamedTuple):
     """How an output is read from a source: the table, its displacement fields, and what the source must be first.
 
-    box: the part of the source that is read, in boxes of shrink_x x shrink_y pixels that are added up. Boxes that the
-    edge cuts off are made up with `fill` (levels of the source), or with the mean of what they hold if it is None.
+    boxes: what the source's pixels are added up in, and `lattice` where. Boxes that reach beyond the edge go on with the
+    other side's pixels if `wraps`, or are made up with `fill` (levels of the source), or with the mean of what they hold
+    if it is None.
     """
 
     table: NDArray[np.float64]
     fields: NDArray[np.float32]
-    box: Box
-    shrink_x: int
-    shrink_y: int
+    boxes: Boxes
+    lattice: Lattice
+    wraps: bool
     fill: Fill | None
     size_out: Size
 
@@ -40,14 +41,12 @@ class Itinerary(NamedTuple):
 def itinerary(links: Sequence[Link], level: float) -> Itinerary:
     """How to read the output of a chain from a source whose values go from 0 to `level`."""
     first, found = links[0], route(links)
-    shrink_x, shrink_y = shrinking(links)
-    size, unit = first.size_in, level * shrink_x * shrink_y
-    inner = within(found.reach, size, shrink_x / 2, shrink_y / 2)
+    of = boxes(links)
+    size, unit = first.size_in, level * of.wide * of.high
+    inner = within(found.reach, size, of.wide / 2, of.high / 2)
     border: Border = "replicate" if inner else first.border
-    folds = border in ("reflect", "wrap")
-    box = Box(0, 0, size.width, size.height)
-    if (shrink_x > 1 or shrink_y > 1) and not folds:
-        box = needed(found.reach, size, shrink_x, shrink_y)
+    # single pixels are read where they are
+    at = lattice(found.reach, size, of, border) if of.is_needed else Lattice(0, 0, size.width, size.height)
     rows: list[Row] = []
     fields: list[NDArray[np.float32]] = []
     shown = False
@@ -60,25 +59,25 @@ def itinerary(links: Sequence[Link], level: float) -> Itinerary:
             _, height, width = step.field.shape
             rows.append((SHIFT, sum(field.size for field in fields), height, width, float(step.on_pixels)))
             fields.append(step.field.numpy().ravel())
-    left, top = box.left / shrink_x + 0.5, box.top / shrink_y + 0.5
-    to_units: Matrix = (1 / shrink_x, 0.0, -left, 0.0, 1 / shrink_y, -top, 0.0, 0.0, 1.0)
-    if folds:
+    left, top = (at.left + of.wide / 2) / of.across, (at.top + of.high / 2) / of.down
+    to_units: Matrix = (1 / of.across, 0.0, -left, 0.0, 1 / of.down, -top, 0.0, 0.0, 1.0)
+    if border in ("reflect", "wrap"):
         _move(rows, found.matrix)
         rows.append((FOLD, size.width, size.height, 0.0, 0.0, _HOW[border]))
         _move(rows, to_units)
     else:
         _move(rows, multiply(to_units, found.matrix))
-    columns, lines = -(-(box.right - box.left) // shrink_x), -(-(box.bottom - box.top) // shrink_y)
     filled = border == "constant"
     fill = first.fill if filled else (0.0, 0.0, 0.0)
     outside = CONSTANT if filled else WRAP if border == "wrap" else REPLICATE
-    rows.append((READ, columns, lines, outside, fill[0] * unit, fill[1] * unit, fill[2] * unit, 1.0 / unit, float(shown)))
+    levels = fill[0] * unit, fill[1] * unit, fill[2] * unit
+    rows.append((READ, at.columns, at.rows, outside, *levels, 1.0 / unit, float(shown)))
     return Itinerary(
         _table(rows),
         np.concatenate(fields) if fields else NO_FIELDS,
-        box,
-        shrink_x,
-        shrink_y,
+        of,
+        at,
+        border == "wrap",
         (fill[0] * level, fill[1] * level, fill[2] * level) if filled else None,
         links[-1].size_out,
     )

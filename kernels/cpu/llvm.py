@@ -193,6 +193,23 @@ def _halve_pixels(context: Any, source: Any, at: Any, stride: Any, result: Any, 
     return types.void(source, types.int64, types.int64, result, types.int64), generate
 
 
+def _pair_pixels(context: Any, source: Any, at: Any, stride: Any, result: Any, to: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        memory = _Memory(context, builder, signature, args)
+
+        def row(index: Value) -> Value:
+            return builder.zext(memory.load(0, index, _vector(_I8, 3 * LANES)), _vector(_I16, 3 * LANES))
+
+        upper, lower = args[1], builder.add(args[1], args[2])
+        three = ir.Constant(_I64, 3)
+        left = builder.add(row(upper), row(lower))
+        right = builder.add(row(builder.add(upper, three)), row(builder.add(lower, three)))
+        memory.store(builder.uitofp(builder.add(left, right), _vector(_F32, 3 * LANES)), 3, args[4])
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, types.int64, result, types.int64), generate
+
+
 def _weigh(vectors: int) -> Any:
     """The word that sums so many vectors at once: sums that do not wait for each other keep the processor busy."""
 
@@ -238,6 +255,7 @@ LLVM: dict[str, Any] = {
     "fetch": intrinsic(_fetch),
     "spread_pixels": intrinsic(_spread_pixels),
     "halve_pixels": intrinsic(_halve_pixels),
+    "pair_pixels": intrinsic(_pair_pixels),
     "weigh_block": _weigh(4),
     "weigh_values": _weigh(1),
 }

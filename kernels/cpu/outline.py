@@ -126,4 +126,4 @@ class _Outline(Passes):
         self._settle()
 
     def _shrink(self, trip: Itinerary) -> None:
-        self._boxes = trip.shrink_x, trip.shrink_y
+        self._boxes = trip.boxes.wide, trip.boxes.high

@@ -62,7 +62,11 @@ def shrink(
             sum_rows(source[at:], 3 * width, 3 * min(wide, end - begin), tall, totals)
             for box in range(first):
                 sum_box(totals, left + box * across, begin, end, wide, boxes, box)
-        complete(boxes, left, width, wide, high, across, tall, first, last, filled, fill)
+        if tall < high:
+            complete(boxes, 0, columns, left, width, wide, high, across, tall, filled, fill)
+        else:
+            complete(boxes, 0, first, left, width, wide, high, across, tall, filled, fill)
+            complete(boxes, last, columns, left, width, wide, high, across, tall, filled, fill)
 
 
 def sum_rows(source: Bytes, stride: int, count: int, tall: int, totals: Floats) -> None:
@@ -106,22 +110,19 @@ def sum_box(totals: Floats, start: int, begin: int, end: int, wide: int, boxes: 
 
 def complete(
     boxes: Floats,
+    begin: int,
+    end: int,
     left: int,
     width: int,
     wide: int,
     high: int,
     across: int,
     tall: int,
-    first: int,
-    last: int,
     filled: bool,
     fill: Floats,
 ) -> None:
-    """Makes up what a row's boxes lack of wide x high pixels: all of them if the row is cut, else those beside first .. last."""
-    columns = boxes.size // 3
-    for box in range(columns):
-        if tall == high and first <= box < last:
-            continue
+    """Makes up what boxes begin .. end of a row, `tall` pixels of which are on the picture, lack of wide x high pixels."""
+    for box in range(begin, end):
         start = left + box * across
         held = (min(start + wide, width) - max(start, 0)) * tall
         for channel in range(3):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kernels.cpu.intrinsics import Bytes, Floats, halve_pixels, pair_pixels
+from kernels.cpu.intrinsics import Bytes, Floats, Sums, halve_pixels, pair_pixels, rint32
 
 f32 = np.float32
 
@@ -23,18 +23,18 @@ def shrink(
     down: int,
     filled: bool,
     fill: Floats,
-    result: Floats,
+    result: Sums,
 ) -> None:
     """Sums of boxes `wide` x `high` of (height, width) RGB pixels, `across` and `down` apart: result (rows, columns, 3), flat.
 
     The first box begins at (left, top). What boxes lack that reach beyond the picture is made up with `fill` (3 levels
-    0..255) if `filled`, else with the mean of what they hold.
+    0..255) if `filled`, else with the mean of what they hold, and rounded where the result holds whole numbers.
     """
     # columns that any box holds, and the boxes that hold all of theirs
     begin, end = max(left, 0), min(left + (columns - 1) * across + wide, width)
     first = min((begin - left + across - 1) // across, columns)
     last = max(min((end - wide - left) // across + 1, columns), first)
-    totals = np.empty(3 * (end - begin), np.float32)
+    totals = np.empty(3 * (end - begin), result.dtype)
     for row in range(rows):
         upper = max(top + row * down, 0)
         tall = min(top + row * down + high, height) - upper
@@ -69,18 +69,18 @@ def shrink(
             complete(boxes, last, columns, left, width, wide, high, across, tall, filled, fill)
 
 
-def sum_rows(source: Bytes, stride: int, count: int, tall: int, totals: Floats) -> None:
+def sum_rows(source: Bytes, stride: int, count: int, tall: int, totals: Sums) -> None:
     """totals[: count] = the sum of `tall` rows; whole numbers below 2^24, so exact in any order."""
     start = source[:count]
     for j in range(count):
-        totals[j] = f32(start[j])
+        totals[j] = start[j]
     for line in range(1, tall):
         following = source[line * stride : line * stride + count]
         for j in range(count):
-            totals[j] += f32(following[j])
+            totals[j] += following[j]
 
 
-def sum_columns(totals: Floats, columns: int, wide: int, across: int, boxes: Floats) -> None:
+def sum_columns(totals: Sums, columns: int, wide: int, across: int, boxes: Sums) -> None:
     """The first `columns` boxes = sums of `wide` RGB pixels of a row, `across` pixels apart."""
     if across == 1:
         for j in range(3 * columns):
@@ -91,25 +91,26 @@ def sum_columns(totals: Floats, columns: int, wide: int, across: int, boxes: Flo
                 boxes[j] += beside[j]
         return
     for box in range(columns):
-        red, green, blue = f32(0.0), f32(0.0), f32(0.0)
-        for j in range(box * across, box * across + wide):
+        first = box * across
+        red, green, blue = totals[3 * first], totals[3 * first + 1], totals[3 * first + 2]
+        for j in range(first + 1, first + wide):
             red += totals[3 * j]
             green += totals[3 * j + 1]
             blue += totals[3 * j + 2]
         boxes[3 * box], boxes[3 * box + 1], boxes[3 * box + 2] = red, green, blue
 
 
-def sum_box(totals: Floats, start: int, begin: int, end: int, wide: int, boxes: Floats, box: int) -> None:
+def sum_box(totals: Sums, start: int, begin: int, end: int, wide: int, boxes: Sums, box: int) -> None:
     """One box whose first column is `start`; totals has the columns begin .. end, and the others are left out."""
     for channel in range(3):
         total = f32(0.0)
         for j in range(max(start, begin) - begin, min(start + wide, end) - begin):
-            total += totals[3 * j + channel]
+            total += f32(totals[3 * j + channel])
         boxes[3 * box + channel] = total
 
 
 def complete(
-    boxes: Floats,
+    boxes: Sums,
     begin: int,
     end: int,
     left: int,
@@ -126,7 +127,9 @@ def complete(
         start = left + box * across
         held = (min(start + wide, width) - max(start, 0)) * tall
         for channel in range(3):
+            total = f32(boxes[3 * box + channel])
             if filled:
-                boxes[3 * box + channel] += f32(wide * high - held) * fill[channel]
+                total += f32(wide * high - held) * fill[channel]
             else:
-                boxes[3 * box + channel] *= f32(wide * high) / f32(held)
+                total *= f32(wide * high) / f32(held)
+            boxes[3 * box + channel] = rint32(total) if boxes.itemsize == 2 else total

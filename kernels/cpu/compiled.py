@@ -20,7 +20,7 @@ class Kernels:
     advance: Callable[..., None]
     """`tiles.advance`."""
     shrink: Callable[..., None]
-    """`boxes.shrink`."""
+    """`boxes.shrink`, to sums of 16 bits or to floats."""
     weigh: Callable[..., None]
     """`blurs.weigh`."""
     slide: Callable[..., None]
@@ -51,15 +51,15 @@ def _compile(folder: Path | None) -> Kernels:
     sum_values = frames.summer(tuple(opcodes.means().values()))
     binder = Binder({tiles.run_steps: run_steps, tiles.sum_values: sum_values})
     whole, yes = types.int64, types.boolean
-    levels, floats, places = types.uint8[::1], types.float32[::1], types.int64[::1]
+    levels, words, floats, places = types.uint8[::1], types.uint16[::1], types.float32[::1], types.int64[::1]
     planes, table, program = types.float32[:, ::1], types.float64[:, ::1], types.int64[:, ::1]
     images = types.uint8[:, :, ::1]
-    to_advance = (whole, levels, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
-    to_shrink = (levels, *[whole] * 10, yes, floats, floats)
+    to_advance = (whole, levels, floats, words, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
+    to_shrink = [types.void(levels, *[whole] * 10, yes, floats, sums) for sums in (words, floats)]
     with compiling(folder):
         made = Kernels(
             advance=binder.entry(tiles.advance, types.void(*to_advance)),
-            shrink=binder.entry(boxes.shrink, types.void(*to_shrink)),
+            shrink=binder.entry(boxes.shrink, *to_shrink),
             weigh=binder.entry(blurs.weigh, types.void(planes, whole, whole, floats, places, places, floats)),
             slide=binder.entry(windows.slide, types.void(images, images, whole, whole)),
         )

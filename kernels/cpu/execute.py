@@ -29,14 +29,17 @@ from kernels.stages import Chain, Stage
 from kernels.stencils import mirror
 from kernels.tensors import Size
 
-PLANES, LOAD, SAMPLE_BYTES, SAMPLE_FLOATS = range(4)
+PLANES, LOAD, SAMPLE_BYTES, SAMPLE_FLOATS, SAMPLE_SUMS = range(5)
 """Where a pass begins; see `tiles.advance`."""
+SAMPLES = (SAMPLE_BYTES, SAMPLE_FLOATS, SAMPLE_SUMS)
+"""Those that read along a route."""
 _KEPT = 1 << 24
 """Floats of scratch that a thread keeps between pictures: 64 MiB."""
 _LINE = 16
 """Floats in a line of the processor's cache."""
 _NO_BYTES = np.zeros(0, np.uint8)
 _NO_FLOATS = np.zeros(0, np.float32)
+_NO_SUMS = np.zeros(0, np.uint16)
 _NO_PLANES = np.zeros((3, 0), np.float32)
 _NO_TABLE = np.zeros((1, COLUMNS))
 
@@ -84,7 +87,7 @@ class Passes:
         self._size = size
         self._front = LOAD
         self._bytes = pixels
-        self._floats = _NO_FLOATS
+        self._floats, self._sums = _NO_FLOATS, _NO_SUMS
         self._planes = _NO_PLANES
         self._table, self._fields = _NO_TABLE, NO_FIELDS
         self._waiting: list[tuple[PlannedStep, Numbers]] = []
@@ -148,11 +151,11 @@ class Passes:
         if not untouched and shrinks:
             self._resample(links)
             return
+        self._front = SAMPLE_BYTES if untouched else SAMPLE_FLOATS
         if not untouched:
             self._interleave()
         elif shrinks:
-            self._shrink(trip)
-        self._front = SAMPLE_FLOATS if shrinks or not untouched else SAMPLE_BYTES
+            self._front = self._shrink(trip)
         self._table, self._fields, self._size = trip.table, trip.fields, links[-1].size_out
 
     def _run(self, result: NDArray[np.uint8]) -> None:
@@ -174,6 +177,7 @@ class Passes:
             self._front,
             self._bytes,
             self._floats,
+            self._sums,
             self._table,
             self._fields,
             self._planes,
@@ -239,16 +243,24 @@ class Passes:
         turned = self._image()[0].permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
         self._floats = turned.numpy().reshape(-1)
 
-    def _shrink(self, trip: Itinerary) -> None:
+    def _shrink(self, trip: Itinerary) -> int:
+        """Sums the bytes in boxes; from where the next pass reads those."""
         (height, width), source = self._size, self._bytes
         boxes, lattice = trip.boxes, trip.lattice
         if trip.wraps:
             more = ((0, boxes.high - 1), (0, boxes.wide - 1), (0, 0))
             source = np.pad(source.reshape(height, width, 3), more, mode="wrap").reshape(-1)
             height, width = height + boxes.high - 1, width + boxes.wide - 1
-        self._floats = _floats("sums", 3 * lattice.columns * lattice.rows)
+        fits = 255 * boxes.wide * boxes.high < 2**16
+        count = 3 * lattice.columns * lattice.rows
+        result: NDArray[np.uint16] | Grid = _floats("sums", count)
+        if fits:
+            self._sums = result = result.view(np.uint16)[:count]
+        else:
+            self._floats = result
         fill = np.array(trip.fill or BLACK, np.float32)
-        kernels().shrink(source, width, height, *lattice, *boxes, trip.fill is not None, fill, self._floats)
+        kernels().shrink(source, width, height, *lattice, *boxes, trip.fill is not None, fill, result)
+        return SAMPLE_SUMS if fits else SAMPLE_FLOATS
 
 
 def _floats(purpose: str, count: int) -> Grid:

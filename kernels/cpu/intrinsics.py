@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
-Levels = NDArray[np.uint8] | NDArray[np.float32]
+Words = NDArray[np.uint16]
+Sums = Words | Floats
+"""Interleaved sums of boxes of a picture's bytes: whole numbers if they fit into 16 bits."""
+Levels = Bytes | Sums
 """Interleaved channel values: a picture's bytes, sums of boxes of them, or floats."""
 LANES = 16
 """Pixels that a vector word takes at once."""
@@ -103,12 +106,12 @@ def spread_pixels(mixed: Floats, at: int, weight: Floats, red: Floats, green: Fl
     _unbound("spread_pixels")
 
 
-def halve_pixels(source: Bytes, at: int, stride: int, result: Floats, to: int) -> None:
+def halve_pixels(source: Bytes, at: int, stride: int, result: Sums, to: int) -> None:
     """result[to : to + 48]: sums of 16 boxes of 2 x 2 RGB pixels; reads 96 bytes at `at` and at `at + stride`."""
     _unbound("halve_pixels")
 
 
-def pair_pixels(source: Bytes, at: int, stride: int, result: Floats, to: int) -> None:
+def pair_pixels(source: Bytes, at: int, stride: int, result: Sums, to: int) -> None:
     """result[to : to + 48]: sums of 16 boxes of 2 x 2 RGB pixels, a pixel apart; reads 51 bytes at `at` and `at + stride`."""
     _unbound("pair_pixels")
 

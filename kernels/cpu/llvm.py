@@ -131,12 +131,12 @@ def _store_pixels(context: Any, red: Any, green: Any, blue: Any, at: Any, result
 def _read_between(context: Any, source: Any, at: Any, stride: Any, ax: Any, ay: Any, result: Any, to: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
-        is_float = signature.args[0].dtype == types.float32
+        kind = {types.float32: _F32, types.uint16: _I16, types.uint8: _I8}[signature.args[0].dtype]
 
         def row(index: Value) -> Value:
-            if is_float:
-                return memory.load(0, index, _vector(_F32, 8))
-            levels = memory.load(0, index, _vector(_I8, 8))
+            levels = memory.load(0, index, _vector(kind, 8))
+            if kind is _F32:
+                return levels
             return builder.uitofp(builder.zext(levels, _vector(_I32, 8)), _vector(_F32, 8))
 
         upper, lower = row(args[1]), row(builder.add(args[1], args[2]))
@@ -187,7 +187,7 @@ def _halve_pixels(context: Any, source: Any, at: Any, stride: Any, result: Any, 
         even = [6 * (place // 3) + place % 3 for place in range(3 * LANES)]
         odd = [place + 3 for place in even]
         boxes = builder.add(_picked(builder, sums, None, even), _picked(builder, sums, None, odd))
-        memory.store(builder.uitofp(boxes, _vector(_F32, 3 * LANES)), 3, args[4])
+        memory.store(_summed(builder, boxes, signature.args[3]), 3, args[4])
         return context.get_dummy_value()
 
     return types.void(source, types.int64, types.int64, result, types.int64), generate
@@ -204,10 +204,15 @@ def _pair_pixels(context: Any, source: Any, at: Any, stride: Any, result: Any, t
         three = ir.Constant(_I64, 3)
         left = builder.add(row(upper), row(lower))
         right = builder.add(row(builder.add(upper, three)), row(builder.add(lower, three)))
-        memory.store(builder.uitofp(builder.add(left, right), _vector(_F32, 3 * LANES)), 3, args[4])
+        memory.store(_summed(builder, builder.add(left, right), signature.args[3]), 3, args[4])
         return context.get_dummy_value()
 
     return types.void(source, types.int64, types.int64, result, types.int64), generate
+
+
+def _summed(builder: Any, sums: Value, kind: Any) -> Value:
+    """Sums of 16 bits as what an array of `kind` holds."""
+    return builder.uitofp(sums, _vector(_F32, 3 * LANES)) if kind.dtype == types.float32 else sums
 
 
 def _weigh(vectors: int) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.intrinsics import Bytes, Floats, load_pixels, rint32, store_pixels, truncated
+from kernels.cpu.intrinsics import Bytes, Floats, Words, load_pixels, rint32, store_pixels, truncated
 from kernels.cpu.places import SCRATCH_ROWS, Table, read_tile, route_tile, show_tile
 
 f32 = np.float32
@@ -64,6 +64,7 @@ def advance(
     front: int,
     source: Bytes,
     floats: Floats,
+    sums: Words,
     table: Table,
     fields: Floats,
     planes: NDArray[np.float32],
@@ -79,7 +80,7 @@ def advance(
 ) -> None:
     """A picture of `width` x `height` pixels through all of `program`.
 
-    front: 0 goes on with `planes` (3, pixels), 1 loads `source`, 2 samples `source` and 3 samples `floats`, both
+    front: 0 goes on with `planes` (3, pixels), 1 loads `source`; 2 samples `source`, 3 `floats` and 4 `sums`, all
     interleaved, along the route `table` (see `places`). Tiles end in `result` (3 bytes a pixel), or in `planes` if it is
     empty. From the bytes to a result in one pass, `planes` need hold only one tile.
 
@@ -88,18 +89,19 @@ def advance(
     """
     steps = program.shape[0]
     if mean < 0:
-        sweep(front, source, floats, table, fields, planes, width, height, program, 0, steps, row, -1, 0, result)
+        sweep(front, source, floats, sums, table, fields, planes, width, height, program, 0, steps, row, -1, 0, result)
         return
     nowhere = result[:0]
-    total = sweep(front, source, floats, table, fields, planes, width, height, program, 0, cut, row, mean, mean_at, nowhere)
+    total = sweep(front, source, floats, sums, table, fields, planes, width, height, program, 0, cut, row, mean, mean_at, nowhere)
     row[slot] = f32(total / (16777216.0 * (width * height)))
-    sweep(0, source, floats, table, fields, planes, width, height, program, cut, steps, row, -1, 0, result)
+    sweep(0, source, floats, sums, table, fields, planes, width, height, program, cut, steps, row, -1, 0, result)
 
 
 def sweep(
     front: int,
     source: Bytes,
     floats: Floats,
+    sums: Words,
     table: Table,
     fields: Floats,
     planes: NDArray[np.float32],
@@ -131,8 +133,10 @@ def sweep(
             route_tile(table, fields, base, count, width, scratch, offsets)
             if front == 2:
                 read_tile(source, table, count, scratch, offsets)
-            else:
+            elif front == 3:
                 read_tile(floats, table, count, scratch, offsets)
+            else:
+                read_tile(sums, table, count, scratch, offsets)
             show_tile(table, count, scratch, red, green, blue)
         run_steps(red, green, blue, count, program, first, last, row, base, width, height)
         if mean >= 0:

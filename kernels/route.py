@@ -123,13 +123,13 @@ def boxes(links: Sequence[Link]) -> Boxes:
 def _side(fit: float, side: int) -> tuple[int, int]:
     """Pixels of a box and from one to the next, along a side of the source of which `fit` pixels fit into an output pixel.
 
-    Boxes overlap by more than half. An output pixel that long has the variance fit^2 / 12, a box wide^2 / 12, and reading
-    bilinearly between boxes adds apart^2 / 6: this is the nearest whole box, rather too large than too small.
+    Boxes overlap by half or more. A side of `fit` pixels has the variance fit^2 / 12, a box wide^2 / 12, and reading
+    bilinearly between boxes adds apart^2 / 6: `wide` makes both alike, to a whole number, rather too large than too small.
+    From a fit of the root of 3 up, reading between single pixels is too sharp.
     """
     apart = max(int(fit / 2.5), 1)
-    wide = int(math.sqrt(max(fit * fit - 2 * apart * apart, 0.0)) + 0.75)
-    if wide <= apart:
-        return 1, 1
+    ideal = math.sqrt(max(fit * fit - 2 * apart * apart, 0.0))
+    wide = max(int(ideal + 0.75), 2 if ideal > 1.0 else 1)
     return min(wide, side), min(apart, side)
 
 
@@ -153,7 +153,7 @@ def _paces(back: Matrix, output: Size) -> tuple[float, float, float, float]:
 
 
 class Lattice(NamedTuple):
-    """Boxes that are read: `columns` x `rows` of them, the first one's top left pixel at (left, top), or beside the canvas."""
+    """Boxes that are read: `columns` x `rows` of them, the first one from (left, top) on, which may be off the canvas."""
 
     left: int
     top: int

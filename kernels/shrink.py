@@ -27,9 +27,7 @@ def box_counts(side: int, start: int, length: int, apart: int, count: int, devic
     return ((first + length).clamp(max=side) - first.clamp(min=0)).to(torch.float32)
 
 
-def _sums(
-    pixels: torch.Tensor, dim: int, boxes: tuple[int, int, int, int], wraps: bool, kind: torch.dtype
-) -> torch.Tensor:
+def _sums(pixels: torch.Tensor, dim: int, boxes: tuple[int, int, int, int], wraps: bool, kind: torch.dtype) -> torch.Tensor:
     """`length` neighbours along a dimension added up, in their order, from `start` on and every `apart`."""
     start, length, apart, count = boxes
     side, stop = pixels.shape[dim], start + (count - 1) * apart + length

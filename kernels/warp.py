@@ -154,9 +154,7 @@ def _ringed(image: torch.Tensor) -> torch.Tensor:
     return torch.cat([taller[:, -1:], taller, taller[:, :1]], dim=1)
 
 
-def _grid(
-    back: Way, first: Link, output: Size, read: torch.Tensor, of: Boxes, at: Lattice, border: Border
-) -> torch.Tensor:
+def _grid(back: Way, first: Link, output: Size, read: torch.Tensor, of: Boxes, at: Lattice, border: Border) -> torch.Tensor:
     """Where each output pixel reads, in the units of `grid_sample`: (H, W, 2), -1..1 across `read`."""
     scale_x, scale_y = 2.0 / (read.shape[1] * of.across), 2.0 / (read.shape[0] * of.down)
     # half of what a box reaches further than to the next one

@@ -25,7 +25,7 @@ def shrink(
     fill: Floats,
     result: Sums,
 ) -> None:
-    """Sums of boxes `wide` x `high` of (height, width) RGB pixels, `across` and `down` apart: result (rows, columns, 3), flat.
+    """Sums of boxes `wide` x `high` of (height, width) RGB pixels, `across` and `down` apart: (rows, columns, 3), flat.
 
     The first box begins at (left, top). What boxes lack that reach beyond the picture is made up with `fill` (3 levels
     0..255) if `filled`, else with the mean of what they hold, and rounded where the result holds whole numbers.

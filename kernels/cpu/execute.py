@@ -31,7 +31,7 @@ from kernels.tensors import Size
 
 PLANES, LOAD, SAMPLE_BYTES, SAMPLE_FLOATS, SAMPLE_SUMS = range(5)
 """Where a pass begins; see `tiles.advance`."""
-SAMPLES = (SAMPLE_BYTES, SAMPLE_FLOATS, SAMPLE_SUMS)
+ALONG_ROUTES = (SAMPLE_BYTES, SAMPLE_FLOATS, SAMPLE_SUMS)
 """Those that read along a route."""
 _KEPT = 1 << 24
 """Floats of scratch that a thread keeps between pictures: 64 MiB."""
@@ -253,11 +253,12 @@ class Passes:
             height, width = height + boxes.high - 1, width + boxes.wide - 1
         fits = 255 * boxes.wide * boxes.high < 2**16
         count = 3 * lattice.columns * lattice.rows
-        result: NDArray[np.uint16] | Grid = _floats("sums", count)
+        kept = _floats("sums", count)
         if fits:
-            self._sums = result = result.view(np.uint16)[:count]
+            self._sums = kept.view(np.uint16)[:count]
         else:
-            self._floats = result
+            self._floats = kept
+        result = self._sums if fits else self._floats
         fill = np.array(trip.fill or BLACK, np.float32)
         kernels().shrink(source, width, height, *lattice, *boxes, trip.fill is not None, fill, result)
         return SAMPLE_SUMS if fits else SAMPLE_FLOATS

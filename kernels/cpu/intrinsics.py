@@ -112,7 +112,10 @@ def halve_pixels(source: Bytes, at: int, stride: int, result: Sums, to: int) -> 
 
 
 def pair_pixels(source: Bytes, at: int, stride: int, result: Sums, to: int) -> None:
-    """result[to : to + 48]: sums of 16 boxes of 2 x 2 RGB pixels, a pixel apart; reads 51 bytes at `at` and `at + stride`."""
+    """result[to : to + 48]: sums of 16 boxes of 2 x 2 RGB pixels, a pixel apart.
+
+    Reads 51 bytes at `at` and at `at + stride`.
+    """
     _unbound("pair_pixels")
 
 

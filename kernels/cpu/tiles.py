@@ -92,7 +92,9 @@ def advance(
         sweep(front, source, floats, sums, table, fields, planes, width, height, program, 0, steps, row, -1, 0, result)
         return
     nowhere = result[:0]
-    total = sweep(front, source, floats, sums, table, fields, planes, width, height, program, 0, cut, row, mean, mean_at, nowhere)
+    total = sweep(
+        front, source, floats, sums, table, fields, planes, width, height, program, 0, cut, row, mean, mean_at, nowhere
+    )
     row[slot] = f32(total / (16777216.0 * (width * height)))
     sweep(0, source, floats, sums, table, fields, planes, width, height, program, cut, steps, row, -1, 0, result)
 

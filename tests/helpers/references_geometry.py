@@ -51,6 +51,9 @@ class Boxes(NamedTuple):
     across: int = 1
 
 
+PIXELS = Boxes()
+
+
 def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
     """The boxes that make a pixel of the output as soft as its square is, about the output's middle (x, y).
 
@@ -64,7 +67,8 @@ def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
     for axis, side in ((0, width), (1, height)):
         fit = 1 / max(float(np.hypot(*to_output[:, axis])), 1e-9)
         apart = max(int(fit / 2.5 + 1e-6), 1)
-        long = int(np.sqrt(max(fit**2 - 2 * apart**2, 0.0)) + 0.75 + 1e-6)
+        ideal = np.sqrt(max(fit**2 - 2 * apart**2, 0.0)) + 1e-6
+        long = max(int(ideal + 0.75), 2 if ideal > 1 else 1)
         whole = round(fit)
         is_straight = abs(along[1]) < 1e-9 and abs(down[0]) < 1e-9
         if is_straight and 1 < whole <= side and abs(fit - whole) < 1e-4:
@@ -103,23 +107,19 @@ def averaged(levels: Levels, of: Boxes, border: str) -> tuple[Levels, int, int]:
     return small, starts[0][0], starts[1][0]
 
 
-def read(
-    levels: Levels, x: Levels, y: Levels, border: str, fill: tuple[float, ...], of: Boxes = Boxes()
-) -> Levels:
+def read(levels: Levels, x: Levels, y: Levels, border: str, fill: tuple[float, ...], of: Boxes = PIXELS) -> Levels:
     """Levels at points in continuous coordinates, bilinear between the centres of pixels or boxes."""
     colour = 255 * np.array(fill) if border == "constant" else np.zeros(3)
     height, width = levels.shape[:2]
-    if of != Boxes() and border in ("reflect", "wrap"):
+    if of != PIXELS and border in ("reflect", "wrap"):
         x, y = (fold(values, side, border) for values, side in ((x, width), (y, height)))
     small, top, left = levels - colour, 0, 0
-    if of != Boxes():
+    if of != PIXELS:
         small, top, left = averaged(small, of, border)
     places = np.stack([(y - top - of.rows / 2) / of.down, (x - left - of.columns / 2) / of.across])
     # places were folded: boxes are not mirrored again
-    mode = "nearest" if of != Boxes() and border == "reflect" else SCIPY_BORDERS[border]
-    channels = [
-        scipy.ndimage.map_coordinates(small[..., c], places, order=1, mode=mode, prefilter=False) for c in range(3)
-    ]
+    mode = "nearest" if of != PIXELS and border == "reflect" else SCIPY_BORDERS[border]
+    channels = [scipy.ndimage.map_coordinates(small[..., c], places, order=1, mode=mode, prefilter=False) for c in range(3)]
     return np.stack(channels, axis=-1) + colour
 
 
@@ -147,7 +147,7 @@ def by_map(pixels: Pixels, step: PlannedStep, forward: Forward) -> Levels:
         return place[0] / place[2], place[1] / place[2]
 
     is_seen = (back @ (columns / 2, rows / 2, 1.0))[2] > 1e-9
-    of = boxes(backward, columns / 2, rows / 2, height, width) if is_seen else Boxes()
+    of = boxes(backward, columns / 2, rows / 2, height, width) if is_seen else PIXELS
     border, fill = getattr(step.params, "border", "replicate"), getattr(step.params, "fill", (0.0, 0.0, 0.0))
     return read(pixels.astype(np.float64), u, v, border, fill, of)
 

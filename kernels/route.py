@@ -127,7 +127,7 @@ def _side(fit: float, side: int) -> tuple[int, int]:
     bilinearly between boxes adds apart^2 / 6: `wide` makes both alike, to a whole number, rather too large than too small.
     From a fit of the root of 3 up, reading between single pixels is too sharp.
     """
-    apart = max(int(fit / 2.5), 1)
+    apart = max(int(fit / 2.2), 1)
     ideal = math.sqrt(max(fit * fit - 2 * apart * apart, 0.0))
     wide = max(int(ideal + 0.75), 2 if ideal > 1.0 else 1)
     return min(wide, side), min(apart, side)

@@ -22,6 +22,9 @@ from kernels.route import Boxes, Fill, Lattice, boxes, lattice, within
 from kernels.shrink import box_counts, box_sums
 from kernels.tensors import Size
 
+_RING = 2
+"""The first box's middle lies at most so many boxes from the edge: none is wider than four from one to the next."""
+
 
 def to_planes(pixels: torch.Tensor) -> torch.Tensor:
     """(H, W, C) uint8 as (C, H, W) float32, 0..1."""
@@ -111,7 +114,8 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     at = lattice(back.reach, first.size_in, of, border)
     read = _read(image, of, at, border, fill)
     if border == "wrap":
-        read, at = _ringed(read), at._replace(left=at.left - of.across, top=at.top - of.down)
+        read = _ringed(read)
+        at = at._replace(left=at.left - _RING * of.across, top=at.top - _RING * of.down)
     grid = _grid(back, first, output, read, of, at, border)
     padding = "zeros" if filled else "border"
     planes = functional.grid_sample(read.permute(2, 0, 1)[None], grid[None], "bilinear", padding, align_corners=False)[0]
@@ -149,9 +153,9 @@ def _read(image: torch.Tensor, of: Boxes, at: Lattice, border: Border, fill: tor
 
 
 def _ringed(image: torch.Tensor) -> torch.Tensor:
-    """(H, W, C) with one more pixel on every side, from the opposite edge."""
-    taller = torch.cat([image[-1:], image, image[:1]])
-    return torch.cat([taller[:, -1:], taller, taller[:, :1]], dim=1)
+    """(H, W, C) with `_RING` more pixels on every side, from the opposite edge."""
+    rows, columns = (torch.arange(-_RING, side + _RING, device=image.device) % side for side in image.shape[:2])
+    return image[rows][:, columns]
 
 
 def _grid(back: Way, first: Link, output: Size, read: torch.Tensor, of: Boxes, at: Lattice, border: Border) -> torch.Tensor:

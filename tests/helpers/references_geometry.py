@@ -66,7 +66,7 @@ def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
     start, sides = back(0.0, 0.0), []
     for axis, side in ((0, width), (1, height)):
         fit = 1 / max(float(np.hypot(*to_output[:, axis])), 1e-9)
-        apart = max(int(fit / 2.5 + 1e-6), 1)
+        apart = max(int(fit / 2.2 + 1e-6), 1)
         ideal = np.sqrt(max(fit**2 - 2 * apart**2, 0.0)) + 1e-6
         long = max(int(ideal + 0.75), 2 if ideal > 1 else 1)
         whole = round(fit)

@@ -1,8 +1,8 @@
 """Moving pixels and class masks along a chain: bit for bit where it only rearranges pixels, else one bilinear reading.
 
 A chain that shrinks is smoothed first: the source is averaged over boxes of pixels that overlap, so large that what is
-read between them is as soft as the output pixel (`route.boxes`), and fine patterns turn into their mean and not into moiré. Transparency, if a picture has
-it, is moved like a fourth colour, is 0 outside the picture, and does not weigh the colours.
+read between them is as soft as the output pixel (`route.boxes`), and fine patterns turn into their mean and not into moiré.
+Transparency, if a picture has it, is moved like a fourth colour, is 0 outside the picture, and does not weigh the colours.
 """
 
 from __future__ import annotations

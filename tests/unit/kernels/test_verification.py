@@ -189,7 +189,7 @@ def test_t3_a_chain_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", seeds(12, 120))
 def test_t3_a_chain_that_turns_and_shrinks_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
-    """Down to a seventh. What Kornia's chain reads before it shrinks blurs by chance as the truth does, at scales near a half."""
+    """Down to a seventh; not near a half where a chain shrinks last: there Kornia's blurs, by chance, as the truth does."""
     rng = random.Random(seed)
     photo = make_photo(PHOTOS[seed % len(PHOTOS)])
     is_first = rng.random() < 0.5

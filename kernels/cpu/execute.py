@@ -151,11 +151,12 @@ class Passes:
         if not untouched and shrinks:
             self._resample(links)
             return
-        self._front = SAMPLE_BYTES if untouched else SAMPLE_FLOATS
         if not untouched:
+            # first: it runs what waits, from where the pixels still are
             self._interleave()
-        elif shrinks:
-            self._front = self._shrink(trip)
+            self._front = SAMPLE_FLOATS
+        else:
+            self._front = self._shrink(trip) if shrinks else SAMPLE_BYTES
         self._table, self._fields, self._size = trip.table, trip.fields, links[-1].size_out
 
     def _run(self, result: NDArray[np.uint8]) -> None:

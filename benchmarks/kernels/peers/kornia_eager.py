@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,9 @@ from kornia.geometry import transform
 from numpy.typing import NDArray
 
 from benchmarks.kernels.peers.peer import Image, Peer, box_of, matrix_of
+from kernels.equivalents import EQUIVALENTS
+from kernels.op import Places, asked
+from kernels.ops import OPS
 from kernels.plan import PlannedStep
 
 Steps = Sequence[PlannedStep]
@@ -102,6 +105,12 @@ def _gaussian_blur(images: Image, steps: Steps) -> Image:
     return filters.gaussian_blur2d(images, (side, side), (sigma, sigma))
 
 
+def _equivalent(name: str) -> Callable[[Image, Steps], Image]:
+    """What profile kornia runs for an operation, on the whole batch."""
+    function = EQUIVALENTS[name].function
+    return lambda images, steps: function(images, **asked(function, steps[0].fields))
+
+
 def _window(steps: Steps) -> torch.Tensor:
     return torch.ones(steps[0].fields["size"], steps[0].fields["size"])
 
@@ -126,6 +135,47 @@ def _sequential() -> Any:
     )
 
 
+_FORMS: Mapping[str, Callable[[Image, Any], Image]] = {
+    "affine": _warp,
+    "center_crop": _crop,
+    "elastic": _elastic,
+    "hflip": lambda x, s: transform.hflip(x),
+    "pad": _pad,
+    "perspective": _perspective,
+    "random_crop": _crop,
+    "random_resized_crop": _crop,
+    "resize": lambda x, s: transform.resize(x, _size(s), antialias=True),
+    "rotate": _rotate,
+    "shear": _warp,
+    "translate": _warp,
+    "vflip": lambda x, s: transform.vflip(x),
+    "zoom": _warp,
+    "brightness": lambda x, s: enhance.adjust_brightness_accumulative(x, _each(s, "factor")),
+    "channel_dropout": lambda x, s: _augmentation(aug.RandomChannelDropout)(x),
+    "channel_swap": lambda x, s: _augmentation(aug.RandomChannelShuffle)(x),
+    "color_jitter": _color_jitter,
+    "contrast": lambda x, s: enhance.adjust_contrast_with_mean_subtraction(x, _each(s, "factor")),
+    "gamma": lambda x, s: enhance.adjust_gamma(x, _each(s, "exponent")),
+    "grayscale": lambda x, s: color.rgb_to_grayscale(x).repeat(1, 3, 1, 1),
+    "hue": lambda x, s: enhance.adjust_hue(x, _each(s, "turn", 2 * np.pi)),
+    "invert": lambda x, s: enhance.invert(x),
+    "posterize": lambda x, s: enhance.posterize(x, _each(s, "bits").int()),
+    "saturation": lambda x, s: enhance.adjust_saturation_with_gray_subtraction(x, _each(s, "factor")),
+    "solarize": lambda x, s: enhance.solarize(x, _each(s, "threshold")),
+    "tint": _tint,
+    "cutout": _cutout,
+    "gaussian_noise": lambda x, s: _augmentation(aug.RandomGaussianNoise, 0.0, s[0].fields["sigma"])(x).clamp_(0, 1),
+    "pepper": lambda x, s: _specks(x, s, 0.0),
+    "salt": lambda x, s: _specks(x, s, 1.0),
+    "salt_and_pepper": lambda x, s: _specks(x, s, s[0].fields["salt"]),
+    "box_blur": lambda x, s: filters.box_blur(x, (s[0].fields["size"],) * 2),
+    "edge_map": lambda x, s: filters.sobel(color.rgb_to_grayscale(x)).repeat(1, 3, 1, 1),
+    "gaussian_blur": _gaussian_blur,
+    "max_filter": lambda x, s: morphology.dilation(x, _window(s)),
+    "min_filter": lambda x, s: morphology.erosion(x, _window(s)),
+    "percentile_filter": lambda x, s: filters.median_blur(x, (s[0].fields["size"],) * 2),
+}
+
 PEER = Peer(
     "kornia",
     ("kornia", "torch"),
@@ -133,44 +183,10 @@ PEER = Peer(
     load=load,
     unload=unload,
     pipeline=_reference_pipeline,
+    # an operation without a form of its own: its matrix, or what profile kornia calls
     forms={
-        "affine": _warp,
-        "center_crop": _crop,
-        "elastic": _elastic,
-        "hflip": lambda x, s: transform.hflip(x),
-        "pad": _pad,
-        "perspective": _perspective,
-        "random_crop": _crop,
-        "random_resized_crop": _crop,
-        "resize": lambda x, s: transform.resize(x, _size(s), antialias=True),
-        "rotate": _rotate,
-        "shear": _warp,
-        "translate": _warp,
-        "vflip": lambda x, s: transform.vflip(x),
-        "zoom": _warp,
-        "brightness": lambda x, s: enhance.adjust_brightness_accumulative(x, _each(s, "factor")),
-        "channel_dropout": lambda x, s: _augmentation(aug.RandomChannelDropout)(x),
-        "channel_swap": lambda x, s: _augmentation(aug.RandomChannelShuffle)(x),
-        "color_jitter": _color_jitter,
-        "contrast": lambda x, s: enhance.adjust_contrast_with_mean_subtraction(x, _each(s, "factor")),
-        "gamma": lambda x, s: enhance.adjust_gamma(x, _each(s, "exponent")),
-        "grayscale": lambda x, s: color.rgb_to_grayscale(x).repeat(1, 3, 1, 1),
-        "hue": lambda x, s: enhance.adjust_hue(x, _each(s, "turn", 2 * np.pi)),
-        "invert": lambda x, s: enhance.invert(x),
-        "posterize": lambda x, s: enhance.posterize(x, _each(s, "bits").int()),
-        "saturation": lambda x, s: enhance.adjust_saturation_with_gray_subtraction(x, _each(s, "factor")),
-        "solarize": lambda x, s: enhance.solarize(x, _each(s, "threshold")),
-        "tint": _tint,
-        "cutout": _cutout,
-        "gaussian_noise": lambda x, s: _augmentation(aug.RandomGaussianNoise, 0.0, s[0].fields["sigma"])(x).clamp_(0, 1),
-        "pepper": lambda x, s: _specks(x, s, 0.0),
-        "salt": lambda x, s: _specks(x, s, 1.0),
-        "salt_and_pepper": lambda x, s: _specks(x, s, s[0].fields["salt"]),
-        "box_blur": lambda x, s: filters.box_blur(x, (s[0].fields["size"],) * 2),
-        "edge_map": lambda x, s: filters.sobel(color.rgb_to_grayscale(x)).repeat(1, 3, 1, 1),
-        "gaussian_blur": _gaussian_blur,
-        "max_filter": lambda x, s: morphology.dilation(x, _window(s)),
-        "min_filter": lambda x, s: morphology.erosion(x, _window(s)),
-        "percentile_filter": lambda x, s: filters.median_blur(x, (s[0].fields["size"],) * 2),
+        **{op.name: _warp for op in OPS.values() if isinstance(op.kind, Places)},
+        **{name: _equivalent(name) for name in EQUIVALENTS},
+        **_FORMS,
     },
 )

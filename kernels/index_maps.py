@@ -73,24 +73,26 @@ def index_map(links: Sequence[Link]) -> IndexMap | None:
     return IndexMap(down, across, turned, tuple(cuts))
 
 
-def gather(planes: torch.Tensor, mapped: IndexMap, rows_dim: int = 0) -> torch.Tensor:
-    """Pixels of `planes`, whose dimensions `rows_dim` and the next are rows and columns, in a contiguous new tensor."""
+def gather(planes: torch.Tensor, mapped: IndexMap, rows_dim: int = 0, into: torch.Tensor | None = None) -> torch.Tensor:
+    """Pixels of `planes`, rows and columns being dimensions `rows_dim` and the next: `into`, or a contiguous new tensor."""
     if mapped.turned:
         planes = planes.transpose(rows_dim, rows_dim + 1)
     down, across = _runs(mapped.rows), _runs(mapped.columns)
     if len(down) * len(across) > 1 and max(len(down), len(across)) <= _MOST_RUNS:
-        return _in_blocks(planes, rows_dim, down, across)
-    picked = _picked(_picked(planes, rows_dim, mapped.rows), rows_dim + 1, mapped.columns)
+        return _in_blocks(planes, rows_dim, down, across, into)
+    picked = _picked(_picked(planes, rows_dim, mapped.rows, down), rows_dim + 1, mapped.columns, across)
+    if into is not None:
+        return into.copy_(picked)
     # a slice is a view: the result must never share memory with the picture it came from
     shared = picked.untyped_storage().data_ptr() == planes.untyped_storage().data_ptr()
     return picked.clone(memory_format=torch.contiguous_format) if shared else picked.contiguous()
 
 
-def _in_blocks(planes: torch.Tensor, rows_dim: int, down: Runs, across: Runs) -> torch.Tensor:
+def _in_blocks(planes: torch.Tensor, rows_dim: int, down: Runs, across: Runs, into: torch.Tensor | None) -> torch.Tensor:
     """Block after block, each a stretch of rows and one of columns, straight to its place: frames, and what is wrapped."""
     shape = list(planes.shape)
     shape[rows_dim], shape[rows_dim + 1] = (sum(length for _, _, length in runs) for runs in (down, across))
-    result = planes.new_empty(shape)
+    result = planes.new_empty(shape) if into is None else into
     top = 0
     for run in down:
         rows = _stretch(planes, rows_dim, run)
@@ -110,9 +112,8 @@ def _stretch(planes: torch.Tensor, dim: int, run: tuple[int, int, int]) -> torch
     return part.flip(dim) if step < 0 else part
 
 
-def _picked(planes: torch.Tensor, dim: int, places: Places) -> torch.Tensor:
-    """Rows or columns at `places`, as slices where they follow each other: far faster than one by one."""
-    runs = _runs(places)
+def _picked(planes: torch.Tensor, dim: int, places: Places, runs: Runs) -> torch.Tensor:
+    """Rows or columns at `places`, as slices where they follow each other, in `runs`: far faster than one by one."""
     if len(runs) > _MOST_RUNS:
         return planes.index_select(dim, torch.from_numpy(places).to(planes.device))
     shape = list(planes.shape)

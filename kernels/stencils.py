@@ -134,10 +134,10 @@ def edges(image: torch.Tensor) -> torch.Tensor:
     # differences first: exactly 0 where the picture is flat, and no TF32, which a convolution on CUDA would use
     grey = mirrored(luma(image[:, 0:1], image[:, 1:2], image[:, 2:3]), 3)
     down = grey[..., 2:, :] - grey[..., :-2, :]
-    down = down[..., :-2] + 2.0 * down[..., 1:-1] + down[..., 2:]
+    down = torch.add(down[..., :-2], down[..., 1:-1], alpha=2.0).add_(down[..., 2:])
     across = grey[..., 2:] - grey[..., :-2]
-    across = across[..., :-2, :] + 2.0 * across[..., 1:-1, :] + across[..., 2:, :]
-    magnitude = (down * down + across * across).sqrt_()
+    across = torch.add(across[..., :-2, :], across[..., 1:-1, :], alpha=2.0).add_(across[..., 2:, :])
+    magnitude = down.square_().add_(across.square_()).sqrt_()
     steepest = magnitude.amax()
     return torch.where(steepest > FLAT, magnitude / steepest, 0.0)
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+_EXACT = 2**24
 Counts = NDArray[np.int64]
 """(256,): how many values have each level."""
 Table = NDArray[np.float32]
@@ -18,8 +20,11 @@ Table = NDArray[np.float32]
 
 
 def levels(image: torch.Tensor) -> torch.Tensor:
-    """Values 0..1 as levels 0..255, uint8."""
-    return (image * 255.0).round_().to(torch.uint8)
+    """Values 0..1 as levels 0..255, uint8, halves to the even level."""
+    if image.device.type != "cpu":
+        return (image * 255.0).round_().to(torch.uint8)
+    rows = image.contiguous().view(-1, image.shape[-1]).numpy()
+    return torch.from_numpy(cv2.convertScaleAbs(rows, alpha=255.0)).view(image.shape)
 
 
 def grey_levels(planes: torch.Tensor) -> torch.Tensor:
@@ -31,13 +36,22 @@ def grey_levels(planes: torch.Tensor) -> torch.Tensor:
 
 def counted(values: torch.Tensor) -> Counts:
     """How often each level occurs among uint8 values."""
-    counts: Counts = torch.bincount(values.flatten().to(torch.int64), minlength=256).cpu().numpy()
-    return counts
+    if values.device.type != "cpu":
+        counts: Counts = torch.bincount(values.flatten().to(torch.int64), minlength=256).cpu().numpy()
+        return counts
+    line = values.contiguous().view(-1).numpy()
+    total = np.zeros(256, np.int64)
+    for first in range(0, line.size, _EXACT):
+        # OpenCV counts in floats, which are exact so far
+        total += cv2.calcHist([line[first : first + _EXACT]], [0], None, [256], [0, 256]).reshape(-1).astype(np.int64)
+    return total
 
 
 def looked_up(values: torch.Tensor, table: Table) -> torch.Tensor:
     """uint8 levels as a table says, float32."""
-    return torch.from_numpy(table).to(values.device)[values.to(torch.int64)]
+    if values.device.type != "cpu":
+        return torch.from_numpy(table).to(values.device)[values.to(torch.int64)]
+    return torch.from_numpy(cv2.LUT(values.contiguous().view(-1, values.shape[-1]).numpy(), table)).view(values.shape)
 
 
 def equalizing(counts: Counts) -> Table:

@@ -34,16 +34,30 @@ def to_pixels(planes: Iterable[torch.Tensor]) -> torch.Tensor:
 
 def rearranged(pixels: torch.Tensor, mapped: IndexMap) -> torch.Tensor:
     """(H, W, C) uint8 pixels moved by an index map, unread places filled: still uint8."""
-    moved = gather(pixels, mapped)
+    if not mapped.cuts:
+        return gather(pixels, mapped)
+    channels = pixels.shape[2]
+    moved = pixels.new_empty((len(mapped.rows), len(mapped.columns), channels))
+    rows, columns = (_shown([getattr(cut, name) for cut in mapped.cuts]) for name in ("rows", "columns"))
+    shown = moved[rows, columns]
+    if shown.numel():
+        gather(pixels, IndexMap(mapped.rows[rows], mapped.columns[columns], mapped.turned, ()), into=shown)
+    lines = moved.numpy().reshape(len(mapped.rows), -1)
     for cut in mapped.cuts:
-        levels = color_of(cut.fill, moved.shape[2], torch.device("cpu")).mul(255.0).round_().tolist()
-        # channel by channel: one number goes through long strides, where a colour would go pixel by pixel
-        for channel, level in enumerate(levels):
-            for columns in _stretches(cut.columns):
-                moved[:, columns, channel] = level
-            for rows in _stretches(cut.rows):
-                moved[rows, :, channel] = level
+        color = color_of(cut.fill, channels, torch.device("cpu")).mul(255.0).round_().to(torch.uint8).numpy()
+        # a whole line of the colour: copied as one piece, where a colour would go pixel by pixel
+        line = np.tile(color, len(mapped.columns))
+        for part in _stretches(cut.columns):
+            lines[:, channels * part.start : channels * part.stop] = line[: channels * (part.stop - part.start)]
+        for part in _stretches(cut.rows):
+            lines[part] = line
     return moved
+
+
+def _shown(cuts: Sequence[NDArray[np.bool_]]) -> slice:
+    """From the first place that no cut covers to behind the last one."""
+    places = np.flatnonzero(~np.logical_or.reduce(cuts))
+    return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0)
 
 
 def _stretches(places: NDArray[np.bool_]) -> list[slice]:

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kernels.errors import RecipeInvalid
-from kernels.ops import OPS
 from kernels.recipe import Recipe
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -27,27 +26,14 @@ class Corruption(NamedTuple):
     differs: str = ""
     """How it differs from what was published, as a sentence; empty if only by rounding and its random numbers."""
 
-    @property
-    def ops(self) -> tuple[str, ...]:
-        """The operations that it is made of."""
-        return tuple(dict.fromkeys(step["op"] for steps in self.severities for step in steps))
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Those of them that are not in the catalogue, so that it cannot be made."""
-        return tuple(op for op in self.ops if op not in OPS)
-
 
 def corrupted(name: str, severity: int) -> Recipe:
-    """The recipe of a corruption; severity 1 to 5. RecipeInvalid where there is no such one, or an operation is missing."""
+    """The recipe of a corruption; severity 1 to 5. RecipeInvalid where there is no such one."""
     if name not in CORRUPTIONS:
         raise RecipeInvalid(f"there is no corruption {name[:80]!r}; there are {', '.join(CORRUPTIONS)}")
     if severity not in SEVERITIES:
         raise RecipeInvalid(f"a severity is 1 to {SEVERITIES[-1]}, not {severity}")
-    corruption = CORRUPTIONS[name]
-    if corruption.missing:
-        raise RecipeInvalid(f"{name} needs {', '.join(corruption.missing)}, which the catalogue does not have")
-    return Recipe.parse({"steps": list(corruption.severities[severity - 1])})
+    return Recipe.parse({"steps": list(CORRUPTIONS[name].severities[severity - 1])})
 
 
 def _each(op: str, differs: str = "", /, **columns: Sequence[Any]) -> Corruption:

@@ -24,8 +24,6 @@ from service.importing.torchvision import ENTRIES as TORCHVISION
 from tests.helpers.pipelines import data, of_torchvision
 from tests.helpers.references_seed import FIXED
 
-HAS_CONTAINERS = {"one_of", "some_of", "sometimes", "random_order"} <= set(OPS)
-
 
 def steps(imported: Imported) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = imported.document["steps"]
@@ -166,7 +164,6 @@ def test_a_list_of_the_seed_s_requests() -> None:
     assert [one["op"] for one in steps(imported)] == ["invert", "salt"]
 
 
-@pytest.mark.skipif(not HAS_CONTAINERS, reason="this release has no containers")
 def test_containers_become_ours() -> None:
     choice = import_pipeline(
         [{"RandomChoice": {"transforms": ["RandomInvert", {"GaussianBlur": {"kernel_size": 3}}], "p": [1, 3]}}]
@@ -185,7 +182,6 @@ def test_containers_become_ours() -> None:
     assert (steps(some)[0]["op"], steps(some)[0].get("n", [1, 2])) == ("some_of", [1, 2])
 
 
-@pytest.mark.skipif(not HAS_CONTAINERS, reason="this release has no containers")
 def test_what_probabilities_inside_mean_depends_on_the_version() -> None:
     inside = [{"__class_fullname__": "InvertImg", "p": 0.2}, {"__class_fullname__": "ToGray", "p": 0.8}]
     document = {"transform": {"__class_fullname__": "SomeOf", "n": 1, "p": 1.0, "transforms": inside}}
@@ -195,23 +191,12 @@ def test_what_probabilities_inside_mean_depends_on_the_version() -> None:
     assert [one.get("chance") for one in steps(old)[0]["steps"]] == [None, None]
 
 
-@pytest.mark.skipif(HAS_CONTAINERS, reason="this release has containers")
-def test_containers_that_are_not_there_are_said_to_be() -> None:
-    imported = import_pipeline(
-        [{"RandomChoice": {"transforms": ["RandomInvert", "RandomVerticalFlip"]}}, "RandomInvert"], "torchvision"
-    )
-    assert [item.verdict for item in imported.items] == ["missing", "missing", "missing", "exact"]
-    assert imported.items[0].says == ("this release has no operation `one_of`",)
-    assert len(steps(imported)) == 1
-
-
 def test_a_branch_that_is_missing_is_said_at_its_container() -> None:
     imported = albumentations("OneOf", transforms=[{"__class_fullname__": name} for name in ("InvertImg", "TextImage")])
     container, kept, lost = imported.items
     assert lost.verdict == "missing"
-    if HAS_CONTAINERS:
-        assert (container.verdict, kept.verdict) == ("different", "exact")
-        assert "1 of the 2 choices" in container.says[0]
+    assert (container.verdict, kept.verdict) == ("different", "exact")
+    assert "1 of the 2 choices" in container.says[0]
 
 
 def test_an_argument_that_is_not_known_is_said() -> None:
@@ -304,7 +289,7 @@ def test_odd_values_of_arguments_that_make_a_difference_are_said() -> None:
         assert item.verdict == "different"
     pair = {"downscale": [1], "upscale": {"a": 1}}
     [item] = albumentations("Downscale", interpolation_pair=pair).items
-    assert item.verdict == ("different" if "downscale" in OPS else "missing")
+    assert item.verdict == "different"
     with pytest.raises(RecipeInvalid, match="names of arguments"):
         import_pipeline([{"RandomInvert": {3: 4}}], "torchvision")
 
@@ -371,3 +356,17 @@ def test_whatever_albumentations_may_write(name: str, arguments: dict[str, Any])
     except RecipeInvalid:
         return
     assert Recipe.parse(imported.document).digest == imported.recipe.digest
+
+
+def test_what_comes_close_is_in_the_catalogue() -> None:
+    for entries in (ALBUMENTATIONS, KORNIA, TORCHVISION):
+        for name, entry in entries.items():
+            assert not isinstance(entry, Missing) or set(entry.nearest) <= OPS.keys(), name
+
+
+def test_a_generalised_gaussian_keeps_its_numbers() -> None:
+    [blur] = steps(
+        albumentations("AdvancedBlur", p=1.0, sigma_x_limit=(1.0, 2.0), beta_limit=(1.0, 1.0), noise_limit=(0.8, 1.1))
+    )
+    assert (blur["op"], blur["sigma_x"], blur["beta"]) == ("advanced_blur", [1.0, 2.0], 1.0)
+    assert blur["noise"] == pytest.approx(0.2)

@@ -202,14 +202,15 @@ def _default(field: FieldInfo, value: object) -> str:
 
 def _single(ends: object) -> object:
     """A pair of equal ends, or a list of one name, as it would be written by hand."""
-    return ends[0] if isinstance(ends, list) and ends and all(end == ends[0] for end in ends) else ends
+    # told apart as they are written: 0.0 and -0.0 are equal, and give two digests
+    return ends[0] if isinstance(ends, list) and len({repr(end) for end in ends}) == 1 else ends
 
 
 def _plain(value: Any) -> Any:
-    """Whole numbers without a fraction, as people write them."""
+    """Whole numbers without a fraction, as people write them; but -0.0, which no whole number is."""
     if isinstance(value, list):
         return [_plain(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() and repr(value) != "-0.0" else value
 
 
 def brief(value: object) -> str:

@@ -7,14 +7,13 @@ from typing import Any
 
 import yaml
 
-from kernels.ops import OPS
-from kernels.params import Params, drawn_fields
 from kernels.recipe import Recipe
+from service.catalogue import facts
 
 
 def written(recipe: Recipe) -> dict[str, Any]:
     """The recipe as a document that means the same, and has the same digest, with as few fields as possible."""
-    document: dict[str, Any] = {"steps": _steps(recipe.steps)}
+    document: dict[str, Any] = {"steps": [facts.written(step) for step in recipe.steps]}
     for name in ("output", "labels"):
         if fields := getattr(recipe, name).model_dump(mode="json", exclude_defaults=True):
             document[name] = fields
@@ -29,25 +28,6 @@ def yaml_text(document: dict[str, Any]) -> str:
     lines += _lines(document["steps"], "  ")
     lines += [f"{name}: {_flow(document[name])}" for name in document if name != "steps"]
     return "\n".join(lines) + "\n"
-
-
-def _steps(steps: Sequence[Params]) -> list[dict[str, Any]]:
-    return [_step(step) for step in steps]
-
-
-def _step(params: Params) -> dict[str, Any]:
-    inside = getattr(params, "steps", ())
-    inside = inside if isinstance(inside, tuple) and any(isinstance(one, Params) for one in inside) else ()
-    fields = params.model_dump(mode="json", exclude_defaults=True, exclude={"op", "steps"} if inside else {"op"})
-    drawn = dict(drawn_fields(OPS[params.op].params))
-    short = {name: _single(value) if name in drawn else value for name, value in fields.items()}
-    return {"op": params.op, **short, **({"steps": _steps(inside)} if inside else {})}
-
-
-def _single(ends: Any) -> Any:
-    """A pair of equal ends, or a list of one name, as one value."""
-    # told apart as they are written: 0.0 and -0.0 are equal, and give two digests
-    return ends[0] if isinstance(ends, list) and len({repr(end) for end in ends}) == 1 else ends
 
 
 def _lines(steps: Sequence[dict[str, Any]], indent: str) -> list[str]:
@@ -73,4 +53,5 @@ def _rounded(value: Any) -> Any:
         return {name: _rounded(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_rounded(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e6 else value
+    plain = isinstance(value, float) and value.is_integer() and abs(value) < 1e6 and repr(value) != "-0.0"
+    return int(value) if plain else value

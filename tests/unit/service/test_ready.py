@@ -82,3 +82,10 @@ def test_every_corruption_is_a_recipe_by_name() -> None:
         _, corruption, severity = name.split("-")
         assert one.recipe == corrupted(corruption, int(severity))
         assert one.summary == f"{corruption} as in ImageNet-C, severity {severity} of 5."
+
+
+@pytest.mark.parametrize("ends", [[-0.0, -0.0], [0.0, -0.0], [0, 0]])
+def test_a_written_recipe_keeps_its_digest_down_to_the_sign_of_nothing(ends: list[float]) -> None:
+    recipe = Recipe.parse({"steps": [{"op": "rotate", "degrees": ends}]})
+    assert Recipe.parse(written(recipe)).digest == recipe.digest
+    assert Recipe.parse(yaml.safe_load(yaml_text(written(recipe)))).digest == recipe.digest

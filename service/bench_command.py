@@ -23,11 +23,11 @@ def bench_kernels(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each measurement; all ways take turns in each.")] = 7,
     pictures: Annotated[int, typer.Option(min=1, help="Distinct pictures of a round.")] = 32,
     cores: Annotated[int, typer.Option(min=1, help="1: CPU time on one core; more: the clock's time on so many.")] = 1,
-    all_ops: Annotated[bool, typer.Option("--all-ops", help="Every operation that a peer has, too.")] = False,
+    all_ops: Annotated[bool, typer.Option("--all-ops", help="Every operation of the catalogue, too.")] = False,
     op: Annotated[list[str] | None, typer.Option(help="Only this operation; may be given several times.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
 ) -> None:
-    """Pixels on the CPU: whole recipes and operations beside Kornia, torchvision, OpenCV and the codecs alone."""
+    """Pixels on the CPU: whole recipes and operations beside the codecs alone and other libraries."""
     words = ["--rounds", str(rounds), "--pictures", str(pictures), "--cores", str(cores)]
     words += ["--all-ops"] if all_ops else []
     words += [word for name in op or () for word in ("--op", name)]

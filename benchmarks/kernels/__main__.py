@@ -3,7 +3,7 @@
     python -m benchmarks.kernels [--all-ops] [--cores 2] [--rounds 7] [--pictures 32] [--json FILE]
 
 The reference pipeline P (JPEG 512 x 512 in, JPEG 224 x 224 out) beside the codec floor F, ten colour steps on 512 x 512
-pixels, with `--all-ops` every operation that a peer has; importing, the first picture and planning. Goals are printed
+pixels, with `--all-ops` every operation of the catalogue; importing, the first picture and planning. Goals are printed
 beside what was measured. The process starts itself again with the allocator tuned as a worker's is.
 """
 
@@ -44,15 +44,16 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.kernels.ours import CPU
     from benchmarks.kernels.peers.peer import installed
     from benchmarks.kernels.pictures import photographs
+    from kernels.ops import OPS
     from kernels.run import warm
 
     cv2.setNumThreads(1)
     torch.set_num_threads(asked.cores)
     warm(CPU)
     peers, photos = installed(), photographs(asked.pictures)
-    names = tuple(asked.op) or (ops.measurable(peers) if asked.all_ops else ())
-    if unknown := [name for name in names if name not in ops.measurable(peers)]:
-        sys.exit(f"{unknown[0]} is no operation that a peer has; these are: {', '.join(ops.measurable(peers))}")
+    names = tuple(asked.op) or (tuple(OPS) if asked.all_ops else ())
+    if unknown := [name for name in names if name not in OPS]:
+        sys.exit(f"there is no operation {unknown[0]}; these are: {', '.join(OPS)}")
     basis: Basis = "cpu_us" if asked.cores == 1 else "wall_us"
     facts = report.machine(peers)
     with watch(asked.pictures, asked.rounds, asked.cores) as clock:
@@ -67,7 +68,10 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     if whole:
         out.print(report.table_of("Recipes", whole, basis))
     if single:
-        out.print(report.table_of("Operations, 512 x 512", single, basis))
+        compared = {name: ways for name, ways in single.items() if len(ways) > 1}
+        out.print(report.table_of("Operations, 512 x 512", compared, basis))
+        if alone := {name: ways for name, ways in single.items() if len(ways) == 1}:
+            out.print(report.alone_of(alone, basis))
     out.print(report.table_of("Conversions, counted in recipes only", converted, basis))
     out.print(f"\nimport {first['import_s']['median']} s, then the first picture {first['first_picture_s']['median']} s")
     out.print(
@@ -87,6 +91,7 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
         "allocator": ALLOCATOR,
         "recipes": report.document_of(whole),
         "ops": report.document_of(single),
+        "ns_a_pixel": report.ns_a_pixel(single),
         "conversions": report.document_of(converted),
         "starting": first,
         "planning": planned,
@@ -105,7 +110,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each measurement, one more to warm up")
     parser.add_argument("--pictures", type=int, default=32, help="distinct pictures of a round")
     parser.add_argument("--cores", type=int, default=1, help="1: CPU time on one core; more: time by the clock on so many")
-    parser.add_argument("--all-ops", action="store_true", help="measure every operation that a peer has, too")
+    parser.add_argument("--all-ops", action="store_true", help="measure every operation, too")
     parser.add_argument("--op", action="append", default=[], help="measure this operation and no recipe; may be repeated")
     parser.add_argument("--json", type=Path, help="write the report here too")
     asked = parser.parse_args(arguments)

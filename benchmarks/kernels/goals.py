@@ -66,15 +66,16 @@ def of_recipes(taken: Mapping[str, Mapping[str, Taken]], basis: Basis) -> list[G
 
 
 def of_ops(taken: Mapping[str, Mapping[str, Taken]], basis: Basis) -> list[Goal]:
-    """The goals of single operations: as fast as Kornia's float form, whose conversions are not even counted."""
+    """The goals of single operations: as fast as Kornia's float form, whose conversions are not even counted, and scipy."""
     return [
         Goal(
-            f"{name}: times as fast as kornia",
-            5.0 if name in SLOW_IN_KORNIA else 1.0,
-            ratio(ways["kornia"], ways["kernels"], basis),
+            f"{name}: times as fast as {peer}",
+            5.0 if peer == "kornia" and name in SLOW_IN_KORNIA else 1.0,
+            ratio(ways[peer], ways["kernels"], basis),
         )
         for name, ways in taken.items()
-        if "kornia" in ways
+        for peer in ("kornia", "scipy")
+        if peer in ways
     ]
 
 

@@ -1,4 +1,4 @@
-"""Single operations on 512 x 512 photographs: every one that a peer has, by every peer that has it."""
+"""Single operations on 512 x 512 photographs, each by every peer that has it: all of the catalogue, if asked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.kernels.measure import Taken, Watch
-from benchmarks.kernels.ours import augmented, planned
+from benchmarks.kernels.ours import planned, works
 from benchmarks.kernels.peers.peer import Peer
 from benchmarks.kernels.pictures import Pixels
 from benchmarks.kernels.pipelines import BATCH
@@ -33,12 +33,6 @@ MEASURED: Mapping[str, Mapping[str, Any]] = {
 """The fields that an operation is measured with, where they are not those of its first example."""
 
 
-def measurable(peers: Iterable[Peer]) -> tuple[str, ...]:
-    """Operations that some peer has, in the order of the catalogue."""
-    known = {name for peer in peers for name in peer.forms}
-    return tuple(name for name in OPS if name in known)
-
-
 def recipe_of(name: str) -> Recipe:
     """The operation alone, as it is measured."""
     fields = MEASURED.get(name) or OPS[name].examples[0].model_dump(mode="json", exclude={"op"})
@@ -48,10 +42,11 @@ def recipe_of(name: str) -> Recipe:
 def tasks(name: str, watch: Watch, photos: Sequence[Pixels], peers: Sequence[Peer]) -> dict[str, Callable[[], object]]:
     """The operation by every way: from the pixels as the peer takes them to the pixels as it leaves them."""
     recipe = recipe_of(name)
+    ours = works(recipe, photos)
 
     def kernels() -> None:
-        plans = planned(recipe, photos)
-        watch.each(lambda number: augmented(plans[number], photos[number]))
+        made = ours()
+        watch.each(lambda number: made[number]())
 
     def by(peer: Peer) -> Callable[[], object]:
         plans = planned(recipe, photos)

@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
+import numpy as np
 import torch
 
 from benchmarks.kernels.pictures import SEED, Pixels
+from kernels.labels import Labels, write_mask
+from kernels.partners import Partner, Partners, Pool, most_partners
 from kernels.plan import Plan, Variant, plans
 from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.tensors import Picture, Size
 
 CPU = torch.device("cpu")
+_OBJECT = ((0.2, 0.3), (0.6, 0.1), (0.8, 0.5), (0.5, 0.9))
+"""The outline of what there is to paste in each picture, in fractions of its width and height."""
 
 
 def planned(recipe: Recipe, photos: Sequence[Pixels]) -> list[Plan]:
-    """A plan for each picture."""
-    return plans(recipe, SEED, [Variant(key, 0, Size(*photo.shape[:2])) for key, photo in enumerate(photos)])
+    """A plan for each picture; those that are mixed are mixed with each other."""
+    pool = Pool(range(len(photos))) if most_partners(recipe) else None
+    return plans(recipe, SEED, [Variant(key, 0, Size(*photo.shape[:2])) for key, photo in enumerate(photos)], pool)
 
 
-def augmented(plan: Plan, pixels: Pixels) -> Pixels:
-    """The picture after its plan."""
-    result: Pixels = run([plan], [Picture(torch.from_numpy(pixels))], CPU)[0].pixels.numpy()
+def augmented(plan: Plan, pixels: Pixels, partners: Partners | None = None) -> Pixels:
+    """The picture after its plan. partners: `company`, for recipes that mix."""
+    result: Pixels = run([plan], [Picture(torch.from_numpy(pixels))], CPU, [partners])[0].pixels.numpy()
     return result
+
+
+def company(photos: Sequence[Pixels]) -> Partners:
+    """The pictures as partners of each other, each with one labelled object: its outline and its class mask."""
+    pictures = [Picture(torch.from_numpy(photo), _labels(Size(*photo.shape[:2]))) for photo in photos]
+
+    def found(partner: Partner) -> Picture:
+        return pictures[partner.key]
+
+    return found
+
+
+def works(recipe: Recipe, photos: Sequence[Pixels]) -> Callable[[], list[Callable[[], Pixels]]]:
+    """works()() plans for all pictures and gives for each what makes its result, to be called on any thread."""
+    partners = company(photos) if most_partners(recipe) else None
+    return lambda: [
+        partial(augmented, plan, photo, partners) for plan, photo in zip(planned(recipe, photos), photos, strict=True)
+    ]
+
+
+def _labels(size: Size) -> Labels:
+    mask = np.zeros(size, np.uint8)
+    mask[size.height // 4 : size.height // 2, size.width // 4 : size.width // 2] = 1
+    outline = [(across * size.width, down * size.height) for across, down in _OBJECT]
+    return Labels.parse({"polygons": [{"points": outline, "class": "object"}], "mask": write_mask(mask)}, size)

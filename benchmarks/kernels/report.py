@@ -16,6 +16,7 @@ from rich.table import Table
 from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.measure import Basis, Taken, ratio
 from benchmarks.kernels.peers.peer import Peer
+from benchmarks.kernels.pictures import SIDE
 
 _ROOT = Path(__file__).parents[2]
 
@@ -63,6 +64,25 @@ def table_of(title: str, taken: Mapping[str, Mapping[str, Taken]], basis: Basis)
             cells.append(f"{median:,.0f}{times}")
         table.add_row(subject.replace("_", " ") if subject == "ten_colours" else subject, *cells)
     return table
+
+
+def alone_of(taken: Mapping[str, Mapping[str, Taken]], basis: Basis) -> Table:
+    """Operations that no installed peer has: microseconds a picture, and a megapixel."""
+    title = "\nOperations of no installed peer" + (": CPU us" if basis == "cpu_us" else ": us")
+    table = Table("", "a picture", "a megapixel", title=title, title_justify="left", box=None, header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, ways in taken.items():
+        median = ways["kernels"].summary()[basis]["median"]
+        table.add_row(name, f"{median:,.0f}", f"{median / (SIDE * SIDE) * 1e6:,.0f}")
+    return table
+
+
+def ns_a_pixel(taken: Mapping[str, Mapping[str, Taken]]) -> dict[str, float]:
+    """What the kernels take for each pixel of the source, nanoseconds of CPU, by operation."""
+    return {
+        name: round(ways["kernels"].summary()["cpu_us"]["median"] * 1000 / (SIDE * SIDE), 2) for name, ways in taken.items()
+    }
 
 
 def goals_of(goals: Sequence[Goal]) -> Table:

@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.kernels.peers.opencv_more import MORE
 from benchmarks.kernels.peers.peer import Peer, box_of, matrix_of
+from kernels.op import Places
+from kernels.ops import OPS
 from kernels.plan import PlannedStep
 
 Pixels = NDArray[np.uint8]
@@ -236,20 +239,21 @@ PEER = Peer(
     load=lambda pixels: pixels,
     unload=lambda pixels: pixels,
     forms={
-        "affine": _warp,
+        **{op.name: _warp for op in OPS.values() if isinstance(op.kind, Places)},
+        **MORE,
         "center_crop": _crop,
+        "crop": _crop,
         "elastic": _elastic,
         "hflip": lambda x, s: cv2.flip(x, 1),
         "pad": _pad,
         "perspective": _perspective,
         "random_crop": _crop,
+        "random_crop_from_borders": _crop,
+        "rot90": lambda x, s: cv2.rotate(x, cv2.ROTATE_90_COUNTERCLOCKWISE),
+        "transpose": lambda x, s: cv2.transpose(x),
         "random_resized_crop": _resized_crop,
         "resize": _resize,
-        "rotate": _warp,
-        "shear": _warp,
-        "translate": _warp,
         "vflip": lambda x, s: cv2.flip(x, 0),
-        "zoom": _warp,
         "brightness": lambda x, s: _brightness(x, s.fields),
         "channel_dropout": _channel_dropout,
         "channel_swap": _channel_swap,

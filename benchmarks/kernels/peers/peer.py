@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from kernels.op import Places, asked
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.op import Field, Places, asked
 from kernels.plan import Plan, PlannedStep
 
 Image = Any
@@ -50,6 +53,9 @@ MODULES = {
     "kornia": "kornia_eager",
     "torchvision": "torchvision_v2",
     "cv2": "opencv",
+    "scipy": "scipy_ndimage",
+    "skimage": "scikit_image",
+    "PIL": "pillow",
     "albumentations": "albumentations",
 }
 """What has to be installed, and the module here that knows it."""
@@ -66,6 +72,14 @@ def matrix_of(step: PlannedStep) -> tuple[float, ...]:
     kind = step.op.kind
     assert isinstance(kind, Places)
     return kind.matrix(step.size_in, **asked(kind.matrix, step.fields))
+
+
+def displacement_of(step: PlannedStep) -> NDArray[np.float32]:
+    """(2, H, W): how far to the right, and down, each pixel's source lies. Ours, since no library has the same field."""
+    kind = step.op.kind
+    assert isinstance(kind, Field)
+    found: NDArray[np.float32] = kind.displacement(step.size_in, step.noise_seed, **step.fields).numpy()
+    return found
 
 
 def box_of(step: PlannedStep) -> tuple[int, int, int, int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.transforms import InterpolationMode
+from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as tv
 
 from benchmarks.kernels.peers.peer import Image, Peer, box_of, matrix_of
@@ -89,6 +90,19 @@ def _gaussian_blur(image: Image, step: PlannedStep) -> Image:
     return tv.gaussian_blur(image, [side, side], [sigma, sigma])
 
 
+_RANDOM = {
+    "auto_augment": v2.AutoAugment(interpolation=_LINEAR),
+    "rand_augment": v2.RandAugment(3, 15, interpolation=_LINEAR),
+    "trivial_augment": v2.TrivialAugmentWide(interpolation=_LINEAR),
+    "aug_mix": v2.AugMix(severity=8, interpolation=_LINEAR),
+}
+"""Policies, which draw by themselves."""
+
+
+def _policy(name: str) -> Callable[[Image, PlannedStep], Image]:
+    return lambda image, _: _RANDOM[name](image)
+
+
 PEER = Peer(
     "torchvision",
     ("torchvision", "torch"),
@@ -96,6 +110,7 @@ PEER = Peer(
     load=load,
     unload=unload,
     forms={
+        **{name: _policy(name) for name in _RANDOM},
         "affine": _affine,
         "center_crop": lambda x, s: tv.center_crop(x, list(s.size_out)).contiguous(),
         "elastic": _elastic,
@@ -124,5 +139,10 @@ PEER = Peer(
         "cutout": _erase,
         "gaussian_noise": lambda x, s: tv.gaussian_noise(x, 0.0, s.fields["sigma"]),
         "gaussian_blur": _gaussian_blur,
+        "sharpness": lambda x, s: tv.adjust_sharpness(x, s.fields["factor"]),
+        "equalize": lambda x, s: tv.equalize(x),
+        "channel_shuffle": lambda x, s: tv.permute_channels(x, ["rgb".index(name) for name in s.fields["order"]]),
+        "rot90": lambda x, s: torch.rot90(x, s.fields["turns"], (1, 2)).contiguous(),
+        "transpose": lambda x, s: x.transpose(1, 2).contiguous(),
     },
 )

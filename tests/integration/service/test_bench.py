@@ -33,4 +33,4 @@ def test_an_unknown_operation_is_named() -> None:
     done = bench("--op", "no_such_operation")
 
     assert done.returncode == 1
-    assert "no_such_operation is no operation that a peer has" in done.stderr
+    assert "there is no operation no_such_operation" in done.stderr

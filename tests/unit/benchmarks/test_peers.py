@@ -7,28 +7,48 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.kernels import ops
+from benchmarks.kernels import goals, ops, report
 from benchmarks.kernels.goals import Goal
-from benchmarks.kernels.ours import augmented, planned
+from benchmarks.kernels.measure import watch
+from benchmarks.kernels.ours import augmented, planned, works
 from benchmarks.kernels.peers.peer import Peer, installed
-from benchmarks.kernels.pictures import TEN_COLOURS, Pixels
+from benchmarks.kernels.pictures import TEN_COLOURS, Pixels, photographs
+from kernels.op import Mix
 from kernels.ops import OPS
 from kernels.recipe import Recipe
 
 FORMS = [(peer, name) for peer in installed() for name in peer.forms]
-ALIKE = {
-    "hflip",
-    "vflip",
-    "center_crop",
-    "random_crop",
-    "rotate",
-    "brightness",
-    "invert",
-    "grayscale",
-    "resize",
-    "posterize",
+DRAWN = {
+    *("elastic", "gaussian_noise", "impulse_noise", "multiplicative_noise", "uniform_noise", "speckle_noise", "shot_noise"),
+    *("salt", "pepper", "salt_and_pepper", "auto_augment", "rand_augment", "trivial_augment", "aug_mix", "superpixels"),
 }
-"""Operations that every library means the same by, so that their pixels can be compared: within 4 levels on average."""
+"""Operations that peers draw for by themselves, so that their pixels are others."""
+FILLED = {"letterbox", "pad", "pad_if_needed", "pad_to_multiple", "zoom_out"}
+"""Peers leave what is added black."""
+UNLIKE = {
+    "kornia": {
+        "channel_dropout",
+        "channel_swap",
+        "cutout",
+        "edge_map",
+    },  # three are drawn; edges are not stretched to white
+    "torchvision": {"affine", "shear"},  # other corners stay where they are
+    "opencv": {
+        "clahe",
+        "kmeans_color_quantize",
+        "grid_mask",
+        "laplacian",
+        "edge_map",
+    },  # lightness; starts; sizes; sobel's scale
+    "skimage": {
+        "piecewise_affine",
+        "thin_plate_spline",
+        "clahe",
+        "otsu_threshold",
+        "adaptive_threshold",
+    },  # moves; float grey
+}
+"""The same kind of work by another rule, or with other numbers."""
 
 
 def photo(seed: int) -> Pixels:
@@ -53,7 +73,7 @@ def test_a_form_does_its_operation(peer: Peer, name: str) -> None:
         assert pixels.dtype == np.uint8
         assert pixels.shape == (*plan.size_out, 3)
         assert pixels.shape != before.shape or (pixels != before).any()
-        if name in ALIKE:
+        if name not in DRAWN | FILLED | UNLIKE.get(peer.name, set()):
             ours = augmented(plan, before).astype(int)
             assert np.abs(pixels.astype(int) - ours).mean() < 4.0
 
@@ -62,13 +82,37 @@ def test_whole_recipes_have_their_peers() -> None:
     names = {peer.name for peer in installed()}
     steps = {step["op"] for step in TEN_COLOURS["steps"]}
 
-    assert names >= {"kornia", "torchvision", "opencv"}
+    assert names >= {"kornia", "torchvision", "opencv", "scipy", "skimage", "pillow"}
     assert {"kornia", "opencv"} <= {peer.name for peer in installed() if steps <= peer.forms.keys()}
 
 
 def test_forms_are_of_operations_of_the_catalogue() -> None:
     # one with any other name would never be measured
     assert {name for peer in installed() for name in peer.forms} <= OPS.keys()
+
+
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if isinstance(op.kind, Mix)])
+def test_operations_that_mix_have_pictures_to_mix(name: str) -> None:
+    photos = [photo(seed) for seed in range(5)]
+    made = [work() for work in works(ops.recipe_of(name), photos)()]
+
+    assert len(made) == 5
+    assert any(after.shape != before.shape or (after != before).any() for after, before in zip(made, photos, strict=True))
+
+
+def test_the_report_has_every_operation_beside_its_peers_or_alone() -> None:
+    photos, peers = photographs(1), [peer for peer in installed() if peer.name in ("scipy", "opencv")]
+    with watch(pictures=1, rounds=1, cores=1) as clock:
+        taken = ops.measured(clock, photos, peers, ["box_blur", "tone_curve"])
+
+    assert [*taken["box_blur"]] == ["kernels", "opencv", "scipy"]
+    assert [*taken["tone_curve"]] == ["kernels"]
+    assert {goal.what for goal in goals.of_ops(taken, "cpu_us")} == {"box_blur: times as fast as scipy"}
+    ns = report.ns_a_pixel(taken)
+    assert ns["tone_curve"] == pytest.approx(taken["tone_curve"]["kernels"].cpu_us[0] * 1000 / 512**2, rel=0.01)
+    shown = report.alone_of({"tone_curve": taken["tone_curve"]}, "cpu_us")
+    assert [column.header for column in shown.columns] == ["", "a picture", "a megapixel"]
+    assert shown.row_count == 1
 
 
 def test_goals_say_whether_they_are_met() -> None:

@@ -1,7 +1,8 @@
 """Recipes by name: a tenant's own versions, and the ready ones that every installation has.
 
 `strong` is the newest version of `strong`, `strong@3` that one. Version 0 of a name is the ready recipe of that name: it
-is what `light` means until the tenant has stored a `light` of its own, and what `light@0` always means.
+is what `light` means until the tenant has stored a `light` of its own, and what `light@0` always means. A name that was
+deleted is as if it had never been, but for its numbers, which go on where they ended.
 """
 
 from __future__ import annotations
@@ -89,8 +90,20 @@ async def save(parts: Parts, tenant: str, name: str, recipe: Any) -> tuple[Named
     if not NAME.fullmatch(name):
         raise ValidationError(_NAMES, "/name")
     checked = (await choose(parts, tenant, recipe, None)).recipe
-    stored, new = await recipe_queries.keep(parts.engine, tenant, new_id(), name, checked.document(), checked.digest)
+    most = parts.settings.max_recipe_versions
+    kept = await recipe_queries.keep(parts.engine, tenant, new_id(), name, checked.document(), checked.digest, most)
+    if kept is None:
+        raise ValidationError(
+            f"{most} versions of recipes are kept already; delete a name that is not needed", "/name", most
+        )
+    stored, new = kept
     return _named(stored), new
+
+
+async def delete(parts: Parts, tenant: str, name: str) -> None:
+    """Deletes all versions of the tenant's recipe. Batches keep the recipe that they were sent with. NotFound."""
+    if not NAME.fullmatch(name) or not await recipe_queries.delete(parts.engine, tenant, name):
+        raise NotFound("recipe of yours")
 
 
 async def listed(parts: Parts, tenant: str, after: str, limit: int) -> list[Named]:

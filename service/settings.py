@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     """Most times that an archive may grow when unpacked."""
     max_json_bytes: Count = 16 * 2**20
     """Largest JSON document in a request."""
+    max_recipe_versions: Count = 10_000
+    """Most versions of recipes that one tenant may keep, all names together."""
     max_waiting_items: Count = 1_000_000
     """Most unfinished items of one tenant; above it submits answer 429."""
     max_interactive_items: Count = 256

@@ -100,6 +100,16 @@ def save_recipe(
     run(name, file, url, as_json=as_json)
 
 
+@recipe_app.command("delete")
+def delete_recipe(
+    name: Annotated[str, typer.Argument(help="Name of a recipe; all of its versions go.")], url: Url = _HERE
+) -> None:
+    """Delete a recipe from a running service. Batches that were sent with it keep it."""
+    from service.catalogue.named import delete_recipe as run
+
+    run(name, url)
+
+
 @recipe_app.command("import")
 def import_recipe(
     file: Annotated[Path, typer.Argument(help="Pipeline of another library, as JSON or YAML.")],

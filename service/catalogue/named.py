@@ -1,4 +1,4 @@
-"""`augment recipe list | show | save` in a terminal: ready recipes from here, stored ones from a running service."""
+"""`augment recipe list | show | save | delete` in a terminal: ready recipes from here, stored ones from a service."""
 
 from __future__ import annotations
 
@@ -81,6 +81,13 @@ def save_recipe(name: str, file: Path, url: str, *, as_json: bool) -> None:
     with _client(url) as client:
         kept = client.save_recipe(name, recipe.document())
     typer.echo(kept.model_dump_json() if as_json else f"{kept.name}@{kept.version}, digest {kept.recipe_digest}")
+
+
+def delete_recipe(name: str, url: str) -> None:
+    """Deletes all versions of a name on a service. Leaves with status 2 where there is none."""
+    with _client(url) as client:
+        client.delete_recipe(name)
+    typer.echo(f"{name} is deleted")
 
 
 @contextmanager

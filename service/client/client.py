@@ -209,6 +209,10 @@ class Client:
         """The newest version of each of your recipes, by name; the ready ones are not among them."""
         yield from map(RecipeVersion.model_validate, self._wire.pages("/v1/recipes", "recipes", {}))
 
+    def delete_recipe(self, name: str) -> None:
+        """Deletes all versions of your recipe. Batches keep theirs."""
+        self._wire.send("DELETE", f"/v1/recipes/{quote(name, safe='')}")
+
     def import_recipe(self, pipeline: JsonValue, form: str | None = None) -> JsonValue:
         """A pipeline of another library as a recipe, and what became of every item: the service's report."""
         asked: dict[str, JsonValue] = {"pipeline": pipeline, **({"format": form} if form else {})}

@@ -48,6 +48,8 @@ class Order:
     """Whether pictures that failed in an earlier run are sent again, although their files have not changed."""
     labelling: Labelling = LOOKED_FOR
     """Which label files go with the pictures."""
+    recipe_name: str | None = None
+    """NAME@VERSION of a stored recipe that `recipe` is, but for its output: batches are sent with it."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,10 @@ def _expand(order: Order, client: Client, tally: Tally, show: Callable[[], None]
     if most_partners(order.recipe):
         _plan_all(order, state, before.all)
     tally.labelled(*state.labels)
-    recipe, seed = settings["recipe"], settings["seed"]
+    recipe, seed, named = settings["recipe"], settings["seed"], settings.get("recipe_name")
     assert isinstance(recipe, dict), "as it was written"
     assert isinstance(seed, int), "as it was written"
+    assert named is None or isinstance(named, str), "as it was written"
     sending = Sending(
         order.photos.resolve(),
         order.out,
@@ -108,6 +111,7 @@ def _expand(order: Order, client: Client, tally: Tally, show: Callable[[], None]
         order.in_flight,
         order.batch_pictures,
         order.labelling.text,
+        named,
     )
     try:
         Run(sending, client, tally, state).until_done(show)
@@ -163,6 +167,7 @@ def _begin(order: Order, state: State) -> Mapping[str, JsonValue]:
     begun = state.settings()
     if begun is None:
         asked["seed"] = random.randint(0, MAX_SEED) if order.seed is None else order.seed
+        asked["recipe_name"] = order.recipe_name  # of a run that goes on it is what it was: only the content must agree
         state.begin(asked)
         return asked
     changed = [name for name in asked if asked[name] != begun.get(name) and not (name == "seed" and order.seed is None)]

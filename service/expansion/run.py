@@ -7,7 +7,7 @@ import shutil
 import tarfile
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -51,6 +51,8 @@ class Sending:
     in_flight: int
     batch_pictures: int
     labels: LabelForm = "auto"
+    recipe_name: str | None = None
+    """NAME@VERSION of a stored recipe that `recipe` is, but for its output."""
 
 
 class _Stopped(Exception):
@@ -62,6 +64,7 @@ class Run:
 
     def __init__(self, sending: Sending, client: Client, tally: Tally, state: State) -> None:
         self._sending, self._client, self._tally, self._state = sending, client, tally, state
+        self._named = sending.recipe_name
         self._open = state.open_chunks()
         self._open_lock, self._commit_lock = threading.Lock(), threading.Lock()
         self._stop = threading.Event()
@@ -135,9 +138,10 @@ class Run:
             try:
                 batch = self._client.submit_batch(
                     {picture.custom_id: self._sending.photos / picture.relative for picture in chunk.pictures},
-                    self._sending.recipe,
+                    self._named or self._sending.recipe,
                     variants=self._sending.variants,
                     seed=self._sending.seed,
+                    output=self._output() if self._named else None,
                     group=self._sending.group,
                     labels=labels or None,
                     idempotency_key=chunk.key,
@@ -147,6 +151,11 @@ class Run:
                     chunk, self._of_path(chunk, error.filename), "unreadable_file", error.strerror or str(error)
                 )
             except PictureChanged:
+                chunk = self._state.begin_again(chunk)
+            except NotFound as problem:
+                if self._named is None or problem.pointer != "/recipe":
+                    raise
+                self._named = None  # deleted meanwhile: what it was is known here
                 chunk = self._state.begin_again(chunk)
             except Invalid as problem:
                 if problem.code == "idempotency_key_reused":  # a file has changed since a run that was cut short
@@ -168,6 +177,11 @@ class Run:
         self._state.finish(chunk, {}, {}, self._state.manifest_bytes)
         return None
 
+    def _output(self) -> Mapping[str, JsonValue]:
+        output = self._sending.recipe["output"]
+        assert isinstance(output, dict), "recipes have one, written out"
+        return output
+
     def _without(self, chunk: Chunk, custom_id: str | None, code: str, detail: str) -> Chunk:
         for picture in chunk.pictures:
             if picture.custom_id == custom_id:
@@ -188,7 +202,7 @@ class Run:
         failures = self._failures(batch) if batch.counts.failed + batch.counts.cancelled else {}
         incoming = self._sending.out / ".augment" / "incoming" / str(chunk.id)
         fetched = self._whole(fetch(self._client, batch_id, chunk, incoming)) if batch.outputs.done else []
-        shared: dict[str, JsonValue] = {"recipe": self._sending.recipe, "output": self._sending.recipe["output"]}
+        shared: dict[str, JsonValue] = {"recipe": self._sending.recipe, "output": {**self._output()}}
         with self._commit_lock:
             begin = self._state.manifest_bytes
             folders, lines, labels = place(

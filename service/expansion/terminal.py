@@ -22,6 +22,7 @@ from kernels.recipe import Output, Recipe
 from kernels.rng import MAX_SEED
 from service.client import Client
 from service.client.errors import ApiProblem, ClientError, NotFound, Unreachable
+from service.client.views import StoredRecipe
 from service.expansion.expand import Order, Summary, expand
 from service.expansion.recipe_file import RecipeFileInvalid, load_recipe
 from service.expansion.run import ExpandError
@@ -154,20 +155,22 @@ def _order(asked: Asked, console: Console, client: Client) -> Order:
         _leave(console, f"{asked.photos} is not a folder", NOT_STARTED)
     if asked.seed is not None and asked.seed > MAX_SEED:
         _leave(console, f"--seed is at most {MAX_SEED}", NOT_STARTED)
+    recipe, recipe_name = _recipe(asked, console, client)
     return Order(
         asked.photos,
         asked.out,
-        _recipe(asked, console, client),
+        recipe,
         asked.variants,
         asked.seed,
         asked.in_flight,
         asked.batch_pictures,
         asked.retry_failed,
         Labelling(asked.labels, _masks(asked.masks, console)),
+        recipe_name,
     )
 
 
-def _named(recipe: Path, console: Console, client: Client) -> Recipe | None:
+def _named(recipe: Path, console: Console, client: Client) -> StoredRecipe | None:
     """The service's recipe of this name, as the version that it is now; None: it is a file."""
     asked = _NAME.fullmatch(str(recipe))
     if recipe.exists() or asked is None:
@@ -175,7 +178,7 @@ def _named(recipe: Path, console: Console, client: Client) -> Recipe | None:
     if not client.ready():
         _leave(console, f"there is no file {recipe}, and no service answers that may know a recipe of this name", STOPPED)
     try:
-        return Recipe.parse(client.recipe(asked[1], int(asked[2]) if asked[2] else None).recipe)
+        return client.recipe(asked[1], int(asked[2]) if asked[2] else None)
     except NotFound:
         _leave(console, f"there is neither a file nor a recipe called {recipe}; see `augment recipe list`", NOT_STARTED)
 
@@ -188,14 +191,15 @@ def _masks(masks: str, console: Console) -> str:
     return str(Path(masks).resolve())
 
 
-def _recipe(asked: Asked, console: Console, client: Client) -> Recipe:
-    """The recipe of the file, or of that name, its output replaced where the command line says so."""
+def _recipe(asked: Asked, console: Console, client: Client) -> tuple[Recipe, str | None]:
+    """The recipe of the file, or of that name, its output replaced where the command line says so; and NAME@VERSION."""
     try:
-        recipe = _named(asked.recipe, console, client) or load_recipe(asked.recipe)
+        stored = _named(asked.recipe, console, client)
+        recipe = Recipe.parse(stored.recipe) if stored else load_recipe(asked.recipe)
         replaced = {"format": asked.format, "quality": asked.quality}
         output = {name: value for name, value in replaced.items() if value is not None}
         form = Output.model_validate({**recipe.output.model_dump(), **output})
-        return Recipe.parse(recipe.with_output(form).document())
+        return Recipe.parse(recipe.with_output(form).document()), f"{stored.name}@{stored.version}" if stored else None
     except RecipeFileInvalid as error:
         _leave(console, str(error), NOT_STARTED)
     except RecipeInvalid as error:

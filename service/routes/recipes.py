@@ -21,7 +21,7 @@ from kernels.tree import Step, Tree, tree
 from service.catalogue.ready import READY
 from service.errors import EmptyBody
 from service.importing.pipeline import import_pipeline
-from service.named_recipes import MAX_VERSION, Named, choose, find, listed, save
+from service.named_recipes import MAX_VERSION, Named, choose, delete, find, listed, save
 from service.parts import Parts
 from service.routes.documented import body_of, headers_of, problems, schema_of
 from service.routes.shared import Cursor, Limit, PartsOf, Tenant, cursor_of, name_of
@@ -69,6 +69,13 @@ async def view_recipe(
 ) -> Response:
     """A recipe by name: the newest version, or the one that is asked for; 0 is the ready recipe of that name."""
     return Response(to_json(_whole(await find(parts, tenant, name, version))), media_type="application/json")
+
+
+@router.delete("/{name}", status_code=204, response_class=Response, responses=problems(404))
+async def delete_recipe(name: str, parts: PartsOf, tenant: Tenant) -> Response:
+    """Deletes all versions of your recipe. Batches keep the recipe they were sent with, and no number is given again."""
+    await delete(parts, tenant, name)
+    return Response(status_code=204)
 
 
 @router.post(

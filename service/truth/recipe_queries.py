@@ -1,4 +1,8 @@
-"""Stored recipes: a name has versions 1, 2, ..., and what a version holds never changes."""
+"""Stored recipes: a name has versions 1, 2, ..., and what a version holds never changes.
+
+A name that was deleted keeps one row without content, whose digest is @ and its version: it remembers the last number, so
+that none is given a second time.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,9 @@ from pydantic_core import to_json
 
 from service.truth.database import AsyncEngine, statement
 
+_HELD = "digest NOT LIKE '@%'"
 _COLUMNS = "id, name, version, recipe, digest, created_at"
-_FIND = f"SELECT {_COLUMNS} FROM recipes WHERE tenant = :tenant AND name = :name"  # noqa: S608 - made of constants
+_FIND = f"SELECT {_COLUMNS} FROM recipes WHERE tenant = :tenant AND name = :name AND {_HELD}"  # noqa: S608 - made of constants
 _VERSION = f"{_FIND} AND version = :version"
 _NEWEST = f"{_FIND} ORDER BY version DESC LIMIT 1"
 _SAME = f"{_FIND} AND digest = :digest"
@@ -25,12 +30,20 @@ SELECT :id, sent.tenant, sent.name,
        CAST(:recipe AS jsonb), sent.digest
 FROM sent WHERE NOT EXISTS (
     SELECT FROM recipes r WHERE r.tenant = sent.tenant AND r.name = sent.name AND r.digest = sent.digest
-)
+) AND :most > (SELECT count(*) FROM recipes r WHERE r.tenant = sent.tenant AND r.{_HELD})
 ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
 """  # noqa: S608 - made of constants
 _LIST = f"""
-SELECT DISTINCT ON (name) {_COLUMNS} FROM recipes WHERE tenant = :tenant AND name > :after
+SELECT DISTINCT ON (name) {_COLUMNS} FROM recipes WHERE tenant = :tenant AND name > :after AND {_HELD}
 ORDER BY name, version DESC LIMIT :limit
+"""  # noqa: S608 - made of constants
+_COUNT = f"SELECT count(*) AS count FROM recipes WHERE tenant = :tenant AND {_HELD}"  # noqa: S608 - made of constants
+_DELETE = f"""
+WITH own AS (SELECT id, version, digest FROM recipes WHERE tenant = :tenant AND name = :name FOR UPDATE),
+     last AS (SELECT id FROM own ORDER BY version DESC LIMIT 1),
+     gone AS (DELETE FROM recipes USING own WHERE recipes.id = own.id AND own.id NOT IN (SELECT id FROM last)),
+     kept AS (UPDATE recipes SET recipe = 'null', digest = '@' || version FROM last WHERE recipes.id = last.id)
+SELECT count(*) AS count FROM own WHERE {_HELD}
 """  # noqa: S608 - made of constants
 
 
@@ -47,19 +60,29 @@ class Stored:
 
 
 async def keep(
-    engine: AsyncEngine, tenant: str, recipe_id: UUID, name: str, recipe: Mapping[str, Any], digest: str
-) -> tuple[Stored, bool]:
+    engine: AsyncEngine, tenant: str, recipe_id: UUID, name: str, recipe: Mapping[str, Any], digest: str, most: int
+) -> tuple[Stored, bool] | None:
     """The version of `name` with this content, made as the next one where there is none; and whether it was made.
 
-    Of two that are sent at one moment, the unique constraints let one through; the other looks again.
+    Of two that are sent at one moment, the unique constraints let one through; the other looks again. None: the tenant has
+    `most` versions already; what comes at one moment may go beyond by its number.
     """
-    values = {"id": recipe_id, "tenant": tenant, "name": name, "recipe": to_json(recipe).decode(), "digest": digest}
+    values = {"id": recipe_id, "tenant": tenant, "name": name, "digest": digest, "most": most}
+    values["recipe"] = to_json(recipe).decode()
     while True:
         if rows := await statement(engine, _KEEP, values):
             return Stored(**rows[0]), True
         if rows := await statement(engine, _SAME, {"tenant": tenant, "name": name, "digest": digest}):
             # a statement that was run again finds the row that it made itself
             return Stored(**rows[0]), rows[0]["id"] == recipe_id
+        if (await statement(engine, _COUNT, {"tenant": tenant}))[0]["count"] >= most:
+            return None
+
+
+async def delete(engine: AsyncEngine, tenant: str, name: str) -> bool:
+    """Takes all versions of a name away but the last one's number; False: there was none."""
+    rows = await statement(engine, _DELETE, {"tenant": tenant, "name": name})
+    return bool(rows[0]["count"])
 
 
 async def find(engine: AsyncEngine, tenant: str, name: str, version: int | None) -> Stored | None:

@@ -44,6 +44,10 @@ def test_save_submit_and_look_at_lineage(client: httpx2.Client, tmp_path: Path) 
     assert "light" in listed.stdout
     shown = augment(url, "recipe", "show", "mine")
     assert shown.stdout.endswith("steps:\n  - {op: rotate, degrees: [-20, 20]}\n")
+    deleted = augment(url, "recipe", "delete", "mine")
+    assert deleted.stdout == "mine is deleted\n"
+    assert client.get("/v1/recipes/mine").status_code == 404
+    assert client.get(view["links"]["self"]).json()["recipe_name"] == "mine@1"
 
 
 def test_a_ready_recipe_by_name(client: httpx2.Client) -> None:
@@ -63,6 +67,8 @@ def test_a_folder_is_expanded_by_a_name(client: httpx2.Client, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     [line] = (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()
     assert json.loads(line)["recipe"] == client.get("/v1/recipes/light").json()["recipe"]
+    newest = client.get("/v1/batches").json()["batches"][0]
+    assert (newest["recipe_name"], newest["counts"]["total"]) == ("light@0", 1)
     unknown = augment(url, "expand", str(photos), "--recipe", "nope", "--out", str(tmp_path / "none"))
     assert unknown.returncode == 2
     assert "neither a file nor a recipe called nope" in unknown.stderr

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.op import Field, Places, asked
+from kernels.op import Field, Places, Policy, asked
+from kernels.ops import OPS
 from kernels.plan import Plan, PlannedStep
 
 Image = Any
@@ -39,7 +40,13 @@ class Peer:
     """The reference pipeline as a whole, where it is not a form for each step."""
 
     def applied(self, image: Image, plans: Sequence[Plan]) -> Image:
-        """The image after every step; of a batch, each step is applied to all of it. KeyError without such a form."""
+        """The image after every step; of a batch, each step is applied to all of it. KeyError without such a form.
+
+        A policy is a step here, although a plan has those that it made up: a peer's makes up its own.
+        """
+        policy = plans[0].draws[0]["op"]
+        if isinstance(OPS[policy].kind, Policy):
+            return self.forms[policy](image, None)
         if not self.is_batched:
             for step in plans[0].steps:
                 image = self.forms[step.op.name](image, step)

@@ -99,7 +99,7 @@ _RANDOM = {
 """Policies, which draw by themselves."""
 
 
-def _policy(name: str) -> Callable[[Image, PlannedStep], Image]:
+def _policy(name: str) -> Callable[[Image, PlannedStep | None], Image]:
     return lambda image, _: _RANDOM[name](image)
 
 

@@ -155,7 +155,7 @@ async def test_the_list_is_paged_by_name(api: httpx2.AsyncClient) -> None:
 async def test_what_is_not_there(api: httpx2.AsyncClient, app: FastAPI) -> None:
     parts: Parts = app.state.parts
     recipe = Recipe.parse(TURN)
-    await recipe_queries.keep(parts.engine, "another", new_id(), "theirs", recipe.document(), recipe.digest)
+    await recipe_queries.keep(parts.engine, "another", new_id(), "theirs", recipe.document(), recipe.digest, 1)
     await save(api, "here", TURN)
 
     for path in ("theirs", "theirs?version=1", "here?version=2", "here?version=0", "no%00pe", "nope", "light?version=1"):
@@ -164,6 +164,55 @@ async def test_what_is_not_there(api: httpx2.AsyncClient, app: FastAPI) -> None:
         answer = await api.post("/v1/batches", files=form({"recipe": name}))
         assert (answer.status_code, answer.json()["code"], answer.json()["pointer"]) == (404, "not_found", "/recipe")
     assert (await save(api, "theirs", BLUR)).json()["version"] == 1
+
+
+async def test_a_deleted_recipe_is_gone_but_for_its_numbers_and_what_was_made_with_it(api: httpx2.AsyncClient) -> None:
+    await save(api, "gone", TURN)
+    await save(api, "gone", BLUR)
+    batch = await submitted(api, "gone@1")
+
+    assert (await api.delete("/v1/recipes/gone")).status_code == 204
+    assert (await api.delete("/v1/recipes/gone")).status_code == 404
+    for path in ("gone", "gone?version=1", "gone?version=2"):
+        assert (await api.get(f"/v1/recipes/{path}")).status_code == 404
+    assert "gone" not in [one["name"] for one in (await api.get("/v1/recipes")).json()["recipes"]]
+    assert (await api.post("/v1/batches", files=form({"recipe": "gone"}))).json()["pointer"] == "/recipe"
+    kept = (await api.get(f"/v1/batches/{batch['id']}")).json()
+    assert (kept["recipe_name"], kept["recipe_digest"]) == ("gone@1", Recipe.parse(TURN).digest)
+    # the same content again is a version of its own: what the old numbers meant they mean nowhere else
+    again, other = await save(api, "gone", TURN), await save(api, "gone", BLUR)
+    assert [(one.status_code, one.json()["version"]) for one in (again, other)] == [(201, 3), (201, 4)]
+    assert (await api.delete("/v1/recipes/gone")).status_code == 204
+    assert (await save(api, "gone", TURN)).json()["version"] == 5
+
+
+async def test_only_one_s_own_recipes_can_be_deleted(api: httpx2.AsyncClient, app: FastAPI) -> None:
+    parts: Parts = app.state.parts
+    recipe = Recipe.parse(TURN)
+    await recipe_queries.keep(parts.engine, "another", new_id(), "private", recipe.document(), recipe.digest, 99)
+    await save(api, "strong", TURN)
+
+    for name in ("private", "light", "never", "no%00pe"):
+        answer = await api.delete(f"/v1/recipes/{name}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), name
+    assert await recipe_queries.find(parts.engine, "another", "private", 1) is not None
+    assert (await api.delete("/v1/recipes/strong")).status_code == 204
+    assert (await submitted(api, "strong"))["recipe_name"] == "strong@0", "the ready recipe of that name"
+
+
+async def test_a_tenant_keeps_only_so_many_versions(shared_settings: Settings) -> None:
+    async with running_api(create_app(shared_settings.model_copy(update={"max_recipe_versions": 1}))) as few:
+        for one in (await few.get("/v1/recipes", params={"limit": 1000})).json()["recipes"]:
+            await few.delete(f"/v1/recipes/{one['name']}")
+        assert (await save(few, "first", TURN)).status_code == 201
+        for name in ("first", "second"):
+            refused = await save(few, name, BLUR)
+            assert (refused.status_code, refused.json()["code"]) == (422, "validation_error")
+            assert (refused.json()["pointer"], refused.json()["limit"]) == ("/name", 1)
+            assert "1 versions of recipes are kept already; delete" in refused.json()["detail"]
+        assert (await save(few, "first", TURN)).status_code == 200, "what is there already is found"
+        await few.delete("/v1/recipes/first")
+        assert (await save(few, "second", BLUR)).status_code == 201
 
 
 @pytest.mark.parametrize("name", ["", "@1", "a@", "a@x", "a@-1", "a b", "é", "a@1@2", "../a", "a" * 65, "a@9999999999"])

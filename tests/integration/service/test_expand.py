@@ -24,9 +24,10 @@ from typer.testing import CliRunner
 
 from kernels import augment
 from kernels.codec import decode
-from kernels.recipe import Recipe
+from kernels.recipe import Output, Recipe
 from service.cli import app
 from service.client import Client
+from service.client.views import Batch
 from service.expansion.expand import Order, Summary, expand
 from service.expansion.run import ExpandError
 from service.expansion.sidecars import Labelling
@@ -91,10 +92,15 @@ def files_of(out: Path) -> dict[str, bytes]:
 
 def submitted(client: Client, out: Path) -> Counter[str]:
     """How often each picture was accepted, over all batches of one expansion."""
+    return Counter(item.custom_id for batch in batches(client, out) for item in client.items(batch.id))
+
+
+def batches(client: Client, out: Path) -> list[Batch]:
+    """All batches of one expansion."""
     state = State(out / ".augment")
     group = state.group
     state.close()
-    return Counter(item.custom_id for batch in client.batches(group=group) for item in client.items(batch.id))
+    return list(client.batches(group=group))
 
 
 def test_every_variant_of_every_picture_under_its_name_with_its_lineage(client: Client, tmp_path: Path) -> None:
@@ -214,6 +220,21 @@ def test_a_service_that_forgot_its_batches_gets_the_pictures_again(client: Clien
     state.close()
     assert run(client, order(photos, out)).done == 3
     assert set(submitted(client, out).values()) == {2}
+
+
+def test_batches_name_the_stored_recipe_and_a_deleted_one_is_sent_as_it_was(client: Client, tmp_path: Path) -> None:
+    photos, webp = photos_in(tmp_path / "photos", 2), RECIPE.with_output(Output(format="webp"))
+    client.save_recipe("stored", RECIPE.document())
+    run(client, order(photos, tmp_path / "named", recipe=webp, recipe_name="stored@1"))
+    client.delete_recipe("stored")
+    run(client, order(photos, tmp_path / "deleted", recipe=webp, recipe_name="stored@1"))
+
+    (named,), sent = (batches(client, tmp_path / out) for out in ("named", "deleted"))
+    assert (named.recipe_name, named.recipe_digest) == ("stored@1", webp.digest)
+    assert [(batch.recipe_name, batch.recipe_digest) for batch in sent] == [(None, webp.digest)]
+    found = [{path.name: path.read_bytes() for path in (tmp_path / out).rglob("*.webp")} for out in ("named", "deleted")]
+    assert len(found[0]) == 4
+    assert found[0] == found[1]
 
 
 def test_killed_half_way_the_same_command_ends_with_exactly_the_rows(settings: Settings, tmp_path: Path) -> None:

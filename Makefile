@@ -15,7 +15,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PICTURES ?=
 ARGS ?=
-# unit tests that run at once
+# tests that run at once
 JOBS ?= 2
 # tried in this order when PYTHON is not given
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
@@ -23,12 +23,13 @@ REQUIREMENTS := pyproject.toml constraints.txt
 # compiled kernels, for every target: made once, in a minute or two
 export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/kernels
 
-# $(call tested,marker): kernels are compiled before any test is timed; unit tests side by side, file by file; then those that start whole systems, one after another.
+# $(call tested,marker): kernels are compiled before any test is timed. Files run side by side: unit tests, then those that start whole systems, whose
+# processes of pytest have servers of their own.
 # Exit status 5 is pytest's for "none selected", as ARGS may do to either half.
 define tested
 	$(BIN)/python -c "import torch; from kernels.run import warm; warm(torch.device('cpu'))"
 	$(BIN)/python -m pytest tests/unit -m "$(1)" --numprocesses $(JOBS) --dist loadscope $(ARGS) || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest tests/integration tests/e2e tests/fault -m "$(1)" $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest tests/e2e tests/integration tests/fault -m "$(1)" --numprocesses $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
 endef
 
 .PHONY: help demo test test-long check site clean

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from kernels.errors import RecipeInvalid, WorkTooLarge
-from kernels.op import Mix, Places
+from kernels.op import Mix, Places, arguments
 from kernels.ops import OPS
+from kernels.params import Params, drawn_fields
 from kernels.partners import least_partners, most_partners
-from kernels.plan import plan
+from kernels.plan import Variant, plans
 from kernels.recipe import Recipe, preorder
 from kernels.tensors import Size
+from kernels.tree import tree
 from service.errors import ValidationError
 
 Value = TypeVar("Value")
 _RECIPES = 256
 _SIZES = 8192
+_DRAWS = 32
+"""What the mean of sizes that are drawn is taken of."""
 
 
 class Company(NamedTuple):
@@ -56,7 +61,7 @@ class RecipeBook:
     def __init__(self, max_variants: int, max_output_pixels: int) -> None:
         self._max_variants, self._max_output_pixels = max_variants, max_output_pixels
         self._recipes: _Remembered[Recipe] = _Remembered(_RECIPES)
-        self._sizes: _Remembered[Size] = _Remembered(_SIZES)
+        self._pixels: _Remembered[int] = _Remembered(_SIZES)
 
     def effective(self, recipe: Any, output: Any) -> Recipe:
         """The recipe of a document, its `output` replaced where the request has one. RecipeInvalid, UnknownOp."""
@@ -73,34 +78,70 @@ class RecipeBook:
         if variants > self._max_variants:
             raise ValidationError(f"at most {self._max_variants} variants of a picture", "/variants", self._max_variants)
 
-    def output_size(self, recipe: Recipe, size: Size) -> Size:
-        """The size of the results of a picture, where drawn numbers do not change it; else that of one draw.
+    def output_pixels(self, recipe: Recipe, size: Size) -> int:
+        """Pixels of one result of a picture: where chances, branches or ranges decide them, the mean of some draws.
 
-        RecipeInvalid where the recipe does not fit a picture of this size.
+        RecipeInvalid where the recipe does not fit a picture of this size, whatever is drawn.
         """
-        if not any(isinstance(kind := OPS[step.op].kind, Places | Mix) and kind.canvas for step in preorder(recipe.steps)):
-            return size
+        if not any(_resizes(step) for step in preorder(recipe.steps)):
+            return size.pixels
         key = (recipe.digest, size)
-        if (known := self._sizes.get(key)) is not None:
+        if (known := self._pixels.get(key)) is not None:
             return known
-        return self._sizes.put(key, _planned(recipe, size))
+        return self._pixels.put(key, _expected(recipe, size))
 
     def cost_pixels(self, recipe: Recipe, size: Size, variants: int, company: Company | None = None) -> int:
         """Estimated work of one picture: its pixels, those of its results and those of the partners that they take.
 
-        company: the pictures it may take; without, they count as large as it is. WorkTooLarge where even the smallest are
-        too much, RecipeInvalid.
+        Results count as `output_pixels` expects them, partners as if every branch that mixes were taken. company: the
+        pictures it may take; without, they count as large as it is. WorkTooLarge where results as expected, with the
+        fewest and smallest partners, are too much; RecipeInvalid.
         """
         least, mean = company or Company(size.pixels, size.pixels)
-        made = self.output_size(recipe, size).pixels * variants
+        made = self.output_pixels(recipe, size) * variants
         certain = made + least_partners(recipe) * variants * least
         if certain > self._max_output_pixels:
             raise WorkTooLarge(certain, self._max_output_pixels)
         return size.pixels + made + most_partners(recipe) * variants * mean
 
 
-def _planned(recipe: Recipe, size: Size) -> Size:
+def _resizes(params: Params) -> bool:
+    """Whether a step may leave another size than it found."""
+    return isinstance(kind := OPS[params.op].kind, Places | Mix) and kind.canvas is not None
+
+
+def _varies(recipe: Recipe) -> bool:
+    """Whether drawn numbers decide the size of results: by a chance, a branch, or a field that a new size is made of."""
+    if not tree(recipe).is_flat:
+        return True
+    return any(step.chance < 1.0 or _drawn(step) for step in recipe.steps if _resizes(step))
+
+
+def _drawn(params: Params) -> bool:
+    kind = OPS[params.op].kind
+    assert isinstance(kind, Places | Mix)
+    open_ended = {name for name, _ in drawn_fields(type(params)) if len(set(getattr(params, name))) > 1}
+    return bool(open_ended.intersection(arguments(kind.canvas)))
+
+
+def _expected(recipe: Recipe, size: Size) -> int:
+    draws = [Variant(key, 0, size) for key in range(_DRAWS if _varies(recipe) else 1)]
     try:
-        return plan(recipe, 0, 0, 0, size).size_out
-    except RecipeInvalid as error:
-        raise RecipeInvalid(error.reason, f"/recipe{error.pointer}") from None
+        made = [one.size_out for one in plans(recipe, 0, draws)]
+    except RecipeInvalid:
+        made = _fitting(recipe, draws)
+    return round(sum(one.pixels for one in made) / len(made))
+
+
+def _fitting(recipe: Recipe, draws: Sequence[Variant]) -> list[Size]:
+    """The sizes that some draws lead to, without those that do not fit; RecipeInvalid if none does."""
+    made, last = [], None
+    for draw in draws:
+        try:
+            made.append(plans(recipe, 0, [draw])[0].size_out)
+        except RecipeInvalid as error:
+            last = error
+    if not made:
+        assert last is not None, "no draw, no error"
+        raise RecipeInvalid(last.reason, f"/recipe{last.pointer}") from None
+    return made

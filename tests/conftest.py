@@ -1,4 +1,7 @@
-"""Real servers for tests: PostgreSQL and Valkey started once, a fresh database and an empty Redis for each test."""
+"""Real servers for tests: PostgreSQL and Valkey started once, a fresh database and an empty Redis for each test.
+
+Once for each process of pytest, that is: processes that run side by side share nothing.
+"""
 
 from __future__ import annotations
 
@@ -86,13 +89,6 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
     return _small_system(tmp_path, database_url, redis_url)
 
 
-@pytest.fixture
-def stack(settings: Settings) -> Iterator[Stack]:
-    """A whole system as separate processes: API on a free port, one worker, the reconciler."""
-    with running(settings) as started:
-        yield started
-
-
 @pytest.fixture(scope="module")
 def shared_settings(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Settings]:
     """As `settings`, but one database and store for all tests of a file."""
@@ -103,7 +99,7 @@ def shared_settings(tmp_path_factory: pytest.TempPathFactory, postgres_url: str,
 
 @pytest.fixture(scope="module")
 def shared_stack(shared_settings: Settings) -> Iterator[Stack]:
-    """As `stack`, but one for all tests of a file: for those that break nothing and can live with each other's batches."""
+    """API on a free port, one worker and the reconciler, as processes: for tests that break nothing, and live together."""
     with running(shared_settings) as started:
         yield started
 

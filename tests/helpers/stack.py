@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -31,13 +32,20 @@ class Stack:
         """The end of a child's log, for messages of failed tests."""
         return tail(child.program.log, lines=40)
 
-    def add_worker(self, failpoints: str = "") -> Child:
-        """Starts one more worker, with faults planted where asked."""
+    def add_worker(self, failpoints: str = "", **changed: Any) -> Child:
+        """Starts one more worker, with faults planted where asked, and with other settings."""
         name = f"worker-{len(self.workers) + 1}"
-        settings = self.settings.model_copy(update={"failpoints": failpoints})
+        settings = self.settings.model_copy(update={"failpoints": failpoints, **changed})
         child = Child(worker_program(settings, name=name, log=_log(settings, name)))
         self.workers.append(child)
         return child
+
+    def stop_workers(self) -> None:
+        """Stops all workers, those that were killed or hang too."""
+        for child in self.workers:
+            child.ask_to_stop()
+        while self.workers:
+            self.workers.pop().stop()
 
     def wait_for(self, true: Callable[[], object], timeout_s: float = START_S, what: str = "") -> None:
         """Waits until `true()` is; fails with the logs' ends."""
@@ -73,8 +81,7 @@ def running(settings: Settings, *, workers: int = 1, failpoints: str = "", recon
         api = _start(ends, api_program(settings, listener.fileno(), log=_log(settings, "api")))
         repairs = _start(ends, reconciler_program(settings, log=_log(settings, "reconciler"))) if reconciler else None
         stack = Stack(settings, client, api, repairs)
-        ends.callback(lambda: [child.ask_to_stop() for child in stack.workers])
-        ends.callback(lambda: [child.stop() for child in stack.workers])
+        ends.callback(stack.stop_workers)
         for _ in range(workers):
             stack.add_worker(failpoints)
         assert wait_until(lambda: _answers(client, "/readyz"), api, START_S), f"the API did not start\n{stack.log(api)}"

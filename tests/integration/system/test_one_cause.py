@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,13 +30,20 @@ VARIANTS = 2
 SEED = 11
 
 
+@pytest.fixture(scope="module")
+def stack(shared_settings: Settings) -> Iterator[Stack]:
+    """One system for all tests here, with small micro-batches."""
+    with running(shared_settings.model_copy(update={"micro_batch_items": 16})) as started:
+        yield started
+
+
 def results(stack: Stack, pictures: dict[str, bytes]) -> dict[tuple[str, int], str]:
     """What identifies the bytes of every variant of every picture."""
     view = submit(stack.client, pictures, STEPS, variants=VARIANTS, seed=SEED, output={"format": "png"})
     return contents(check_complete(stack, stack.batch(view["id"]), pictures, VARIANTS))
 
 
-def test_neighbours_order_and_workers_change_nothing(settings: Settings) -> None:
+def test_neighbours_order_and_workers_change_nothing(stack: Stack) -> None:
     shapes = random.Random(3)
     pictures = {
         f"{number:02}": (jpeg if number % 3 else png)(shapes.randint(40, 200), shapes.randint(40, 200), seed=number)
@@ -44,17 +52,15 @@ def test_neighbours_order_and_workers_change_nothing(settings: Settings) -> None
     chosen = ["00", "17", "64"]
     shuffled = list(pictures)
     shapes.shuffle(shuffled)
-    settings = settings.model_copy(update={"micro_batch_items": 16})
-    with running(settings) as stack:
-        alone: dict[tuple[str, int], str] = {}
-        for name in chosen:
-            alone |= results(stack, {name: pictures[name]})
-        together = results(stack, pictures)
-        turned_round = results(stack, {name: pictures[name] for name in shuffled})
-        stack.add_worker()
-        stack.add_worker()
-        stack.wait_for(lambda: len(stack.client.get("/readyz?workers=1").json()["workers"]) == 3, what="three workers")
-        by_three = results(stack, pictures)
+    alone: dict[tuple[str, int], str] = {}
+    for name in chosen:
+        alone |= results(stack, {name: pictures[name]})
+    together = results(stack, pictures)
+    turned_round = results(stack, {name: pictures[name] for name in shuffled})
+    stack.add_worker()
+    stack.add_worker()
+    stack.wait_for(lambda: len(stack.client.get("/readyz?workers=1").json()["workers"]) == 3, what="three workers")
+    by_three = results(stack, pictures)
     assert len(set(together.values())) == len(together)
     assert {key: together[key] for key in alone} == alone
     assert turned_round == together
@@ -62,10 +68,11 @@ def test_neighbours_order_and_workers_change_nothing(settings: Settings) -> None
 
 
 @pytest.mark.parametrize("threads", [2])
-def test_threads_change_nothing(settings: Settings, threads: int) -> None:
+def test_threads_change_nothing(stack: Stack, threads: int) -> None:
     pictures = {f"{number}": jpeg(90 + number, 120, seed=number) for number in range(12)}
     made = []
     for count in (1, threads):
-        with running(settings.model_copy(update={"threads": count})) as stack:
-            made.append(results(stack, pictures))
+        stack.stop_workers()
+        stack.add_worker(threads=count)
+        made.append(results(stack, pictures))
     assert made[0] == made[1]

@@ -74,7 +74,8 @@ class Recipe(BaseModel):
 
     def with_output(self, output: Output) -> Recipe:
         """The same steps with another form of output."""
-        return self.model_copy(update={"output": output})
+        # made anew: a copy would keep the digest of this one
+        return Recipe(steps=self.steps, output=output, labels=self.labels, profile=self.profile)
 
     def document(self) -> dict[str, Any]:
         """The whole recipe as plain JSON, every default written out: what is stored, digested and replayed."""

@@ -11,7 +11,7 @@ from kernels import rng
 from kernels.errors import RecipeInvalid
 from kernels.params import Params
 from kernels.plan import Variant, plan, plans
-from kernels.recipe import Recipe, preorder
+from kernels.recipe import Output, Recipe, preorder
 from kernels.tensors import Size
 from tests.helpers.pictures import make_plan
 
@@ -121,3 +121,12 @@ def test_a_canvas_that_is_too_large_is_refused() -> None:
 def test_a_seed_outside_its_range_is_refused(seed: int) -> None:
     with pytest.raises(ValueError, match="seed"):
         make_plan([], (8, 8), seed=seed)
+
+
+def test_the_same_steps_with_another_output_have_another_digest() -> None:
+    recipe = Recipe.parse({"steps": [{"op": "hflip"}], "output": {"format": "png"}, "labels": {"min_visible": 0.5}})
+    before = recipe.digest
+    other = recipe.with_output(Output(format="webp"))
+
+    assert other.digest == Recipe.parse(other.document()).digest != before
+    assert (other.output.format, other.labels, recipe.output.format) == ("webp", recipe.labels, "png")

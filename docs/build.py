@@ -1,5 +1,7 @@
 """Writes docs/reference, docs/gallery and docs/recipes from the source: pages, and pictures of operations and recipes.
 
+And `service/catalogue/measured.json`, from the newest benchmark of the whole catalogue.
+
     python docs/build.py           writes what has changed
     python docs/build.py --check   writes nothing; exit status 1 if a page or picture is stale
 
@@ -38,6 +40,7 @@ from service.errors import STATUS
 from service.settings import Settings, environment_name
 
 DOCS = Path(__file__).resolve().parent
+_SPEEDS = DOCS.parent / "service" / "catalogue" / "measured.json"
 TOLERANCE = 3.0
 """Mean difference, in levels of 255, up to which two pictures count as the same."""
 _WRITTEN = "<!-- Written by docs/build.py; edit the source it names, not this page. -->"
@@ -70,12 +73,22 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 def main(arguments: Sequence[str]) -> int:
     """Exit status 0 when everything is as it should be."""
     check = "--check" in arguments
-    stale = [*_texts(check), *_pictures(check), *_leftovers(check)]
+    # first what the pages are made from
+    stale = [*_speeds(check), *_texts(check), *_pictures(check), *_leftovers(check)]
     for path in stale:
         sys.stdout.write(f"{'stale' if check else 'written'}: {path.relative_to(DOCS.parent)}\n")
     if check and stale:
         sys.stdout.write("run `python docs/build.py` and commit what it writes\n")
     return 1 if check and stale else 0
+
+
+def _speeds(check: bool) -> Iterator[Path]:
+    """What the catalogue says of speeds, if it is not what the newest result says."""
+    text = gallery_pages.measured_json(gallery_pages.newest_result())
+    if not _SPEEDS.exists() or _SPEEDS.read_text() != text:
+        yield _SPEEDS
+        if not check:
+            _SPEEDS.write_text(text)
 
 
 def _texts(check: bool) -> Iterator[Path]:

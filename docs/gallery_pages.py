@@ -17,7 +17,7 @@ from service.catalogue.facts import KINDS, LABELS, fields, label_behaviour, labe
 from service.catalogue.picture import TILE, TILES, Tile, tiles
 from service.catalogue.rows import SECTIONS
 from service.catalogue.sections import by_section, coverage
-from service.catalogue.speed import SPEEDS, reason, speed
+from service.catalogue.speed import SPEEDS, measured, reason, speed
 
 PAGE = "illustrated.html"
 """The gallery in HTML. Not index.html, which is what a site makes of README.md."""
@@ -296,22 +296,31 @@ def _choice(name: str, everything: str, options: Mapping[str, str]) -> str:
     return f'<select name="{name}" aria-label="{name}"><option value="">{everything}</option>{inside}</select>'
 
 
-def _measured() -> Path | None:
-    """The newest result of a benchmark of the whole catalogue: `{"ns_a_pixel": {operation: nanoseconds}}`."""
-    return max(_RESULTS.glob("*/catalogue--*.json"), default=None)
+def newest_result(folder: Path = _RESULTS) -> Path | None:
+    """The result file of the newest version with a benchmark of the whole catalogue, the first by name of several."""
+    found = sorted(folder.glob("*/catalogue--*.json"))
+    return max(found, key=lambda path: tuple(int(part) for part in path.parent.name.split(".")), default=None)
+
+
+def measured_json(result: Path | None) -> str:
+    """What `service.catalogue.speed` reads of a result: `{"source": ..., "ns_a_pixel": {operation: nanoseconds}}`."""
+    if result is None:
+        return json.dumps({"source": "", "ns_a_pixel": {}}) + "\n"
+    ns: Mapping[str, float] = json.loads(result.read_text())["ns_a_pixel"]
+    source = f"benchmarks/results/{result.parent.name}/{result.name}"
+    # what a newer catalogue no longer has is left out
+    return json.dumps({"source": source, "ns_a_pixel": {name: ns[name] for name in OPS if name in ns}}, indent=1) + "\n"
 
 
 def _slowest_source() -> str:
-    found = _measured()
-    if found is None:
+    estimated = [name for name in OPS if speed(name).is_estimate]
+    if len(estimated) == len(OPS):
         return "By the estimate that checking a recipe shows, for the usual fields on photographs of 512 x 512."
-    return f"As measured: benchmarks/results/{found.parent.name}/{found.name}."
+    rest = f" Not measured yet, so estimated: {', '.join(estimated)}." if estimated else ""
+    return f"As measured, on photographs of 512 x 512 ({measured().source}).{rest}"
 
 
 def _slowest() -> list[tuple[str, str, str, str]]:
     """Name, nanoseconds a pixel, who computes it and why it takes its time, slowest first."""
-    found = _measured()
-    measured = json.loads(found.read_text())["ns_a_pixel"] if found else {}
-    ns = {name: measured.get(name, speed(name).ns_a_pixel) for name in OPS}
-    names = sorted(ns, key=lambda name: -ns[name])[:_SLOWEST]
-    return [(name, f"{ns[name]:.1f}", ", ".join(speed(name).by), reason(OPS[name])) for name in names]
+    names = sorted(OPS, key=lambda name: -speed(name).ns_a_pixel)[:_SLOWEST]
+    return [(name, f"{speed(name).ns_a_pixel:.0f}", ", ".join(speed(name).by), reason(OPS[name])) for name in names]

@@ -142,13 +142,15 @@ class ImagePage(BaseModel):
 
 
 class OpSpeed(BaseModel):
-    """How fast an operation is: an estimate for photographs of 512 x 512 with its usual fields, codecs apart."""
+    """How fast an operation is, codecs apart: as measured on one machine on photographs of 512 x 512, or an estimate."""
 
     speed: Literal["fast", "moderate", "slow"] = Field(serialization_alias="class", validation_alias="class")
     ns_a_pixel: float
     """Nanoseconds of CPU for each pixel of the source."""
     by: list[str]
     """Who computes it: compiled kernels, OpenCV or torch."""
+    is_estimate: bool
+    """Whether it was worked out from what its parts cost, for its usual fields, not measured."""
 
 
 class OpField(BaseModel):

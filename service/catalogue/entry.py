@@ -22,7 +22,7 @@ def entry(op: Op) -> dict[str, Any]:
         "kind": op.kind_name,
         "labels": label_behaviour(op),
         "moves_labels": op.moves_labels,
-        "speed": {"class": fast.name, "ns_a_pixel": fast.ns_a_pixel, "by": list(fast.by)},
+        "speed": {"class": fast.name, "ns_a_pixel": fast.ns_a_pixel, "by": list(fast.by), "is_estimate": fast.is_estimate},
         "aliases": {library: list(names) for library, names in elsewhere(op.name).items()},
         "fields": [asdict(field) for field in fields(op)],
         "schema": op.params.model_json_schema(),

@@ -13,7 +13,7 @@ from service.catalogue.entry import entry
 from service.catalogue.picture import TILE, as_webp, illustrated, sample, tiles
 from service.catalogue.rows import ROWS, SECTIONS
 from service.catalogue.sections import by_section, coverage, section, undeclared
-from service.catalogue.speed import SPEEDS, speed
+from service.catalogue.speed import SPEEDS, measured, speed
 from service.view_schemas import OpPage
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "catalogue.md"
@@ -102,6 +102,7 @@ def test_every_operation_has_a_speed() -> None:
     found = {name: speed(name) for name in OPS}
     assert {one.name for one in found.values()} <= {*SPEEDS}
     assert all(one.ns_a_pixel > 0 and one.by for one in found.values())
+    assert {name: one.ns_a_pixel for name, one in found.items() if not one.is_estimate} == measured().ns_a_pixel
     assert found["invert"].name == "fast"
     assert found["percentile_filter"].name == "slow"
     assert found["invert"].by == ("compiled kernels",)

@@ -1,0 +1,44 @@
+"""What is sent: distinct JPEG files of 512 x 512 photographs, and the reference pipeline as a request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import count
+from threading import Lock
+from urllib.parse import quote
+
+from benchmarks.kernels.pictures import REFERENCE_PIPELINE, photographs
+from kernels import codec
+from kernels.recipe import Output
+
+_START, _COMMENT = b"\xff\xd8", b"\xff\xfe"
+
+
+class Files:
+    """JPEG files that are never the same twice: photographs in turn, each time with another comment in the header.
+
+    The comment changes the file's hash, so nothing can be answered from what was sent before; it costs a decoder nothing.
+    """
+
+    def __init__(self, photos: Sequence[bytes]) -> None:
+        self._photos, self._numbers, self._lock = photos, count(), Lock()
+
+    def next(self) -> bytes:
+        """The next file. Threads may share."""
+        with self._lock:
+            number = next(self._numbers)
+        photo = self._photos[number % len(self._photos)]
+        comment = b"%d" % number
+        return _START + _COMMENT + (len(comment) + 2).to_bytes(2, "big") + comment + photo[len(_START) :]
+
+
+def files(distinct: int = 64) -> Files:
+    """Files of so many distinct photographs, JPEG of quality 90."""
+    output = Output(format="jpeg", quality=90)
+    return Files([codec.encode(photo, output) for photo in photographs(distinct)])
+
+
+def query(seed: int) -> str:
+    """The query of a raw `POST /v1/augment`."""
+    return "request=" + quote(json.dumps({"recipe": REFERENCE_PIPELINE, "seed": seed}))

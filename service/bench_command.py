@@ -66,6 +66,17 @@ def bench_service(
     _run("service", words + _to_file(json))
 
 
+@bench_app.command("handoff")
+def bench_handoff(
+    depth: Annotated[list[int] | None, typer.Option(min=1, help="Items queued; may be given several times.")] = None,
+    items: Annotated[int, typer.Option(min=100, help="Items served at each depth.")] = 20_000,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """Lanes, RQ, leases and finishes with nothing done to pixels: items a second by the depth of the queue."""
+    words = [word for number in depth or () for word in ("--depth", str(number))]
+    _run("handoff", [*words, "--items", str(items), *_to_file(json)])
+
+
 @bench_app.command("guard")
 def bench_guard(
     plant: Annotated[float, typer.Option(min=0, help="Slow the hot path down by this part, to see that it is seen.")] = 0.0,

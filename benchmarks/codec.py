@@ -55,9 +55,7 @@ def decoders(form: str) -> Mapping[str, Decode]:
     """Every way to read a file of that format, ours as `kernels`, which checks that the file is whole."""
     ways: dict[str, Decode] = {
         "kernels": codec.decode,
-        "opencv": lambda content: cv2.cvtColor(
-            cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
-        ),
+        "opencv": lambda content: cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB),
         "pillow": lambda content: np.asarray(Image.open(io.BytesIO(content)).convert("RGB")),
     }
     torchvision = {"jpeg": decode_jpeg, "png": decode_png, "webp": decode_webp}[form]

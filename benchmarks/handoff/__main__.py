@@ -128,7 +128,7 @@ async def _shallow(engine: AsyncEngine, hand_off: HandOff, depth: int, items: in
             done += depth
             await _done(engine, done)
             seconds += time.monotonic() - begun_s
-            spent.update(difference(cpu_by_process(os.getpid()), before))  # type: ignore[arg-type]  # seconds
+            spent.update(difference(cpu_by_process(os.getpid()), before))
             bar.update(task, advance=depth)
     served = rounds * depth
     return Served(depth, served, round(seconds, 3), {kind: round(s / served * 1e6, 1) for kind, s in spent.items()})

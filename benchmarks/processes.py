@@ -47,6 +47,18 @@ def memory_by_process(root: int) -> dict[str, float]:
     return {kind: round(mebibytes, 1) for kind, mebibytes in total.items()}
 
 
+def environment_of(root: int, kind: str) -> dict[str, str]:
+    """The servers and the store that a process of that kind below `root` was told of, as environment variables.
+
+    LookupError where there is none.
+    """
+    for folder, found in _below(root):
+        if found == kind:
+            pairs = (pair.partition("=") for pair in (folder / "environ").read_text().split("\0"))
+            return {name: value for name, _, value in pairs if name in ("DATABASE_URL", "REDIS_URL", "AUGMENT_DATA")}
+    raise LookupError(f"no {kind} runs")
+
+
 def difference(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
     """What was spent between two readings, by kind."""
     return {kind: round(seconds - before.get(kind, 0.0), 3) for kind, seconds in sorted(after.items())}

@@ -77,6 +77,27 @@ def bench_handoff(
     _run("handoff", [*words, "--items", str(items), *_to_file(json)])
 
 
+@bench_app.command("scale")
+def bench_scale(
+    workers: Annotated[list[int] | None, typer.Option(min=1, help="Workers at once; may be given several times.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each number of workers is fed.")] = 10.0,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """What an item costs API, Redis, PostgreSQL and reconciler, and which is full first with many workers."""
+    words = [word for number in workers or () for word in ("--workers", str(number))]
+    _run("scale", [*words, "--seconds", f"{seconds:g}", *_to_file(json)])
+
+
+@bench_app.command("soak")
+def bench_soak(
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Pictures a second.")] = 100.0,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """Steady load for a long time: whether memory grows and answers stay as fast."""
+    _run("soak", ["--minutes", f"{minutes:g}", "--rate", f"{rate:g}", *_to_file(json)])
+
+
 @bench_app.command("guard")
 def bench_guard(
     plant: Annotated[float, typer.Option(min=0, help="Slow the hot path down by this part, to see that it is seen.")] = 0.0,

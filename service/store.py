@@ -23,9 +23,6 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from batching.errors import SourceMissing, StorageFull, StoreUnavailable
-from kernels.codec import MEDIA_TYPES, Limits
-from kernels.codec.probe import format_of
-from kernels.errors import UnsupportedFormat
 from service.local_files import LocalFiles
 from service.settings import Settings
 
@@ -187,6 +184,11 @@ def _s3(bucket: str, prefix: str) -> S3Store:
 
 
 def _media_type(content: bytes) -> str:
+    # brings torch and the codecs, which the reconciler does without: it never puts a picture
+    from kernels.codec import MEDIA_TYPES, Limits
+    from kernels.codec.probe import format_of
+    from kernels.errors import UnsupportedFormat
+
     try:
         return MEDIA_TYPES[format_of(content, Limits(max_bytes=len(content)))]
     except UnsupportedFormat:

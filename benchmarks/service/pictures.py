@@ -8,7 +8,10 @@ from itertools import count
 from threading import Lock
 from urllib.parse import quote
 
-from benchmarks.kernels.pictures import REFERENCE_PIPELINE, photographs
+import cv2
+import numpy as np
+
+from benchmarks.kernels.pictures import REFERENCE_PIPELINE, SIDE, photographs
 from kernels import codec
 from kernels.recipe import Output
 
@@ -33,10 +36,13 @@ class Files:
         return _START + _COMMENT + (len(comment) + 2).to_bytes(2, "big") + comment + photo[len(_START) :]
 
 
-def files(distinct: int = 64) -> Files:
+def files(distinct: int = 64, side: int = SIDE) -> Files:
     """Files of so many distinct photographs, JPEG of quality 90."""
     output = Output(format="jpeg", quality=90)
-    return Files([codec.encode(photo, output) for photo in photographs(distinct)])
+    photos = photographs(distinct)
+    if side != SIDE:
+        photos = [np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA), np.uint8) for photo in photos]
+    return Files([codec.encode(photo, output) for photo in photos])
 
 
 def query(seed: int) -> str:

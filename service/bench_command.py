@@ -98,6 +98,30 @@ def bench_soak(
     _run("soak", ["--minutes", f"{minutes:g}", "--rate", f"{rate:g}", *_to_file(json)])
 
 
+@bench_app.command("capacity")
+def bench_capacity(
+    pictures: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 1_000_000,
+    size: Annotated[str, typer.Option(help="Pixels of the pictures sent, as 480x640.")] = "512x512",
+    recipe: Annotated[Path | None, typer.Option(help="A recipe file; without one, the reference pipeline.")] = None,
+    variants: Annotated[int, typer.Option(min=1, help="Variants of each picture.")] = 1,
+    within: Annotated[
+        str | None, typer.Option(help="Time that there is, as 8h; without it, what this machine takes.")
+    ] = None,
+    machine: Annotated[Path | None, typer.Option(help="A profile that --save wrote, instead of measuring.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the measured profile here.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Write the chart here, as PNG.")] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Run three mixes, and say how far predictions are off.")
+    ] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """Workers, API processes, rows, bytes and network that a job needs, and what is full first."""
+    words = ["--pictures", str(pictures), "--size", size, "--variants", str(variants)]
+    given = {"--recipe": recipe, "--within": within, "--machine": machine, "--save": save, "--chart": chart}
+    words += [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    _run("capacity", [*words, *(["--validate"] if validate else []), *_to_file(json)])
+
+
 @bench_app.command("guard")
 def bench_guard(
     plant: Annotated[float, typer.Option(min=0, help="Slow the hot path down by this part, to see that it is seen.")] = 0.0,

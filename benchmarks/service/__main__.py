@@ -28,8 +28,8 @@ from benchmarks.kernels.measure import summary
 from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
 from benchmarks.processes import cpu_by_process, difference, memory_by_process
-from benchmarks.service.floor import in_process
-from benchmarks.service.pictures import files
+from benchmarks.service.floor import Cost, in_process
+from benchmarks.service.pictures import Mix, files
 from benchmarks.service.scenarios import SCENARIOS, Load
 from service.system.own_system import own_system
 
@@ -105,8 +105,8 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if unexpected and "open" not in names else 0
 
 
-def _measured(name: str, load: Load, pid: int, in_process: Callable[[float], float]) -> Run:
-    in_process_ms = in_process(load.seconds / 4)
+def _measured(name: str, load: Load, pid: int, in_process: Callable[[float, Mix], Cost]) -> Run:
+    in_process_ms = round(in_process(load.seconds / 4, load.mix).cpu_ms, 3)
     before = cpu_by_process(pid)
     record = SCENARIOS[name](load)
     cpu, memory = difference(cpu_by_process(pid), before), memory_by_process(pid)

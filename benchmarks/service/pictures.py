@@ -1,17 +1,19 @@
-"""What is sent: distinct JPEG files of 512 x 512 photographs, and the reference pipeline as a request."""
+"""What is sent: distinct JPEG files of photographs, and what is asked for them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from threading import Lock
+from typing import Any
 from urllib.parse import quote
 
 import cv2
 import numpy as np
 
-from benchmarks.kernels.pictures import REFERENCE_PIPELINE, SIDE, photographs
+from benchmarks.kernels.pictures import REFERENCE_PIPELINE, SEED, SIDE, photographs
 from kernels import codec
 from kernels.recipe import Output
 
@@ -45,6 +47,24 @@ def files(distinct: int = 64, side: int = SIDE) -> Files:
     return Files([codec.encode(photo, output) for photo in photos])
 
 
-def query(seed: int) -> str:
+@dataclass(frozen=True)
+class Mix:
+    """What is asked for: which pictures, what is done to them, how often."""
+
+    recipe: Mapping[str, Any] = field(default_factory=lambda: REFERENCE_PIPELINE)
+    side: int = SIDE
+    """Pixels a side of the JPEG files that are sent."""
+    variants: int = 1
+
+    def request(self) -> dict[str, Any]:
+        """The request object of the REST contract."""
+        return {"recipe": dict(self.recipe), "seed": SEED, "variants": self.variants}
+
+
+P = Mix()
+"""The reference pipeline over 512 x 512."""
+
+
+def query(mix: Mix) -> str:
     """The query of a raw `POST /v1/augment`."""
-    return "request=" + quote(json.dumps({"recipe": REFERENCE_PIPELINE, "seed": seed}))
+    return "request=" + quote(json.dumps(mix.request()))

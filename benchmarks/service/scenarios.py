@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.kernels.pictures import REFERENCE_PIPELINE, SEED
 from benchmarks.service.load import Connection, Once, Record, closed_loop, one_by_one, open_loop
-from benchmarks.service.pictures import Files, query
+from benchmarks.service.pictures import Files, Mix, P, query
 from service.client.multipart_body import Content, MultipartBody
 
 WAIT_S = 60
@@ -34,21 +33,22 @@ class Load:
     clients: int = 32
     batch: int = 16
     rate: float = 100.0
+    mix: Mix = P
 
 
 def single(load: Load) -> Record:
     """One picture a request by `clients` clients, each waiting for its answer."""
-    return closed_loop(load.url, partial(_one, load.files), load.clients, load.seconds)
+    return closed_loop(load.url, partial(_one, load), load.clients, load.seconds)
 
 
 def batches(load: Load) -> Record:
     """Batches of `batch` pictures, four at once: sent, waited for, and their results read as one archive."""
-    return closed_loop(load.url, partial(_batch, load.files, load.batch), BATCHES_AT_ONCE, load.seconds)
+    return closed_loop(load.url, partial(_batch, load), BATCHES_AT_ONCE, load.seconds)
 
 
 def interactive(load: Load) -> Record:
     """One picture a request by one client, on a system that does nothing else."""
-    return one_by_one(load.url, partial(_one, load.files), _times(load), PAUSE_S)
+    return one_by_one(load.url, partial(_one, load), _times(load), PAUSE_S)
 
 
 def mixed(load: Load) -> Record:
@@ -56,7 +56,7 @@ def mixed(load: Load) -> Record:
     with ThreadPoolExecutor(1) as pool:
         bulk = pool.submit(batches, load)
         time.sleep(min(1.0, load.seconds / 4))
-        record = one_by_one(load.url, partial(_one, load.files), max(1, _times(load) // 2), PAUSE_S)
+        record = one_by_one(load.url, partial(_one, load), max(1, _times(load) // 2), PAUSE_S)
         behind = bulk.result()
     record.statuses += behind.statuses
     return record
@@ -64,7 +64,7 @@ def mixed(load: Load) -> Record:
 
 def arriving(load: Load) -> Record:
     """One picture a request, `rate` a second, whether or not the service keeps up."""
-    return open_loop(load.url, partial(_one, load.files), load.rate, OPEN_CLIENTS, load.seconds)
+    return open_loop(load.url, partial(_one, load), load.rate, OPEN_CLIENTS, load.seconds)
 
 
 SCENARIOS: Mapping[str, Callable[[Load], Record]] = {
@@ -80,20 +80,20 @@ def _times(load: Load) -> int:
     return max(10, int(load.seconds / 0.04))
 
 
-def _one(files: Files, connection: Connection, record: Record, due_s: float) -> None:
+def _one(load: Load, connection: Connection, record: Record, due_s: float) -> None:
     answer = connection.ask(
         "POST",
-        f"/v1/augment?{query(SEED)}",
-        files.next(),
+        f"/v1/augment?{query(load.mix)}",
+        load.files.next(),
         Content_Type="image/jpeg",
         Prefer=f"wait={WAIT_S}",
     )
     record.add(time.monotonic() - due_s, int(answer.status == 200), answer)
 
 
-def _batch(files: Files, number: int, connection: Connection, record: Record, due_s: float) -> None:
-    pictures: dict[str, Content] = {f"{place}.jpg": files.next() for place in range(number)}
-    body = MultipartBody({"recipe": REFERENCE_PIPELINE, "seed": SEED}, "images", pictures)
+def _batch(load: Load, connection: Connection, record: Record, due_s: float) -> None:
+    pictures: dict[str, Content] = {f"{place}.jpg": load.files.next() for place in range(load.batch)}
+    body = MultipartBody(load.mix.request(), "images", pictures)
     answer = connection.ask("POST", "/v1/batches", body, **body.headers)
     if answer.status != 202:
         record.add(time.monotonic() - due_s, 0, answer)
@@ -103,8 +103,8 @@ def _batch(files: Files, number: int, connection: Connection, record: Record, du
         pass
     archive = connection.ask("GET", f"{at}/archive?format=tar")
     with tarfile.open(fileobj=io.BytesIO(archive.body)) as found:
-        made = sum(name.endswith(".jpg") for name in found.getnames())
-    record.add(time.monotonic() - due_s, made, archive)
+        made = sum(not name.endswith(".jsonl") for name in found.getnames())
+    record.add(time.monotonic() - due_s, made // load.mix.variants, archive)
 
 
 __all__ = ["SCENARIOS", "Load", "Once"]

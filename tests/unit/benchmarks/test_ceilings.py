@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.scale.__main__ import Stage, ceilings
+from benchmarks.scale.__main__ import ceilings
+from benchmarks.scale.stubbed import Stage
 from benchmarks.soak import slope_by_process
 
 

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.capacity import chart
 from benchmarks.capacity.predict import Job, Plan, chart_points, plan
-from benchmarks.capacity.profile import InProcess, Profile, measured, spent_ms, system
+from benchmarks.capacity.profile import InProcess, Profile, idle_ms_per_s, measured, spent_ms, system
 from benchmarks.kernels.pictures import TEN_COLOURS
 from benchmarks.kernels.report import console
 from benchmarks.machine import facts
@@ -102,12 +102,13 @@ def _validated(profile: Profile, floor: InProcess, seconds: float, tell: Callabl
     """Predicted and measured CPU a picture of every mix, in turns."""
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in VALIDATED}
     with system() as running:
+        idle = idle_ms_per_s(running, seconds)
         for number in range(_VALIDATIONS + 1):
             for name, mix in VALIDATED.items():
                 tell(f"validating: {name}")
                 cost = floor(seconds / 4, mix)
                 predicted = sum(profile.overhead_ms(mix.variants, cost).values()) + cost.cpu_ms
-                really = sum(ms for part, ms in spent_ms(running, mix, seconds).items() if part in profile.cpu_ms)
+                really = sum(ms for part, ms in spent_ms(running, mix, seconds, idle).items() if part in profile.cpu_ms)
                 if number:
                     taken[name].append((predicted, really))
     return [

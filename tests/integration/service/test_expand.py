@@ -234,7 +234,9 @@ def test_batches_name_the_stored_recipe_and_a_deleted_one_is_sent_as_it_was(clie
     assert [(batch.recipe_name, batch.recipe_digest) for batch in sent] == [(None, webp.digest)]
     one, other = (tmp_path / "named", tmp_path / "deleted")
     assert len(files_of(one)) == 4
-    assert [(one / name).read_bytes() for name in files_of(one)] == [(other / name).read_bytes() for name in files_of(other)]
+    assert [(one / name).read_bytes() for name in files_of(one)] == [
+        (other / name).read_bytes() for name in files_of(other)
+    ]
 
 
 def test_killed_half_way_the_same_command_ends_with_exactly_the_rows(settings: Settings, tmp_path: Path) -> None:

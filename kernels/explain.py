@@ -6,6 +6,7 @@ Stages are what the executor itself decides (`cpu.outline`), never worked out a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import CodeType
 from typing import Any
 
 from kernels import costs
@@ -187,10 +188,16 @@ def _backend(stage: Noted) -> str:
 
 def _library(function: Callable[..., object]) -> str:
     """Who runs a function of planes, by the names that it, or what it calls, reads."""
-    code, known = function.__code__, function.__globals__
-    called = [known[name] for name in code.co_names if name in known]
-    names = {*code.co_names, *(name for one in called for name in getattr(getattr(one, "__code__", None), "co_names", ()))}
+    known, read = function.__globals__, _names(function.__code__)
+    called = [known[name].__code__ for name in read if hasattr(known.get(name), "__code__")]
+    names = read.union(*map(_names, called))
     return "OpenCV" if "cv2" in names else "compiled" if "kernels" in names else "torch"
+
+
+def _names(code: CodeType) -> set[str]:
+    """The names that a function reads, or a function inside it."""
+    inside = [_names(part) for part in code.co_consts if isinstance(part, CodeType)]
+    return set(code.co_names).union(*inside)
 
 
 def _chance(chance: float) -> str:

@@ -106,3 +106,5 @@ def test_every_operation_has_a_speed() -> None:
     assert found["invert"].name == "fast"
     assert found["percentile_filter"].name == "slow"
     assert found["invert"].by == ("compiled kernels",)
+    assert found["mean_shift_blur"].by == found["canny"].by == ("OpenCV",)
+    assert found["zoom_blur"].by == ("torch",)

@@ -90,7 +90,7 @@ class EmptyBody(ServiceError):
 
 
 class Unauthorized(ServiceError):
-    """The key is missing or wrong. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+    """No key or token, or a wrong, expired or revoked one. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
     def __init__(
         self, reason: str = "a valid API key is required: `Authorization: Bearer KEY` or `X-API-Key: KEY`"
@@ -99,7 +99,7 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """The caller is known and may not do this."""
+    """The caller is known and may not do this: the key or token has not the scope that the route asks for."""
 
 
 class NotFound(ServiceError):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from batching.items import Priority
 from batching.lanes import Lanes
+from service.accounts.callers import Callers
+from service.accounts.tokens import Tokens
 from service.depth import Depth
 from service.errors import IdempotencyInProgress
 from service.groups import Grouped
@@ -32,6 +34,8 @@ class Parts:
     engine: AsyncEngine
     store: ObjectStore
     lanes: Lanes
+    callers: Callers
+    tokens: Tokens
     waiting: Waiting
     recipes: RecipeBook
     depth: Depth

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service import schemas, view_schemas
+from service.accounts import wire
 from service.names import EXTENSIONS
 from service.problems import PROBLEM_TYPE
 
@@ -25,6 +26,9 @@ _ADDED = (
     schemas.ValidateRequest,
     schemas.SaveRecipeRequest,
     schemas.ImportRequest,
+    wire.KeyRequest,
+    wire.TokenRequest,
+    wire.TenantRequest,
     view_schemas.OutputView,
     view_schemas.Problem,
 )
@@ -57,7 +61,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 _REASONS = {
     400: "The request is not of the documented form.",
-    401: "The API key is missing or wrong.",
+    401: "The key or token is missing or not valid.",
     403: "The caller may not do this.",
     404: "There is no such thing.",
     408: "The body arrived too slowly.",
@@ -128,7 +132,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         if "application/json" in operation["responses"].get("422", {}).get("content", {}):
             operation["responses"] |= {"422": problems()[422]}  # FastAPI's own form, which is never sent
     components["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer"},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a token (JWT)."},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     document["security"] = [{}, {"bearer": []}, {"key": []}]

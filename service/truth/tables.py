@@ -243,6 +243,47 @@ state_log = Table(
 )
 """Append-only: every move of an item (item_id set) or a batch (item_id null), written with the move itself."""
 
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("name", String(64, collation="C"), primary_key=True),
+    Column("limits", JSONB, nullable=False, server_default="{}"),
+    _time("created_at", now=True, nullable=False),
+    _time("disabled_at"),
+)
+"""Tenants with an account; those of the seed's users have none. `limits` are the ones that are not the settings'."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", ForeignKey("tenants.name"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("hint", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    _time("created_at", now=True, nullable=False),
+    _time("expires_at"),
+    _time("revoked_at"),
+    _time("last_used_at"),
+    Index("ix_api_keys_tenant", "tenant", "id"),
+)
+"""Keys, of which the SHA-256 alone is kept. Revoked ones stay, for the log names them."""
+
+account_log = Table(
+    "account_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant", String(255), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", JSONB, nullable=False),
+    _time("at", now=True, nullable=False),
+    Index("ix_account_log_tenant", "tenant", "id"),
+)
+"""Append-only: every change of an account, written with the change itself."""
+
 seed_users = Table(
     "seed_users",
     metadata,

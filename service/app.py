@@ -20,12 +20,15 @@ from batching.items import PRIORITIES, Priority
 from batching.lanes import connect, open_lanes
 from kernels.errors import AugmentationError
 from service.accounts import jwks, token_keys
+from service.accounts.allowance import Allowance
 from service.accounts.callers import Callers
+from service.accounts.metering import RequestCounts
 from service.accounts.tokens import TokenRules, Tokens
 from service.depth import Depth
 from service.errors import BadRequest, NotFound, ServiceError, ValidationError
 from service.groups import Grouped
 from service.handoff import HandOff
+from service.limits import Rates
 from service.metrics import Metrics
 from service.parts import Parts
 from service.problems import problem_code, problem_response
@@ -104,6 +107,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         lanes = await ends.enter_async_context(open_lanes(settings.redis_url))
         waiting = Waiting(engine)
         tokens = _tokens(settings)
+        rates, requests = Rates(settings.redis_url), RequestCounts(engine)
+        ends.push_async_callback(rates.close)
+        ends.push_async_callback(requests.flush)
         handing = HandOff(engine, lanes, settings.lane_window)
         parts = Parts(
             settings=settings,
@@ -112,6 +118,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             lanes=lanes,
             callers=Callers(engine, tokens, settings.api_key.get_secret_value() if settings.api_key else None),
             tokens=tokens,
+            allowance=Allowance.of(settings),
+            rates=rates,
+            requests=requests,
             waiting=waiting,
             recipes=RecipeBook(settings.max_variants, settings.max_output_pixels),
             depth=Depth(engine, settings),
@@ -123,7 +132,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for hand_offs in parts.hand_offs.values():
             ends.push_async_callback(hand_offs.drained)
         ends.push_async_callback(parts.commits.drained)
-        beside = [waiting.keep_polling, lambda: _listen(settings, waiting)]
+        beside = [waiting.keep_polling, requests.keep_flushing, lambda: _listen(settings, waiting)]
         if settings.jwks:
             beside.append(lambda: jwks.keep_fresh(tokens, settings.jwks, settings.jwks_issuer, settings.jwks_refresh_s))
         async with _beside(*beside):

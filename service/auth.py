@@ -9,6 +9,7 @@ from service.accounts.roles import Scope
 from service.errors import Forbidden, Unauthorized
 from service.parts import Parts
 from service.settings import Settings
+from service.truth.database import DatabaseUnavailable
 
 _READING = ("GET", "HEAD")
 _OTHER_SITES = ("cross-site", "same-site")
@@ -44,7 +45,10 @@ async def observer_of(request: Request) -> Caller:
 
 
 async def caller_of(request: Request, scope: Scope | None) -> Caller:
-    """The caller of a request, who must have `scope` where one is named. Unauthorized, Forbidden, DatabaseUnavailable."""
+    """The caller of a request, who must have `scope` where one is named; the request is counted.
+
+    Unauthorized, Forbidden, RateLimited, DatabaseUnavailable.
+    """
     parts: Parts = request.app.state.parts
     credential = _credential(request)
     if credential:
@@ -56,7 +60,21 @@ async def caller_of(request: Request, scope: Scope | None) -> Caller:
         raise Unauthorized
     if scope is not None and scope not in caller.scopes:
         raise Forbidden(f"this key or token has not the scope `{scope}`")
+    parts.requests.add(caller.tenant)
+    await _within_rate(parts, caller.tenant)
     return caller
+
+
+async def _within_rate(parts: Parts, tenant: str) -> None:
+    """RateLimited, where this is one request too many."""
+    allowance = parts.allowance
+    try:
+        found = await parts.callers.tenant(tenant)
+    except DatabaseUnavailable:
+        found = None  # what the request itself needs of the database will say so
+    if found is not None:
+        allowance = allowance.with_own(found.limits)
+    await parts.rates.take(tenant, "requests", allowance.max_requests_per_minute)
 
 
 def _open(settings: Settings) -> bool:

@@ -129,9 +129,17 @@ class Settings(BaseSettings):
     max_json_bytes: Count = 16 * 2**20
     """Largest JSON document in a request."""
     max_waiting_items: Count = 1_000_000
-    """Most unfinished items of one tenant; above it submits answer 429."""
+    """Most unfinished items of one tenant; above it submits answer 429. This and what follows can differ by tenant."""
     max_interactive_items: Count = 256
     """Most unfinished interactive items of one tenant."""
+    max_requests_per_minute: Count | None = None
+    """Most requests of one tenant in a minute; above it they answer 429. Empty: any number."""
+    max_pictures_per_minute: Count | None = None
+    """Most pictures that one tenant may submit in a minute. Empty: any number."""
+    max_pixels_per_day: Count | None = None
+    """Most estimated pixels of work that one tenant may submit on a day (UTC). Empty: any number."""
+    max_stored_bytes: Count | None = None
+    """Most bytes that one tenant may have stored: pictures as often as they were sent, and results. Empty: any number."""
     max_wait_s: Seconds = 60.0
     """Longest time that `Prefer: wait` is honoured."""
     body_timeout_s: Seconds = 60.0

@@ -45,7 +45,12 @@ async def create_tenant(engine: AsyncEngine, name: str, actor: str) -> Tenant:
 async def change_tenant(
     engine: AsyncEngine, name: str, actor: str, *, limits: Mapping[str, Any] | None = None, disabled: bool | None = None
 ) -> Tenant:
-    """The tenant with other limits, disabled, or enabled again. NotFound, Conflict."""
+    """The tenant with other limits, disabled, or enabled again. NotFound, Conflict.
+
+    Processes know it within 5 seconds.
+    """
+    if not TENANT_NAME.fullmatch(name):
+        raise NotFound("tenant")
     if disabled and name == DEFAULT_TENANT:
         raise Conflict(f"the tenant `{DEFAULT_TENANT}` is the operator's own")
     changed = await account_queries.change_tenant(engine, name, actor, limits=limits, disabled=disabled)

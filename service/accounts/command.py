@@ -53,6 +53,20 @@ def enable_tenant(name: Name, data: Data = None) -> None:
     run(name, data, disabled=False)
 
 
+@accounts_app.command("limits")
+def set_limits(
+    name: Name,
+    limits: Annotated[
+        list[str] | None, typer.Argument(help="All that it has of its own, as max_stored_bytes=1000.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Give a tenant limits of its own; what is not named is as the settings say."""
+    from service.accounts.terminal import set_limits as run
+
+    run(name, limits or (), data)
+
+
 @accounts_app.command("issue")
 def issue_key(
     tenant: Name,

@@ -17,8 +17,9 @@ from rich.table import Table
 
 from service.accounts import administration
 from service.accounts.roles import Role
-from service.accounts.wire import change_view, issued_view, key_view, tenant_view
+from service.accounts.wire import TenantLimits, change_view, issued_view, key_view, tenant_view
 from service.errors import NotFound, ServiceError
+from service.schemas import checked
 from service.settings import load
 from service.system.cannot_start import CannotStart
 from service.system.embedded import embedded_database
@@ -54,6 +55,16 @@ def change_tenant(name: str, data: Path | None, *, disabled: bool) -> None:
     """Disables a tenant, or enables it again."""
     _done(data, lambda engine: administration.change_tenant(engine, name, _ACTOR, disabled=disabled))
     typer.echo(f"{name} is {'disabled' if disabled else 'enabled'}")
+
+
+def set_limits(name: str, given: Sequence[str], data: Path | None) -> None:
+    """Replaces the limits of a tenant."""
+    pairs = {key: int(value) if value.isdecimal() else value for key, _, value in (text.partition("=") for text in given)}
+
+    async def run(engine: AsyncEngine) -> account_queries.Tenant:
+        return await administration.change_tenant(engine, name, _ACTOR, limits=checked(TenantLimits, pairs).own())
+
+    typer.echo(f"{name}: {json.dumps(_done(data, run).limits)}")
 
 
 def issue_key(tenant: str, name: str, role: Role, days: int | None, data: Path | None, *, as_json: bool) -> None:

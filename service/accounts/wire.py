@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from service.accounts.administration import MAX_NAME, Issued
 from service.accounts.roles import ROLES, Role, Scope
 from service.schemas import Request
 from service.truth.account_queries import ApiKey, Change, Tenant
+from service.truth.usage_queries import Day
 
 
 class KeyRequest(Request):
@@ -39,6 +41,39 @@ class TenantRequest(Request):
 
     name: Annotated[str, Field(max_length=MAX_NAME)]
     """Up to 63 lower-case letters, digits, dots, dashes and underscores."""
+
+
+Limit = Annotated[int, Field(ge=1, le=2**62, strict=True)]
+
+
+class TenantLimits(Request):
+    """Limits of one tenant that are not those of the settings, which have the same names."""
+
+    max_waiting_items: Limit | None = None
+    """Unfinished items."""
+    max_interactive_items: Limit | None = None
+    """Unfinished interactive items."""
+    max_requests_per_minute: Limit | None = None
+    """Requests in a minute."""
+    max_pictures_per_minute: Limit | None = None
+    """Pictures submitted in a minute."""
+    max_pixels_per_day: Limit | None = None
+    """Estimated pixels of work submitted on a day (UTC)."""
+    max_stored_bytes: Limit | None = None
+    """Bytes of pictures and results stored."""
+
+    def own(self) -> dict[str, int]:
+        """Those that were given."""
+        return self.model_dump(exclude_none=True)
+
+
+class TenantChange(Request):
+    """What is to be different about a tenant."""
+
+    limits: TenantLimits | None = None
+    """All limits of its own; those that are left out, or null, are the settings' again."""
+    disabled: Annotated[bool, Field(strict=True)] | None = None
+    """Whether it is let in no more; what it has sent is finished and kept."""
 
 
 class KeyView(BaseModel):
@@ -103,6 +138,28 @@ class NewTenant(BaseModel):
     key: IssuedKey
 
 
+class DayView(BaseModel):
+    """What a tenant used on one day (UTC)."""
+
+    day: date
+    requests: int
+    """Authorised requests."""
+    pictures: int
+    """Pictures submitted."""
+    outputs: int
+    """Results made."""
+    pixels: int
+    """Estimated pixels of work submitted."""
+    bytes_stored: int
+    """Pictures, as often as they were sent, and results, at the end of the day."""
+
+
+class UsageView(BaseModel):
+    """What a tenant used, every day of the time that was asked for."""
+
+    days: list[DayView]
+
+
 class ChangeView(BaseModel):
     """One change of an account."""
 
@@ -135,6 +192,19 @@ def issued_view(issued: Issued) -> IssuedKey:
 def tenant_view(row: Tenant) -> TenantView:
     """A tenant as it is shown."""
     return TenantView(name=row.name, limits=dict(row.limits), created_at=row.created_at, disabled_at=row.disabled_at)
+
+
+def usage_view(found: Sequence[Day], first: date, last: date) -> UsageView:
+    """Every day from `first` to `last`: on one without use, as much is stored as on the day before."""
+    by_day = {one.day: one for one in found}
+    stored = next((one.bytes_stored for one in found if one.day < first), 0)
+    days = []
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        one = by_day.get(day, Day(day, bytes_stored=stored))
+        stored = one.bytes_stored
+        days.append(DayView(**vars(one)))
+    return UsageView(days=days)
 
 
 def change_view(row: Change) -> ChangeView:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from service.accounts import administration
 from service.accounts.callers import Caller
@@ -16,14 +17,18 @@ from service.accounts.wire import (
     KeyPage,
     KeyRequest,
     NewTenant,
+    TenantChange,
     TenantPage,
     TenantRequest,
+    TenantView,
     TokenRequest,
     TokenView,
+    UsageView,
     change_view,
     issued_view,
     key_view,
     tenant_view,
+    usage_view,
 )
 from service.auth import admin_of, caller_of, operator_of
 from service.errors import Conflict, Forbidden, ValidationError
@@ -31,7 +36,7 @@ from service.parts import Parts
 from service.routes.documented import body_of, problems, schema_of
 from service.routes.shared import Cursor, Limit, PartsOf, answer, cursor_of, id_of, name_of, position_of
 from service.schemas import checked
-from service.truth import account_queries
+from service.truth import account_queries, usage_queries
 from service.uploads.bodies import whole_body
 from service.uploads.json_text import parse_json
 
@@ -40,6 +45,8 @@ router = APIRouter(prefix="/v1", tags=["accounts"])
 Admin = Annotated[Caller, Depends(admin_of)]
 Operator = Annotated[Caller, Depends(operator_of)]
 _MAX_BODY_BYTES = 64 * 1024
+MAX_DAYS = 366
+_USUAL_DAYS = 30
 _SECRET = {"Cache-Control": "no-store"}
 
 
@@ -103,6 +110,26 @@ async def issue_token(request: Request, parts: PartsOf, caller: Annotated[Caller
     return answer(TokenView(access_token=token, expires_in=seconds, scope=" ".join(sorted(scopes))), 200, _SECRET)
 
 
+@router.get("/usage", responses={200: {"model": UsageView}, **problems()})
+async def read_usage(
+    parts: PartsOf,
+    caller: Admin,
+    first: Annotated[date | None, Query(alias="from", description="First day; 30 days up to the last by default.")] = None,
+    last: Annotated[date | None, Query(alias="to", description="Last day; today by default.")] = None,
+) -> Response:
+    """What your tenant used on each day (UTC): requests, pictures, results, pixels, bytes stored."""
+    last = last or datetime.now(UTC).date()
+    first = first or _days_before(last, _USUAL_DAYS - 1)
+    if not 0 <= (last - first).days < MAX_DAYS:
+        raise ValidationError(f"from 1 to {MAX_DAYS} days may be asked for", "/from", MAX_DAYS)
+    await parts.requests.flush()
+    return answer(usage_view(await usage_queries.days(parts.engine, caller.tenant, first, last), first, last))
+
+
+def _days_before(day: date, days: int) -> date:
+    return date.fromordinal(max(1, day.toordinal() - days))
+
+
 @router.get("/audit", responses={200: {"model": ChangePage}, **problems()})
 async def list_changes(parts: PartsOf, caller: Admin, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """What was done to your tenant's account, and by whom, newest first."""
@@ -132,6 +159,19 @@ async def list_tenants(parts: PartsOf, caller: Operator, limit: Limit = 100, cur
     found = await account_queries.tenants(parts.engine, name_of(cursor), limit)
     following = cursor_of(found[-1].name) if len(found) == limit else None
     return answer(TenantPage(tenants=[tenant_view(row) for row in found], next=following))
+
+
+@router.patch(
+    "/tenants/{name}",
+    responses={200: {"model": TenantView}, **problems(400, 404, 408, 409, 413)},
+    openapi_extra={"requestBody": body_of({"application/json": schema_of(TenantChange)})},
+)
+async def change_tenant(request: Request, name: str, parts: PartsOf, caller: Operator) -> Response:
+    """Gives a tenant limits of its own, disables it, or enables it again. For operators."""
+    ask = checked(TenantChange, await _body(request, parts))
+    limits = None if ask.limits is None else ask.limits.own()
+    changed = await administration.change_tenant(parts.engine, name, caller.actor, limits=limits, disabled=ask.disabled)
+    return answer(tenant_view(changed))
 
 
 async def _body(request: Request, parts: Parts) -> Any:

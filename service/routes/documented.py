@@ -29,6 +29,7 @@ _ADDED = (
     wire.KeyRequest,
     wire.TokenRequest,
     wire.TenantRequest,
+    wire.TenantChange,
     view_schemas.OutputView,
     view_schemas.Problem,
 )
@@ -55,7 +56,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status: {"description": _REASONS[status], "content": content}
-        for status in sorted({401, 403, 422, 500, 503, *statuses})
+        for status in sorted({401, 403, 422, 429, 500, 503, *statuses})
     }
 
 
@@ -71,7 +72,7 @@ _REASONS = {
     415: "The bytes are no picture of a supported format.",
     416: "The range begins behind the last byte.",
     422: "A field, the recipe, the labels or the picture is refused.",
-    429: "The tenant has as much unfinished work as it may have.",
+    429: "The tenant has as much under way, today or stored as it may, or asks too often.",
     500: "Something went wrong on our side.",
     503: "A part of the service does not answer.",
     507: "There is no room for more pictures.",

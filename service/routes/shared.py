@@ -71,7 +71,10 @@ def id_of(cursor: str | None) -> UUID | None:
 
 def name_of(cursor: str | None) -> str:
     """The name a cursor stands for; "", before the first, without one. ValidationError."""
-    return "" if cursor is None else _decoded(cursor)
+    name = "" if cursor is None else _decoded(cursor)
+    if not name.isprintable():  # no name that we page by is, and the database takes no NUL
+        raise _bad_cursor()
+    return name
 
 
 def _decoded(cursor: str) -> str:

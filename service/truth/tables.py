@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -135,6 +136,7 @@ items = Table(
     Column("image_id", Uuid),
     Column("source_key", Text, nullable=False, server_default=""),
     Column("source_sha256", String(64), nullable=False, server_default=""),
+    Column("source_bytes", BigInteger, nullable=False, server_default="0"),
     Column("source_url", Text),
     Column("width", Integer),
     Column("height", Integer),
@@ -283,6 +285,32 @@ account_log = Table(
     Index("ix_account_log_tenant", "tenant", "id"),
 )
 """Append-only: every change of an account, written with the change itself."""
+
+tenant_counters = Table(
+    "tenant_counters",
+    metadata,
+    Column("tenant", String(255), primary_key=True),
+    Column("bytes_stored", BigInteger, nullable=False, server_default="0"),
+)
+"""What a tenant has stored now: `source_bytes` of its items, `bytes` of its outputs and images.
+
+Triggers of these three tables (revision 0003) move it in the transaction that adds or removes rows, whoever wrote the
+statement, and after everything else: its lock is the last that a transaction takes.
+"""
+
+usage_days = Table(
+    "usage_days",
+    metadata,
+    Column("tenant", String(255), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("requests", BigInteger, nullable=False, server_default="0"),
+    Column("pictures", BigInteger, nullable=False, server_default="0"),
+    Column("outputs", BigInteger, nullable=False, server_default="0"),
+    Column("pixels", BigInteger, nullable=False, server_default="0"),
+    Column("bytes_stored", BigInteger, nullable=False, server_default="0"),
+)
+"""What a tenant used on a day (UTC); `bytes_stored` is the level at its end. The same triggers write it, but `requests`,
+which API processes add every few seconds."""
 
 seed_users = Table(
     "seed_users",

@@ -1,4 +1,4 @@
-"""Tenants, their API keys, and the log of changes of accounts."""
+"""Tenants, their API keys, the log of changes of accounts, and what each tenant uses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,60 @@ from sqlalchemy.dialects import postgresql
 
 revision = "0003"
 down_revision = "0002"
+
+
+METER = """
+CREATE FUNCTION meter(of_tenant text, new_pictures bigint, new_outputs bigint, new_pixels bigint, new_bytes bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  level bigint;
+BEGIN
+  INSERT INTO tenant_counters AS c (tenant, bytes_stored) VALUES (of_tenant, new_bytes)
+  ON CONFLICT (tenant) DO UPDATE SET bytes_stored = c.bytes_stored + excluded.bytes_stored
+  RETURNING c.bytes_stored INTO level;
+  INSERT INTO usage_days AS u (tenant, day, pictures, outputs, pixels, bytes_stored)
+  VALUES (of_tenant, CAST(now() AT TIME ZONE 'UTC' AS date), new_pictures, new_outputs, new_pixels, level)
+  ON CONFLICT (tenant, day) DO UPDATE
+  SET pictures = u.pictures + excluded.pictures, outputs = u.outputs + excluded.outputs,
+      pixels = u.pixels + excluded.pixels, bytes_stored = excluded.bytes_stored;
+END $$
+"""
+"""The counter's row is locked first, so the days of one tenant are written in turn."""
+
+METERED = """
+CREATE FUNCTION meter_{table}_{event}() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  one record;
+BEGIN
+  FOR one IN
+    SELECT tenant, {pictures} AS pictures, {outputs} AS outputs, {pixels} AS pixels, {bytes} AS bytes
+    FROM moved GROUP BY tenant ORDER BY tenant
+  LOOP
+    PERFORM meter(one.tenant, one.pictures, one.outputs, CAST(one.pixels AS bigint), CAST(one.bytes AS bigint));
+  END LOOP;
+  RETURN NULL;
+END $$
+"""
+TRIGGER = """
+CREATE TRIGGER meter_{table}_{event} AFTER {event} ON {table} REFERENCING {kind} TABLE AS moved
+FOR EACH STATEMENT EXECUTE FUNCTION meter_{table}_{event}()
+"""
+"""For each statement, not each row, and after all of it."""
+
+BYTES = {"items": "sum(source_bytes)", "outputs": "sum(bytes)", "images": "sum(bytes)"}
+NOTHING = {"pictures": "0", "outputs": "0", "pixels": "0"}
+COUNTED = {
+    "items": {"pictures": "count(*)", "pixels": "sum(cost_pixels)"},
+    "outputs": {"outputs": "count(*)"},
+    "images": {},
+}
+
+BACKLOG = """
+INSERT INTO tenant_counters (tenant, bytes_stored)
+SELECT tenant, sum(bytes) FROM (
+  SELECT tenant, bytes FROM outputs UNION ALL SELECT tenant, bytes FROM images
+) AS kept GROUP BY tenant
+"""
 
 
 def upgrade(op: Operations) -> None:
@@ -50,3 +104,30 @@ def upgrade(op: Operations) -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account_log")),
     )
     op.create_index("ix_account_log_tenant", "account_log", ["tenant", "id"], unique=False)
+    op.add_column("items", sa.Column("source_bytes", sa.BigInteger(), server_default="0", nullable=False))
+    op.create_table(
+        "tenant_counters",
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("bytes_stored", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_tenant_counters")),
+    )
+    op.create_table(
+        "usage_days",
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        *(
+            sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
+            for name in ("requests", "pictures", "outputs", "pixels", "bytes_stored")
+        ),
+        sa.PrimaryKeyConstraint("tenant", "day", name=op.f("pk_usage_days")),
+    )
+    op.execute(METER)
+    for table, size in BYTES.items():
+        # nothing is written between the count of what there is and the triggers that count what comes
+        op.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+        added = {**NOTHING, **COUNTED[table], "bytes": size}
+        op.execute(METERED.format(table=table, event="insert", **added))
+        op.execute(METERED.format(table=table, event="delete", **NOTHING, bytes=f"-{size}"))
+        op.execute(TRIGGER.format(table=table, event="insert", kind="NEW"))
+        op.execute(TRIGGER.format(table=table, event="delete", kind="OLD"))
+    op.execute(BACKLOG)

@@ -107,7 +107,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         lanes = await ends.enter_async_context(open_lanes(settings.redis_url))
         waiting = Waiting(engine)
         tokens = _tokens(settings)
-        rates, requests = Rates(settings.redis_url), RequestCounts(engine)
+        rates, requests = Rates(settings.redis_url, settings.rate_timeout_s), RequestCounts(engine)
         ends.push_async_callback(rates.close)
         ends.push_async_callback(requests.flush)
         handing = HandOff(engine, lanes, settings.lane_window)

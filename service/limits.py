@@ -21,7 +21,6 @@ from service.handoff import Breaker
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 0.05
 _PREFIX = "rate"
 What = Literal["requests", "pictures"]
 
@@ -29,7 +28,7 @@ What = Literal["requests", "pictures"]
 class Rates:
     """Counts per minute. Nothing is connected before the first count, and a tenant without a limit costs nothing."""
 
-    def __init__(self, redis_url: str, timeout_s: float = TIMEOUT_S, breaker: Breaker | None = None) -> None:
+    def __init__(self, redis_url: str, timeout_s: float, breaker: Breaker | None = None) -> None:
         self._client = connect(redis_url, timeout_s)
         self._timeout_s = timeout_s
         self._breaker = breaker or Breaker(meanwhile="rates are not limited")

@@ -140,6 +140,8 @@ class Settings(BaseSettings):
     """Most estimated pixels of work that one tenant may submit on a day (UTC). Empty: any number."""
     max_stored_bytes: Count | None = None
     """Most bytes that one tenant may have stored: pictures as often as they were sent, and results. Empty: any number."""
+    rate_timeout_s: Seconds = 0.05
+    """Longest time that a request waits for Redis to count it; after that it is let in uncounted."""
     max_wait_s: Seconds = 60.0
     """Longest time that `Prefer: wait` is honoured."""
     body_timeout_s: Seconds = 60.0

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from service.accounts import administration
 from service.accounts.callers import CONFIGURED, FRESH_S, Callers
+from service.accounts.jwks import MAX_BYTES, JwksUnreadable, keep_fresh, read_keys
 from service.accounts.roles import ROLES
 from service.accounts.tokens import TokenRules, Tokens
 from service.app import create_app
@@ -162,6 +164,63 @@ async def test_a_token_of_another_issuer(api: httpx2.AsyncClient) -> None:
     for changes in ({"tenant": "nowhere"}, {"tenant": "a\0b"}, {"aud": "other"}, {"exp": int(time.time()) - 60}):
         assert (await api.get("/v1/batches", headers=token(**changes))).status_code == 401, changes
     assert (await api.post("/v1/tokens", headers=token())).status_code == 403
+
+
+async def test_keys_of_an_address(unused_tcp_port: int) -> None:
+    public = jwt.get_algorithm_by_name("ES256").to_jwk(PRIVATE.public_key(), as_dict=True)
+    right = json.dumps({"keys": [{**public, "kid": "one"}]}).encode()
+    answers = {
+        "/right": b"HTTP/1.1 200 OK\r\n\r\n" + right,
+        "/moved": b"HTTP/1.1 302 Found\r\nLocation: /right\r\n\r\n",
+        "/large": b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MAX_BYTES + 1),
+        "/text": b"HTTP/1.1 200 OK\r\n\r\nhello",
+        "/none": b"HTTP/1.1 404 Not Found\r\n\r\n" + right,
+    }
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        asked.append(path)
+        writer.write(answers[path].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", unused_tcp_port):
+        base = f"http://127.0.0.1:{unused_tcp_port}"
+        assert set(await read_keys(f"{base}/right", ISSUER)) == {"one"}
+        for path in ("/moved", "/large", "/text", "/none"):
+            with pytest.raises(JwksUnreadable):
+                await read_keys(base + path, ISSUER)
+    with pytest.raises(JwksUnreadable):
+        await read_keys(f"{base}/right", ISSUER)
+    assert asked == ["/right", "/moved", "/large", "/text", "/none"]
+
+
+async def test_keys_are_read_by_the_clock_and_those_that_are_gone_are_gone(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    public = jwt.get_algorithm_by_name("ES256").to_jwk(PRIVATE.public_key(), as_dict=True)
+
+    def publish(*ids: str) -> None:
+        file.write_text(json.dumps({"keys": [{**public, "kid": kid} for kid in ids]}))
+
+    async def shown(*ids: str) -> None:
+        for _ in range(3000):
+            if set(tokens.theirs) == set(ids):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"still {set(tokens.theirs)}")
+
+    publish("one")
+    tokens = Tokens(TokenRules("augment", 0.0, "tenant"), {})
+    reading = asyncio.create_task(keep_fresh(tokens, str(file), ISSUER, 0.01))
+    await shown("one")
+    publish("one", "two")
+    await shown("one", "two")
+    file.write_text("half of a")  # what was read before stays
+    await asyncio.sleep(0.1)
+    assert set(tokens.theirs) == {"one", "two"}
+    publish("two")
+    await shown("two")
+    reading.cancel()
 
 
 async def test_what_is_done_to_an_account_is_written_down(api: httpx2.AsyncClient) -> None:

@@ -52,3 +52,20 @@ def test_the_operator_needs_no_service(database_url: str) -> None:
 def test_a_folder_without_a_database_is_said_to_be_one(tmp_path: Path) -> None:
     failed = CliRunner().invoke(command_line, ["accounts", "list", "--data", str(tmp_path)], env={"DATABASE_URL": ""})
     assert "holds no database" in str(failed.exception)
+
+
+def test_the_database_of_augment_up_is_found_in_its_folder(postgres_url: str, servers_folder: Path) -> None:
+    found = run("", "list", "--data", str(servers_folder), "--json")
+    assert [one["name"] for one in json.loads(found.stdout)] == ["default"]
+
+
+def test_limits_of_a_tenant(database_url: str) -> None:
+    run(database_url, "create", "shop")
+    given = run(database_url, "limits", "shop", "max_stored_bytes=1000", "max_requests_per_minute=60")
+    assert given.stdout == 'shop: {"max_stored_bytes": 1000, "max_requests_per_minute": 60}\n'
+    for words in (["max_stored_bytes=0"], ["max_stored_bytes=many"], ["speed=1"], ["max_stored_bytes"]):
+        assert run(database_url, "limits", "shop", *words).exit_code != 0
+    assert run(database_url, "limits", "none", "max_stored_bytes=1").exit_code != 0
+    [tenant] = [one for one in json.loads(run(database_url, "list", "--json").stdout) if one["name"] == "shop"]
+    assert tenant["limits"] == {"max_requests_per_minute": 60, "max_stored_bytes": 1000}
+    assert run(database_url, "limits", "shop").stdout == "shop: {}\n"

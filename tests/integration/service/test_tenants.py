@@ -251,3 +251,33 @@ async def test_the_same_bytes_key_and_name_of_two_tenants_are_two_things(world: 
         await world.api.post("/v1/recipes", json={"name": "both", "recipe": RECIPE}, headers=who) for who in (mine, theirs)
     ]
     assert [answer.status_code for answer in named] == [201, 201]
+
+
+async def test_the_seeds_routes_keep_users_apart_too(shared_settings: Settings) -> None:
+    seed = Settings(**{**shared_settings.model_dump(), "seed_api": True, "seed_gateway_secret": "gateway"})
+    app = create_app(seed)
+    async with running_api(app) as api:
+
+        def of(user: str) -> dict[str, str]:
+            return {"X-External-User-ID": user, "X-Gateway-Secret": "gateway"}
+
+        users = [(await api.post("/users-api/sign-up", headers=of(name))).json()["id"] for name in ("ann", "bob")]
+        upload = await api.post("/image-api/upload", files={"image": ("a.jpg", jpeg(seed=5))}, headers=of("ann"))
+        image = upload.json()["unprocessed_image_id"]
+        theirs = {"unprocessed_image_id": image, "image_id": image, "user_id": users[0]}
+        absent = {name: str(new_id()) for name in theirs}
+        call = {"json": {"arguments": {"processing": "invert"}}}
+        for method, route in routes(app):
+            if route.name not in OF_THE_SEED or route.name == "healthcheck":
+                continue
+            path, missing = path_of(route, theirs), path_of(route, absent)
+            assert (await api.request(method, path, headers={"X-External-User-ID": "ann"})).status_code == 403
+            assert (await api.request(method, path, headers={"X-Gateway-Secret": "gateway"})).status_code == 401
+            if route.param_convertors and route.name != "delete_user":  # whose another user is, its contract tells: 403
+                answers = [await api.request(method, one, headers=of("bob"), **call) for one in (path, missing)]
+                assert [answer.status_code for answer in answers] == [404, 404], path
+                assert unnumbered(answers[0]) == unnumbered(answers[1])
+        assert (await api.delete(f"/users-api/user/{users[0]}", headers=of("bob"))).status_code == 403
+        assert (await api.get(f"/image-api/unprocessed-image/{image}/", headers=of("ann"))).status_code == 200
+        tenants = (await api.get("/v1/tenants", headers={})).json()["tenants"]
+        assert not [tenant for tenant in tenants if tenant["name"].startswith("seed:")]

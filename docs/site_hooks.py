@@ -32,7 +32,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         for folder in names
         if (pages := sorted((_DOCS / folder).glob("*.md"), key=_order))
     ]
-    project = [{"Changelog": "changelog.md"}, {"Contributing": "contributing.md"}]
+    project = [{"Changelog": "changelog.md"}, {"Contributing": "contributing.md"}, {"Security": "security.md"}]
     config.nav = [{"Home": "README.md"}, {"Quickstart": "quickstart.md"}, *folders, {"Project": project}]
     return config
 

@@ -19,15 +19,33 @@ from batching.events import subscribe
 from batching.items import PRIORITIES, Priority
 from batching.lanes import connect, open_lanes
 from kernels.errors import AugmentationError
+from service.accounts import jwks, token_keys
+from service.accounts.allowance import Allowance
+from service.accounts.callers import Callers
+from service.accounts.metering import RequestCounts
+from service.accounts.tokens import TokenRules, Tokens
 from service.depth import Depth
 from service.errors import BadRequest, NotFound, ServiceError, ValidationError
 from service.groups import Grouped
 from service.handoff import HandOff
+from service.limits import Rates
 from service.metrics import Metrics
 from service.parts import Parts
 from service.problems import problem_code, problem_response
 from service.recipes import RecipeBook
-from service.routes import augment, batch_actions, batches, health, images, ops, outputs, recipes, seed, seed_users
+from service.routes import (
+    accounts,
+    augment,
+    batch_actions,
+    batches,
+    health,
+    images,
+    ops,
+    outputs,
+    recipes,
+    seed,
+    seed_users,
+)
 from service.routes.documented import openapi_of
 from service.settings import Settings
 from service.store import open_store
@@ -65,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings, app.state.metrics = settings, metrics
-    modules = [augment, batches, batch_actions, images, outputs, recipes, ops, health]
+    modules = [augment, batches, batch_actions, images, outputs, recipes, ops, accounts, health]
     modules += [seed_users, seed] if settings.seed_api else []
     for module in modules:
         app.include_router(module.router)
@@ -88,12 +106,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         ends.push_async_callback(engine.dispose)
         lanes = await ends.enter_async_context(open_lanes(settings.redis_url))
         waiting = Waiting(engine)
+        tokens = _tokens(settings)
+        rates, requests = Rates(settings.redis_url, settings.rate_timeout_s), RequestCounts(engine)
+        ends.push_async_callback(rates.close)
+        ends.push_async_callback(requests.flush)
         handing = HandOff(engine, lanes, settings.lane_window)
         parts = Parts(
             settings=settings,
             engine=engine,
             store=open_store(settings),
             lanes=lanes,
+            callers=Callers(engine, tokens, settings.api_key.get_secret_value() if settings.api_key else None),
+            tokens=tokens,
+            allowance=Allowance.of(settings),
+            rates=rates,
+            requests=requests,
             waiting=waiting,
             recipes=RecipeBook(settings.max_variants, settings.max_output_pixels),
             depth=Depth(engine, settings),
@@ -105,7 +132,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for hand_offs in parts.hand_offs.values():
             ends.push_async_callback(hand_offs.drained)
         ends.push_async_callback(parts.commits.drained)
-        async with _beside(waiting.keep_polling, lambda: _listen(settings, waiting)):
+        beside = [waiting.keep_polling, requests.keep_flushing, lambda: _listen(settings, waiting)]
+        if settings.jwks:
+            beside.append(lambda: jwks.keep_fresh(tokens, settings.jwks, settings.jwks_issuer, settings.jwks_refresh_s))
+        async with _beside(*beside):
             yield
 
 
@@ -131,6 +161,11 @@ async def _kept(run: Callable[[], Awaitable[None]]) -> None:
         except Exception:  # whatever it is, waiting goes on: the polling needs no Redis, the listening no PostgreSQL
             log.exception("waiting was interrupted")
             await asyncio.sleep(_PAUSE_S)
+
+
+def _tokens(settings: Settings) -> Tokens:
+    rules = TokenRules(settings.token_audience, settings.token_leeway_s, settings.jwks_tenant_claim)
+    return Tokens(rules, token_keys.parse(settings.token_keys.get_secret_value()) if settings.token_keys else {})
 
 
 def _hand_offs(handing: HandOff, priority: Priority, channel: str) -> Grouped[Fresh, None]:

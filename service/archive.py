@@ -33,7 +33,7 @@ Writer = Callable[[AsyncIterator[Entry], datetime], AsyncIterator[bytes]]
 
 
 async def archive(
-    engine: AsyncEngine, store: ObjectStore, batch_id: UUID, form: ArchiveFormat, at: datetime
+    engine: AsyncEngine, store: ObjectStore, tenant: str, batch_id: UUID, form: ArchiveFormat, at: datetime
 ) -> AsyncIterator[bytes]:
     """The archive in pieces: `{name}/{variant}.{ext}` for each result, then `manifest.jsonl` with one result a line.
 
@@ -41,13 +41,13 @@ async def archive(
     DatabaseUnavailable. `at`: the time that the manifest carries.
     """
     writer = _zip if form == "zip" else _tar
-    async for piece in writer(_entries(store, _outputs(engine, batch_id)), at):
+    async for piece in writer(_entries(store, _outputs(engine, tenant, batch_id)), at):
         yield piece
 
 
-async def _outputs(engine: AsyncEngine, batch_id: UUID) -> AsyncIterator[queries.Output]:
+async def _outputs(engine: AsyncEngine, tenant: str, batch_id: UUID) -> AsyncIterator[queries.Output]:
     after: tuple[UUID, int] | None = None
-    while page := await queries.outputs_page(engine, batch_id, after, _PAGE):
+    while page := await queries.outputs_page(engine, tenant, batch_id, after, _PAGE):
         for output in page:
             yield output
         after = page[-1].item_id, page[-1].variant

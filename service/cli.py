@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from service.accounts.command import accounts_app
 from service.bench_command import bench_app
 from service.catalogue.command import ops_app, recipe_app
 from service.expansion.command import expand_command
@@ -30,6 +31,7 @@ app.command("expand")(expand_command)
 app.add_typer(ops_app, name="ops")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(bench_app, name="bench")
+app.add_typer(accounts_app, name="accounts")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.", show_default="8000")]

@@ -1,4 +1,4 @@
-"""How much unfinished work a tenant has, and how long until there is room again."""
+"""How much a tenant has under way, has submitted today and has stored, and how long until there is room again."""
 
 from __future__ import annotations
 
@@ -6,87 +6,146 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from batching.items import PRIORITIES, Priority
-from service.errors import QuotaExceeded, RateLimited
+from service.accounts.allowance import Allowance
+from service.errors import QuotaExceeded, RateLimited, ServiceError
 from service.settings import Settings
-from service.truth.database import AsyncEngine, statement
+from service.truth import usage_queries
+from service.truth.database import AsyncEngine
 
 FRESH_S = 0.5
 """How long a reading is trusted while it says that there is room."""
 EXACT_S = 0.05
 """How long one is trusted that says that there is none."""
-_UNFINISHED = """
-SELECT priority, sum(total - succeeded - failed - cancelled) AS items FROM batches
-WHERE tenant = :tenant AND state IN ('queued', 'running') GROUP BY priority
-"""
+REMOVAL_S = 60.0
+"""What is deleted is removed within about this time."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked for: items of one priority, their estimated pixels, bytes that are stored for them."""
+
+    priority: Priority = "bulk"
+    items: int = 0
+    pixels: int = 0
+    bytes: int = 0
 
 
 @dataclass
 class _Reading:
-    """Unfinished items by priority, what this process admitted since included, and how fast they get finished."""
+    """What a tenant has and may have, what this process admitted since included, and how fast items get finished."""
 
     read_at_s: float
+    allowance: Allowance
     items: dict[Priority, int]
+    pixels_today: int
+    bytes_stored: int
     finished_per_s: float = 0.0
+
+    def add(self, load: Load) -> None:
+        """Counts what was admitted."""
+        self.items[load.priority] += load.items
+        self.pixels_today += load.pixels
+        self.bytes_stored += load.bytes
 
 
 class Depth:
-    """Watches the limits on unfinished items. Read at most twice a second, but nobody is refused on an old reading."""
+    """Watches what tenants may have. Read at most twice a second, but nobody is refused on an old reading.
+
+    Several processes that admit in the same half second may together let in a little more.
+    """
 
     def __init__(self, engine: AsyncEngine, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._engine, self._settings, self._clock = engine, settings, clock
+        self._engine, self._usual, self._clock = engine, Allowance.of(settings), clock
         self._readings: dict[str, _Reading] = {}
         self._reading = asyncio.Lock()
 
-    async def admit(self, tenant: str, priority: Priority, count: int) -> None:
-        """Counts `count` new items in.
+    async def admit(self, tenant: str, load: Load) -> None:
+        """Counts `load` in.
 
-        RateLimited where the tenant would have too many, with the time until it has not; QuotaExceeded where that would
-        never be.
+        RateLimited where the tenant would have too much under way, with the time until it has not; QuotaExceeded where that
+        would never be, or the day's pixels or the stored bytes would be too many.
         """
-        most = self._settings.max_interactive_items if priority == "interactive" else self._settings.max_waiting_items
-        if count > most:
-            raise QuotaExceeded(count, most)
+        (await self._looked(tenant, load)).add(load)
+
+    async def check_room(self, tenant: str) -> None:
+        """Nothing, where the tenant may send anything at all: asked before a body is read and stored. QuotaExceeded."""
+        await self._looked(tenant, Load(pixels=1, bytes=1))
+
+    async def allowance(self, tenant: str) -> Allowance:
+        """What the tenant may use, half a second old at most."""
+        return (await self._looked(tenant, Load())).allowance
+
+    async def _looked(self, tenant: str, load: Load) -> _Reading:
+        """A reading by which there is room for `load`. RateLimited, QuotaExceeded."""
         reading = self._readings.get(tenant)
-        if reading is None or self._doubtful(reading, priority, count):
+        if reading is None or self._doubtful(reading, load):
             async with self._reading:  # one look for all who come at the same moment
                 reading = self._readings.get(tenant)
-                if reading is None or self._doubtful(reading, priority, count):
+                if reading is None or self._doubtful(reading, load):
                     reading = self._readings[tenant] = await self._read(tenant, reading)
-        if refusal := self._excess(reading, priority, count):
+        if refusal := self._excess(reading, load):
             raise refusal
-        reading.items[priority] += count
+        return reading
 
-    def _doubtful(self, reading: _Reading, priority: Priority, count: int) -> bool:
+    def _doubtful(self, reading: _Reading, load: Load) -> bool:
         age_s = self._clock() - reading.read_at_s
-        return age_s > FRESH_S or (age_s > EXACT_S and self._excess(reading, priority, count) is not None)
+        return age_s > FRESH_S or (age_s > EXACT_S and self._excess(reading, load) is not None)
 
-    def _excess(self, reading: _Reading, priority: Priority, count: int) -> RateLimited | None:
-        total = sum(reading.items.values()) + count
-        if total > (limit := self._settings.max_waiting_items):
-            reason = f"{total - count} pictures are unfinished and {count} more are asked for; at most {limit} may be"
-            return RateLimited(reason, limit, self._wait_s(reading, total - limit))
-        asked = reading.items["interactive"] + count
-        if priority == "interactive" and asked > (limit := self._settings.max_interactive_items):
-            reason = (
-                f"{asked - count} interactive pictures are unfinished; at most {limit} may be. Bulk work may wait longer"
-            )
-            return RateLimited(reason, limit, self._wait_s(reading, asked - limit))
-        return None
-
-    def _wait_s(self, reading: _Reading, excess: int) -> float:
-        return min(60.0, max(1.0, excess / reading.finished_per_s)) if reading.finished_per_s > 0 else 5.0
+    def _excess(self, reading: _Reading, load: Load) -> ServiceError | None:
+        return _too_many(reading, load) or _over_quota(reading, load)
 
     async def _read(self, tenant: str, last: _Reading | None) -> _Reading:
-        items: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
-        items |= {
-            row["priority"]: int(row["items"]) for row in await statement(self._engine, _UNFINISHED, {"tenant": tenant})
-        }
+        found = await usage_queries.level(self._engine, tenant)
+        items = {priority: found.unfinished.get(priority, 0) for priority in PRIORITIES}
         now_s = self._clock()
-        reading = _Reading(now_s, items)
+        allowance = self._usual.with_own(found.limits)
+        reading = _Reading(now_s, allowance, items, found.pixels_today, found.bytes_stored)
         if last and now_s > last.read_at_s:
             # what was there, and came, and is there no more was finished
             rate = max(0.0, (sum(last.items.values()) - sum(items.values())) / (now_s - last.read_at_s))
             reading.finished_per_s = rate if last.finished_per_s == 0 else (rate + last.finished_per_s) / 2
         return reading
+
+
+def _too_many(reading: _Reading, load: Load) -> ServiceError | None:
+    if not load.items:
+        return None
+    interactive = load.priority == "interactive"
+    most = reading.allowance.max_interactive_items if interactive else reading.allowance.max_waiting_items
+    if load.items > most:
+        return QuotaExceeded(
+            f"{load.items} pictures are asked for at once; at most {most} of this priority may be unfinished", most
+        )
+    there = sum(reading.items.values())
+    if (excess := there + load.items - (limit := reading.allowance.max_waiting_items)) > 0:
+        reason = f"{there} pictures are unfinished and {load.items} more are asked for; at most {limit} may be"
+        return RateLimited(reason, limit, _wait_s(reading, excess))
+    there = reading.items["interactive"]
+    if interactive and (excess := there + load.items - most) > 0:
+        reason = f"{there} interactive pictures are unfinished; at most {most} may be. Bulk work may wait longer"
+        return RateLimited(reason, most, _wait_s(reading, excess))
+    return None
+
+
+def _over_quota(reading: _Reading, load: Load) -> ServiceError | None:
+    limit = reading.allowance.max_pixels_per_day
+    if limit is not None and load.pixels and reading.pixels_today + load.pixels > limit:
+        reason = f"{reading.pixels_today} pixels were submitted today; at most {limit} may be on a day (UTC)"
+        return QuotaExceeded(reason, limit, _until_tomorrow_s(datetime.now(UTC)))
+    limit = reading.allowance.max_stored_bytes
+    if limit is not None and load.bytes and reading.bytes_stored + load.bytes > limit:
+        reason = f"{reading.bytes_stored} bytes are stored; at most {limit} may be. Delete batches or images"
+        return QuotaExceeded(reason, limit, REMOVAL_S)
+    return None
+
+
+def _wait_s(reading: _Reading, excess: int) -> float:
+    return min(60.0, max(1.0, excess / reading.finished_per_s)) if reading.finished_per_s > 0 else 5.0
+
+
+def _until_tomorrow_s(now: datetime) -> float:
+    tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return (tomorrow - now).total_seconds()

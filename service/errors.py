@@ -90,7 +90,7 @@ class EmptyBody(ServiceError):
 
 
 class Unauthorized(ServiceError):
-    """The key is missing or wrong. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+    """No key or token, or a wrong, expired or revoked one. Send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
     def __init__(
         self, reason: str = "a valid API key is required: `Authorization: Bearer KEY` or `X-API-Key: KEY`"
@@ -99,7 +99,7 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """The caller is known and may not do this."""
+    """The caller is known and may not do this: the key or token has not the scope that the route asks for."""
 
 
 class NotFound(ServiceError):
@@ -223,7 +223,7 @@ class SourceUrlForbidden(ServiceError):
 
 
 class RateLimited(ServiceError):
-    """The tenant has as much unfinished work as it may have; come back when some of it is done."""
+    """The tenant has as much unfinished work as it may have, or sent as much as it may in a minute; come back later."""
 
     def __init__(self, reason: str, limit: int, retry_after_s: float) -> None:
         super().__init__(reason)
@@ -231,11 +231,11 @@ class RateLimited(ServiceError):
 
 
 class QuotaExceeded(ServiceError):
-    """One request asks for more than the tenant may ever have unfinished at a time; send less at once."""
+    """More than the tenant may have stored, may submit on a day, or may ever ask for at once."""
 
-    def __init__(self, asked: int, limit: int) -> None:
-        super().__init__(f"{asked} pictures are asked for at once; at most {limit} of this priority may be unfinished")
-        self.limit = limit
+    def __init__(self, reason: str, limit: int, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.limit, self.retry_after_s = limit, retry_after_s
 
 
 def shown(name: str) -> str:

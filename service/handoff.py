@@ -35,7 +35,15 @@ UPDATE items i SET handed_off_at = now(), epoch = :epoch FROM found f, quick WHE
 class Breaker:
     """Says when not to try: after `failures` in a row for `pause_s`, then one try decides."""
 
-    def __init__(self, failures: int = 3, pause_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        failures: int = 3,
+        pause_s: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        meanwhile: str = "new items wait for the reconciler",
+    ) -> None:
+        """meanwhile: what follows from it, for the log."""
+        self._meanwhile = meanwhile
         self._most, self._pause_s, self._clock = failures, pause_s, clock
         self._failed, self._closed_until = 0, 0.0
 
@@ -56,7 +64,7 @@ class Breaker:
         """A try did not."""
         self._failed += 1
         if self._failed == self._most:
-            log.warning("Redis does not answer: new items wait for the reconciler")
+            log.warning("Redis does not answer: %s", self._meanwhile)
         if self._failed >= self._most:
             self._closed_until = self._clock() + self._pause_s
 

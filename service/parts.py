@@ -8,9 +8,14 @@ from dataclasses import dataclass, field
 
 from batching.items import Priority
 from batching.lanes import Lanes
+from service.accounts.allowance import Allowance
+from service.accounts.callers import Callers
+from service.accounts.metering import RequestCounts
+from service.accounts.tokens import Tokens
 from service.depth import Depth
 from service.errors import IdempotencyInProgress
 from service.groups import Grouped
+from service.limits import Rates
 from service.metrics import Metrics
 from service.recipes import RecipeBook
 from service.settings import Settings
@@ -32,6 +37,12 @@ class Parts:
     engine: AsyncEngine
     store: ObjectStore
     lanes: Lanes
+    callers: Callers
+    tokens: Tokens
+    allowance: Allowance
+    """Of tenants that have none of their own."""
+    rates: Rates
+    requests: RequestCounts
     waiting: Waiting
     recipes: RecipeBook
     depth: Depth

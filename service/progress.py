@@ -70,7 +70,7 @@ async def events(parts: Parts, tenant: str, batch_id: UUID, mark: Mark) -> Async
                 mark = replace(mark, generation=batch.generation, failed=0)
                 told.clear()
             if batch.failed > mark.failed:
-                async for item in _failures(parts, batch_id, mark, told):
+                async for item in _failures(parts, tenant, batch_id, mark, told):
                     mark = replace(mark, failed_at=item.finished_at)
                     yield _event("item_failed", mark, item_view(item))
                 mark = replace(mark, failed=batch.failed)
@@ -86,9 +86,11 @@ async def events(parts: Parts, tenant: str, batch_id: UUID, mark: Mark) -> Async
             await asyncio.sleep(earliest - clock())
 
 
-async def _failures(parts: Parts, batch_id: UUID, mark: Mark, told: set[UUID]) -> AsyncIterator[queries.ItemRow]:
+async def _failures(
+    parts: Parts, tenant: str, batch_id: UUID, mark: Mark, told: set[UUID]
+) -> AsyncIterator[queries.ItemRow]:
     after = (mark.failed_at - _OVERLAP, UUID(int=0)) if mark.failed_at else None
-    while page := await queries.failed_items(parts.engine, batch_id, after, _PAGE):
+    while page := await queries.failed_items(parts.engine, tenant, batch_id, after, _PAGE):
         for item in page:
             if item.id not in told:
                 told.add(item.id)

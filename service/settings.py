@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from batching import failpoints
+from service.accounts import token_keys
 from service.system.cannot_start import CannotStart
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -56,7 +57,25 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port the API listens on; 0 picks a free one."""
     api_key: SecretStr | None = None
-    """Key that every request must carry (`Authorization: Bearer` or `X-API-Key`). Required on a non-loopback address."""
+    """The operator's key: stands for the tenant `default`, may do everything. Others are made by `augment accounts`."""
+    require_auth: bool = False
+    """Whether every request needs a key or token without `AUGMENT_API_KEY` too, and on loopback addresses too."""
+    token_keys: SecretStr | None = None
+    """Secrets of tokens that this service issues, as `ID:SECRET[,ID:SECRET...]`; the first signs, all of them verify."""
+    token_life_s: Annotated[float, Field(ge=1, le=3600)] = 900.0
+    """Longest life of a token that this service issues."""
+    token_audience: Annotated[str, Field(min_length=1)] = "augment"  # noqa: S105 - it is no secret
+    """What a token must name as its audience (`aud`)."""
+    token_leeway_s: Annotated[float, Field(ge=0, le=120)] = 30.0
+    """How far the clock of another issuer may be off."""
+    jwks: str = ""
+    """Public keys of another issuer of tokens: a file, or an https:// address, of a JWK set. Empty: there is none."""
+    jwks_issuer: str = ""
+    """Who issues the tokens that these keys verify (`iss`); required with `AUGMENT_JWKS`."""
+    jwks_tenant_claim: Annotated[str, Field(min_length=1)] = "tenant"
+    """Claim of those tokens that names the tenant."""
+    jwks_refresh_s: Seconds = 300.0
+    """Pause between two readings of the public keys; a token never causes one."""
     seed_api: bool = False
     """Whether the seed's routes are served."""
     seed_gateway_secret: SecretStr | None = None
@@ -114,9 +133,19 @@ class Settings(BaseSettings):
     max_recipe_versions: Count = 10_000
     """Most versions of recipes that one tenant may keep, all names together."""
     max_waiting_items: Count = 1_000_000
-    """Most unfinished items of one tenant; above it submits answer 429."""
+    """Most unfinished items of one tenant; above it submits answer 429. This and what follows can differ by tenant."""
     max_interactive_items: Count = 256
     """Most unfinished interactive items of one tenant."""
+    max_requests_per_minute: Count | None = None
+    """Most requests of one tenant in a minute; above it they answer 429. Empty: any number."""
+    max_pictures_per_minute: Count | None = None
+    """Most pictures that one tenant may submit in a minute. Empty: any number."""
+    max_pixels_per_day: Count | None = None
+    """Most estimated pixels of work that one tenant may submit on a day (UTC). Empty: any number."""
+    max_stored_bytes: Count | None = None
+    """Most bytes that one tenant may have stored: pictures as often as they were sent, and results. Empty: any number."""
+    rate_timeout_s: Seconds = 0.05
+    """Longest time that a request waits for Redis to count it; after that it is let in uncounted."""
     max_wait_s: Seconds = 60.0
     """Longest time that `Prefer: wait` is honoured."""
     body_timeout_s: Seconds = 60.0
@@ -155,6 +184,25 @@ class Settings(BaseSettings):
     def _store(cls, url: str) -> str:
         return _of_scheme(url, ("file", "s3", "memory"))
 
+    @field_validator("token_keys")
+    @classmethod
+    def _token_keys(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None:
+            token_keys.parse(given.get_secret_value())
+        return given
+
+    @field_validator("jwks")
+    @classmethod
+    def _private(cls, source: str) -> str:
+        scheme, separator, rest = source.partition("://")
+        if (
+            separator
+            and scheme != "https"
+            and not (scheme == "http" and _is_loopback(rest.split("/")[0].rsplit(":", 1)[0]))
+        ):
+            raise ValueError("must be a file or begin with https://")
+        return source
+
     @field_validator("failpoints")
     @classmethod
     def _known_failpoints(cls, text: str) -> str:
@@ -163,8 +211,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _guarded(self) -> Settings:
-        if not self.loopback and self.api_key is None:
-            raise ValueError(f"AUGMENT_API_KEY is required to listen on {self.host}, which is not a loopback address")
+        if not self.loopback and self.api_key is None and not self.require_auth:
+            raise ValueError(
+                f"AUGMENT_API_KEY is required to listen on {self.host}, which is not a loopback address; "
+                "or AUGMENT_REQUIRE_AUTH=1, with keys made by `augment accounts`"
+            )
+        if self.jwks and not self.jwks_issuer:
+            raise ValueError("AUGMENT_JWKS_ISSUER is required with AUGMENT_JWKS")
         if not self.loopback and self.seed_api and self.seed_gateway_secret is None:
             raise ValueError("AUGMENT_SEED_GATEWAY_SECRET is required for AUGMENT_SEED_API on a non-loopback address")
         return self
@@ -172,10 +225,7 @@ class Settings(BaseSettings):
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the API."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return _is_loopback(self.host)
 
 
 def environment_name(field: str) -> str:
@@ -211,6 +261,13 @@ def as_environment(settings: Settings) -> dict[str, str]:
     return made
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _of_scheme(url: str, schemes: tuple[str, ...]) -> str:
     if url and url.partition("://")[0] not in schemes:
         raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
@@ -222,7 +279,7 @@ def _problem(found: ErrorDetails) -> str:
         return found["msg"].removeprefix("Value error, ")
     name = environment_name(str(found["loc"][0])) if found["loc"][0] in Settings.model_fields else str(found["loc"][0])
     # secrets stay out of messages, and addresses may hold a password
-    secret = isinstance(found["input"], SecretStr) or name.endswith(("KEY", "SECRET", "URL"))
+    secret = isinstance(found["input"], SecretStr) or name.endswith(("KEY", "KEYS", "SECRET", "URL"))
     shown = "" if secret else f", not {str(found['input'])!r}"
     reason = found["msg"].removeprefix("Value error, ")
     return f"{name}: {reason[:1].lower()}{reason[1:]}{shown}"

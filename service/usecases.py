@@ -18,6 +18,7 @@ from kernels.partners import check_company
 from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED, item_key
 from kernels.tensors import Size
+from service.depth import Load
 from service.errors import BadRequest, Conflict, Gone, IdempotencyKeyReused, NotFound, ValidationError
 from service.ids import new_id
 from service.named_recipes import Chosen
@@ -69,7 +70,7 @@ async def submit(
 ) -> Submitted:
     """Writes the batch of these pictures, durably, and hands it to the workers in the background.
 
-    The bytes of `sent` are stored already. Errors: those of the recipe, labels and limits, RateLimited,
+    The bytes of `sent` are stored already. Errors: those of the recipe, labels and limits, RateLimited, QuotaExceeded,
     IdempotencyKeyReused, Gone (the batch of the same key was deleted), DatabaseUnavailable.
     """
     if key and (owner := await submissions.key_owner(parts.engine, tenant, key.key)):
@@ -78,7 +79,9 @@ async def submit(
         new = await asyncio.to_thread(_new_batch, parts, tenant, batch_id, ask, chosen, sent, key)
     else:
         new = _new_batch(parts, tenant, batch_id, ask, chosen, sent, key)
-    await parts.depth.admit(tenant, new.priority, len(new.items) - new.failed)
+    allowance = await parts.depth.allowance(tenant)
+    await parts.rates.take(tenant, "pictures", allowance.max_pictures_per_minute, len(new.items))
+    await parts.depth.admit(tenant, _load(new))
     failpoints.hit("before_commit")
     result = await parts.commit(new)
     if isinstance(result, SameKey):
@@ -173,6 +176,7 @@ def _new_item(
         image_id=one.image.id if one.image else None,
         source_key=one.object_key,
         source_sha256=one.sha256,
+        source_bytes=one.bytes if one.object_key and one.image is None else 0,
         width=size.width if size else None,
         height=size.height if size else None,
         labels=labels,
@@ -207,6 +211,15 @@ def _labels(ask: AugmentRequest | BatchRequest, sent: Sequence[Sent]) -> dict[st
     return checked
 
 
+def _load(new: NewBatch) -> Load:
+    return Load(
+        priority=new.priority,
+        items=len(new.items) - new.failed,
+        pixels=sum(item.cost_pixels for item in new.items),
+        bytes=sum(item.source_bytes for item in new.items),
+    )
+
+
 def _row(new: NewBatch, written: submissions.Written) -> queries.Batch:
     return queries.Batch(
         id=new.id,
@@ -232,7 +245,7 @@ def _row(new: NewBatch, written: submissions.Written) -> queries.Batch:
 async def cancel(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
     """Ends a batch: what is not finished is cancelled. Cancelling again changes nothing. NotFound, Conflict."""
     if await batch_moves.request_cancel(parts.engine, tenant, batch_id):
-        await batch_moves.cancel_items(parts.engine, batch_id)
+        await batch_moves.cancel_items(parts.engine, tenant, batch_id)
     batch = await find_batch(parts, tenant, batch_id)
     if batch.final and batch.state != "cancelled":
         raise Conflict(f"the batch is {batch.state}; there is nothing left to cancel")
@@ -242,7 +255,7 @@ async def cancel(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
 async def retry(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
     """Runs the failed pictures of a batch again. NotFound, Conflict, RateLimited."""
     batch = await find_batch(parts, tenant, batch_id)
-    await parts.depth.admit(tenant, batch.priority, batch.failed)
+    await parts.depth.admit(tenant, Load(batch.priority, batch.failed))
     retried = await batch_moves.retry(parts.engine, tenant, batch_id)
     if not retried:
         if batch.failed and batch.state in ("queued", "running", "completed"):
@@ -256,11 +269,11 @@ async def delete_batch(parts: Parts, tenant: str, batch_id: UUID) -> None:
     """Hides a batch at once and cancels what is unfinished; rows and bytes are removed later. NotFound."""
     if not await batch_moves.hide(parts.engine, tenant, batch_id):
         raise NotFound("batch")
-    await batch_moves.cancel_items(parts.engine, batch_id)
+    await batch_moves.cancel_items(parts.engine, tenant, batch_id)
 
 
 async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -> tuple[queries.Image, bool]:
-    """Keeps an uploaded picture, and says whether it is new. EmptyBody, and the errors of `probe`."""
+    """Keeps an uploaded picture, and says whether it is new. EmptyBody, QuotaExceeded, and the errors of `probe`."""
     check_text(filename, "/filename")
     if len(filename.encode()) > MAX_CUSTOM_ID_BYTES:
         raise ValidationError(f"a file name has at most {MAX_CUSTOM_ID_BYTES} bytes", "/filename", MAX_CUSTOM_ID_BYTES)
@@ -268,6 +281,7 @@ async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -
     await intake.add(None, content)
     [sent] = await intake.stored()
     assert sent.probe is not None  # it is alone, so an error was raised
+    await parts.depth.admit(tenant, Load(bytes=sent.bytes))
     picture = queries.Picture(
         sent.sha256, sent.bytes, sent.probe.format, sent.probe.width, sent.probe.height, sent.object_key
     )

@@ -34,7 +34,7 @@ from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
 from benchmarks.processes import cpu_by_process, difference
 from kernels.recipe import Recipe
-from service.auth import TENANT
+from service.accounts.callers import DEFAULT_TENANT
 from service.handoff import HandOff
 from service.ids import new_id
 from service.settings import Settings, as_environment
@@ -47,7 +47,7 @@ from service.truth.submissions import NewBatch, NewItem, write
 
 _BATCH = 10_000
 _SIDE = 512
-_LANE = LaneKey("bulk", TENANT)
+_LANE = LaneKey("bulk", DEFAULT_TENANT)
 _PATIENCE_S = 600.0
 _FINAL = "SELECT coalesce(sum(succeeded), 0) AS done, coalesce(sum(failed), 0) AS failed FROM batches"
 
@@ -169,7 +169,7 @@ async def _fill(engine: AsyncEngine, number: int) -> list[Waiting]:
         for place in range(number)
     )
     document = recipe.model_dump(mode="json")
-    batch = NewBatch(new_id(), TENANT, None, "bulk", document, "0" * 64, seed=7, variants=1, items=items)
+    batch = NewBatch(new_id(), DEFAULT_TENANT, None, "bulk", document, "0" * 64, seed=7, variants=1, items=items)
     (result,) = await write(engine, [batch])
     if isinstance(result, Exception):
         raise result

@@ -114,6 +114,7 @@ async def augment(request: Request) -> Response:
     parts, tenant = await parts_of(request), await tenant_of(request)
     key = idempotency_key(request.headers.get("idempotency-key"))
     seconds = wait_s(request, parts)
+    await parts.depth.check_room(tenant)
     batch_id = new_id()
     # begun before the hand-off, so that no result comes before somebody listens
     with parts.waiting.watch(batch_id) as watch:
@@ -130,11 +131,11 @@ async def augment(request: Request) -> Response:
         if seconds and not batch.final:
             clock = asyncio.get_running_loop().time
             end = clock() + seconds
-            if submitted.new and await watch.change(seconds) and (outputs := await _outputs(parts, batch)):
-                return await _results(parts, batch, outputs, asked.ask)  # an item has all of its results or none
+            if submitted.new and await watch.change(seconds) and (outputs := await _outputs(parts, tenant, batch)):
+                return await _results(parts, tenant, batch, outputs, asked.ask)  # an item has all of its results or none
             batch = await await_batch(parts, tenant, batch.id, end - clock())
     if batch.final and seconds:
-        return await _results(parts, batch, await _outputs(parts, batch), asked.ask)
+        return await _results(parts, tenant, batch, await _outputs(parts, tenant, batch), asked.ask)
     return answer(batch_view(batch), 202, {"Location": f"/v1/batches/{batch.id}", "Retry-After": "1"})
 
 
@@ -218,14 +219,16 @@ async def _taken_in(parts: Parts, tenant: str, asked: _Asked) -> Sent:
     return (await intake.stored())[0]
 
 
-async def _outputs(parts: Parts, batch: queries.Batch) -> Sequence[queries.Output]:
-    return await queries.outputs_page(parts.engine, batch.id, None, batch.variants)
+async def _outputs(parts: Parts, tenant: str, batch: queries.Batch) -> Sequence[queries.Output]:
+    return await queries.outputs_page(parts.engine, tenant, batch.id, None, batch.variants)
 
 
-async def _results(parts: Parts, batch: queries.Batch, outputs: Sequence[queries.Output], ask: AugmentRequest) -> Response:
+async def _results(
+    parts: Parts, tenant: str, batch: queries.Batch, outputs: Sequence[queries.Output], ask: AugmentRequest
+) -> Response:
     """The answer for a finished batch of one picture. ItemFailed, Gone."""
     if not outputs:
-        [item] = await queries.items(parts.engine, batch.id, None, -1, 1)
+        [item] = await queries.items(parts.engine, tenant, batch.id, None, -1, 1)
         if item.state == "succeeded":
             raise Gone("result")
         raise ItemFailed(

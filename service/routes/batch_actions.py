@@ -66,7 +66,7 @@ async def read_archive(
     if not batch.final and not partial:
         raise BatchNotFinal(batch.state)
     headers = {**_STREAMED, "Content-Disposition": f'attachment; filename="batch-{batch.id}.{form}"'}
-    pieces = archive(parts.engine, parts.store, batch.id, form, batch.finished_at or datetime.now(UTC))
+    pieces = archive(parts.engine, parts.store, tenant, batch.id, form, batch.finished_at or datetime.now(UTC))
     return StreamingResponse(pieces, media_type=MEDIA_TYPES[form], headers=headers)
 
 

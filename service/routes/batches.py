@@ -64,6 +64,7 @@ async def create_batch(request: Request, parts: PartsOf, tenant: Tenant) -> Resp
     uploaded before. A picture that cannot be read is that picture's failure; the batch is accepted.
     """
     key = idempotency_key(request.headers.get("idempotency-key"))
+    await parts.depth.check_room(tenant)
     with parts.key_claimed(tenant, key):
         received = await receive(request, parts, tenant)
         failpoints.hit("object_put")
@@ -109,9 +110,10 @@ async def list_items(
 ) -> Response:
     """Pictures of a batch in the order they were sent, with their results."""
     await find_batch(parts, tenant, batch_id)
-    items = await queries.items(parts.engine, batch_id, state, position_of(cursor), limit)
+    items = await queries.items(parts.engine, tenant, batch_id, state, position_of(cursor), limit)
     outputs: dict[UUID, list[queries.Output]] = {}
-    for output in await queries.outputs_of(parts.engine, [item.id for item in items if item.state == "succeeded"]):
+    made = [item.id for item in items if item.state == "succeeded"]
+    for output in await queries.outputs_of(parts.engine, tenant, made):
         outputs.setdefault(output.item_id, []).append(output)
     following = cursor_of(items[-1].position) if len(items) == limit else None
     return answer(ItemPage(items=[item_view(item, outputs.get(item.id, ())) for item in items], next=following))
@@ -131,13 +133,15 @@ async def list_items(
 async def list_outputs(batch_id: UUID, parts: PartsOf, tenant: Tenant) -> Response:
     """Every result so far as JSON lines, in the order of the pictures."""
     await find_batch(parts, tenant, batch_id)
-    first = await queries.outputs_page(parts.engine, batch_id, None, _PAGE)
-    return StreamingResponse(_output_lines(parts.engine, batch_id, first), media_type="application/jsonl")
+    first = await queries.outputs_page(parts.engine, tenant, batch_id, None, _PAGE)
+    return StreamingResponse(_output_lines(parts.engine, tenant, batch_id, first), media_type="application/jsonl")
 
 
-async def _output_lines(engine: AsyncEngine, batch_id: UUID, page: list[queries.Output]) -> AsyncIterator[bytes]:
+async def _output_lines(
+    engine: AsyncEngine, tenant: str, batch_id: UUID, page: list[queries.Output]
+) -> AsyncIterator[bytes]:
     while page:
         yield b"".join(output_view(output).model_dump_json().encode() + b"\n" for output in page)
         if len(page) < _PAGE:
             return
-        page = await queries.outputs_page(engine, batch_id, (page[-1].item_id, page[-1].variant), _PAGE)
+        page = await queries.outputs_page(engine, tenant, batch_id, (page[-1].item_id, page[-1].variant), _PAGE)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service import schemas, view_schemas
+from service.accounts import wire
 from service.names import EXTENSIONS
 from service.problems import PROBLEM_TYPE
 
@@ -25,6 +26,10 @@ _ADDED = (
     schemas.ValidateRequest,
     schemas.SaveRecipeRequest,
     schemas.ImportRequest,
+    wire.KeyRequest,
+    wire.TokenRequest,
+    wire.TenantRequest,
+    wire.TenantChange,
     view_schemas.OutputView,
     view_schemas.Problem,
 )
@@ -51,13 +56,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status: {"description": _REASONS[status], "content": content}
-        for status in sorted({401, 403, 422, 500, 503, *statuses})
+        for status in sorted({401, 403, 422, 429, 500, 503, *statuses})
     }
 
 
 _REASONS = {
     400: "The request is not of the documented form.",
-    401: "The API key is missing or wrong.",
+    401: "The key or token is missing or not valid.",
     403: "The caller may not do this.",
     404: "There is no such thing.",
     408: "The body arrived too slowly.",
@@ -67,7 +72,7 @@ _REASONS = {
     415: "The bytes are no picture of a supported format.",
     416: "The range begins behind the last byte.",
     422: "A field, the recipe, the labels or the picture is refused.",
-    429: "The tenant has as much unfinished work as it may have.",
+    429: "The tenant has as much under way, today or stored as it may, or asks too often.",
     500: "Something went wrong on our side.",
     503: "A part of the service does not answer.",
     507: "There is no room for more pictures.",
@@ -129,7 +134,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         if "application/json" in operation["responses"].get("422", {}).get("content", {}):
             operation["responses"] |= {"422": problems()[422]}  # FastAPI's own form, which is never sent
     components["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer"},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a token (JWT)."},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     document["security"] = [{}, {"bearer": []}, {"key": []}]

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from batching.lanes import LANES_DOWN
 from kernels.errors import AugmentationError
-from service.auth import tenant_of
+from service.auth import observer_of
 from service.metrics import CONTENT_TYPE, queue_metrics, repair_metrics, worker_metrics
 from service.parts import Parts
 from service.routes.documented import described
@@ -53,7 +53,7 @@ async def readyz(request: Request, parts: PartsOf, workers: Annotated[int, Query
 @router.get(
     "/metrics",
     response_class=Response,
-    dependencies=[Depends(tenant_of)],
+    dependencies=[Depends(observer_of)],
     responses={200: {"description": "Prometheus text.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(parts: PartsOf) -> Response:

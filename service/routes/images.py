@@ -59,6 +59,7 @@ _SLACK_BYTES = 64 * 1024
 )
 async def upload_image(request: Request, parts: PartsOf, tenant: Tenant) -> Response:
     """Keeps one picture: as the body, or as the part `image` of a multipart body. The same bytes are kept once."""
+    await parts.depth.check_room(tenant)
     content, filename = await _read(request, parts)
     image, new = await keep_image(parts, tenant, content, filename)
     return answer(image_view(image), 201 if new else 200, {"Location": f"/v1/images/{image.id}"})

@@ -24,7 +24,7 @@ from service.importing.pipeline import import_pipeline
 from service.named_recipes import MAX_VERSION, Named, choose, delete, find, listed, save
 from service.parts import Parts
 from service.routes.documented import body_of, headers_of, problems, schema_of
-from service.routes.shared import Cursor, Limit, PartsOf, Tenant, cursor_of, name_of
+from service.routes.shared import Cursor, Limit, PartsOf, Reader, Tenant, cursor_of, name_of
 from service.schemas import ImportRequest, SaveRecipeRequest, ValidateRequest, checked
 from service.uploads.bodies import whole_body
 from service.uploads.json_text import parse_long_json
@@ -83,7 +83,7 @@ async def delete_recipe(name: str, parts: PartsOf, tenant: Tenant) -> Response:
     responses={200: {"model": ImportReport}, **problems(400, 408, 413)},
     openapi_extra={"requestBody": body_of({"application/json": schema_of(ImportRequest)})},
 )
-async def import_recipe(request: Request, parts: PartsOf, tenant: Tenant) -> Response:
+async def import_recipe(request: Request, parts: PartsOf, tenant: Reader) -> Response:
     """Makes a recipe of a pipeline of torchvision, Albumentations, Kornia or the seed, and reports every item of it."""
     ask = checked(ImportRequest, await _body(request, parts))
     try:
@@ -105,7 +105,7 @@ async def import_recipe(request: Request, parts: PartsOf, tenant: Tenant) -> Res
     responses={200: {"model": RecipeReport}, **problems(400, 404, 408, 413)},
     openapi_extra={"requestBody": body_of({"application/json": schema_of(ValidateRequest)})},
 )
-async def validate(request: Request, parts: PartsOf, tenant: Tenant) -> Response:
+async def validate(request: Request, parts: PartsOf, tenant: Reader) -> Response:
     """Checks a recipe, and answers how it is run: its stages, the size of results, an estimate of cost."""
     ask = checked(ValidateRequest, await _body(request, parts))
     recipe = (await choose(parts, tenant, ask.recipe, None)).recipe

@@ -100,9 +100,9 @@ async def augment_upload(request: Request, unprocessed_image_id: UUID, parts: Pa
     if not batch.final:
         await usecases.delete_batch(parts, caller.tenant, batch_id)
         raise Overloaded(5.0)
-    outputs = await queries.outputs_page(parts.engine, batch_id, None, 1)
+    outputs = await queries.outputs_page(parts.engine, caller.tenant, batch_id, None, 1)
     if not outputs:
-        [item] = await queries.items(parts.engine, batch_id, None, -1, 1)
+        [item] = await queries.items(parts.engine, caller.tenant, batch_id, None, -1, 1)
         raise ItemFailed(
             item.error_code or item.state, item.error_detail or f"the picture was {item.state}", item.custom_id
         )

@@ -103,5 +103,5 @@ async def delete_user(user_id: UUID, parts: PartsOf, caller: Caller) -> Response
         raise Forbidden("this is another user")
     unfinished = await seed_queries.remove_user(parts.engine, user_id)
     for batch_id in unfinished or ():
-        await batch_moves.cancel_items(parts.engine, batch_id)
+        await batch_moves.cancel_items(parts.engine, caller.tenant, batch_id)
     return Response(status_code=204)

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 
-from service.auth import tenant_of
+from service.auth import reader_of, tenant_of
 from service.errors import ValidationError
 from service.parts import Parts
 
@@ -28,6 +28,7 @@ async def parts_of(request: Request) -> Parts:
 
 PartsOf = Annotated[Parts, Depends(parts_of)]
 Tenant = Annotated[str, Depends(tenant_of)]
+Reader = Annotated[str, Depends(reader_of)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most entries of one page.")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
 
@@ -70,7 +71,10 @@ def id_of(cursor: str | None) -> UUID | None:
 
 def name_of(cursor: str | None) -> str:
     """The name a cursor stands for; "", before the first, without one. ValidationError."""
-    return "" if cursor is None else _decoded(cursor)
+    name = "" if cursor is None else _decoded(cursor)
+    if not name.isprintable():  # no name that we page by is, and the database takes no NUL
+        raise _bad_cursor()
+    return name
 
 
 def _decoded(cursor: str) -> str:

@@ -20,7 +20,8 @@ WHERE id = :id AND tenant = :tenant AND state IN ('queued', 'running') AND delet
 _CANCEL_ITEMS = f"""
 WITH found AS MATERIALIZED (
   SELECT i.id, i.state AS from_state, i.worker, i.token FROM items i
-  WHERE i.batch_id = :id AND i.state IN ('queued', 'leased') ORDER BY i.id LIMIT :page FOR NO KEY UPDATE OF i SKIP LOCKED
+  WHERE i.batch_id = :id AND i.tenant = :tenant AND i.state IN ('queued', 'leased')
+  ORDER BY i.id LIMIT :page FOR NO KEY UPDATE OF i SKIP LOCKED
 ), moved AS (
   UPDATE items i
   SET state = 'cancelled', token = NULL, lease_until = NULL, handed_off_at = NULL, epoch = NULL, finished_at = now(),
@@ -68,7 +69,8 @@ SELECT id, cost_pixels FROM moved ORDER BY id
 _RETRY_BATCH = """
 WITH found AS MATERIALIZED (
   SELECT id, state FROM batches
-  WHERE id = :id AND state IN ('queued', 'running', 'completed') AND cancel_requested_at IS NULL AND deleted_at IS NULL
+  WHERE id = :id AND tenant = :tenant AND state IN ('queued', 'running', 'completed') AND cancel_requested_at IS NULL
+    AND deleted_at IS NULL
   FOR NO KEY UPDATE
 ), moved AS (
   UPDATE batches b
@@ -101,9 +103,9 @@ async def request_cancel(engine: AsyncEngine, tenant: str, batch_id: UUID) -> bo
     return bool(await statement(engine, _REQUEST_CANCEL, {"id": batch_id, "tenant": tenant}))
 
 
-async def cancel_items(engine: AsyncEngine, batch_id: UUID) -> None:
+async def cancel_items(engine: AsyncEngine, tenant: str, batch_id: UUID) -> None:
     """Cancels what is unfinished of a batch whose cancelling was requested. Rows in use are left to the reconciler."""
-    values = {"id": batch_id, "page": CANCEL_PAGE, "detail": Cancelled().message}
+    values = {"id": batch_id, "tenant": tenant, "page": CANCEL_PAGE, "detail": Cancelled().message}
     while (await statement(engine, _CANCEL_ITEMS, values))[0]["items"] == CANCEL_PAGE:
         pass
 
@@ -122,7 +124,7 @@ async def retry(engine: AsyncEngine, tenant: str, batch_id: UUID) -> Sequence[Re
     async def run() -> list[Row]:
         async with transaction(engine) as connection:
             rows = await fetch(connection, _RETRY_ITEMS, {"id": batch_id, "tenant": tenant})
-            if rows and not await fetch(connection, _RETRY_BATCH, {"id": batch_id, "retried": len(rows)}):
+            if rows and not await fetch(connection, _RETRY_BATCH, {"id": batch_id, "tenant": tenant, "retried": len(rows)}):
                 raise _BatchMovedOn
             return rows
 

@@ -147,51 +147,64 @@ async def batches(
     return [Batch(**row) for row in rows]
 
 
-async def items(engine: AsyncEngine, batch_id: UUID, state: str | None, after: int, limit: int) -> list[ItemRow]:
+async def items(
+    engine: AsyncEngine, tenant: str, batch_id: UUID, state: str | None, after: int, limit: int
+) -> list[ItemRow]:
     """Items of a batch in the order they were sent, from the one behind position `after` on."""
     rows = await statement(
         engine,
-        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND position > :after
+        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND tenant = :tenant AND position > :after
             {"AND state = :state" if state else ""} ORDER BY position LIMIT :limit""",
-        _without_none(batch=batch_id, state=state, after=after, limit=limit),
+        _without_none(batch=batch_id, tenant=tenant, state=state, after=after, limit=limit),
     )
     return [ItemRow(**row) for row in rows]
 
 
 async def failed_items(
-    engine: AsyncEngine, batch_id: UUID, after: tuple[datetime, UUID] | None, limit: int
+    engine: AsyncEngine, tenant: str, batch_id: UUID, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[ItemRow]:
     """Failed items of a batch in the order they ended, from the one behind `after` (end, id) on."""
     rows = await statement(
         engine,
-        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND state = 'failed'
+        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND tenant = :tenant AND state = 'failed'
             {"AND (finished_at, id) > (:at, :id)" if after else ""} ORDER BY finished_at, id LIMIT :limit""",
-        _without_none(batch=batch_id, at=after[0] if after else None, id=after[1] if after else None, limit=limit),
+        _without_none(
+            batch=batch_id, tenant=tenant, at=after[0] if after else None, id=after[1] if after else None, limit=limit
+        ),
     )
     return [ItemRow(**row) for row in rows]
 
 
-async def outputs_of(engine: AsyncEngine, item_ids: Sequence[UUID]) -> list[Output]:
+async def outputs_of(engine: AsyncEngine, tenant: str, item_ids: Sequence[UUID]) -> list[Output]:
     """Outputs of some items, by item and variant."""
     if not item_ids:
         return []
     rows = await statement(
         engine,
         f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-            WHERE o.item_id = ANY(:ids) ORDER BY o.item_id, o.variant""",
-        {"ids": list(item_ids)},
+            WHERE o.item_id = ANY(:ids) AND o.tenant = :tenant ORDER BY o.item_id, o.variant""",
+        {"ids": list(item_ids), "tenant": tenant},
     )
     return [_output(row) for row in rows]
 
 
-async def outputs_page(engine: AsyncEngine, batch_id: UUID, after: tuple[UUID, int] | None, limit: int) -> list[Output]:
+async def outputs_page(
+    engine: AsyncEngine, tenant: str, batch_id: UUID, after: tuple[UUID, int] | None, limit: int
+) -> list[Output]:
     """Outputs of a batch by item and variant, from the one behind `after` on. Item ids sort as the items were sent."""
     rows = await statement(
         engine,
         f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-            WHERE o.batch_id = :batch {"AND (o.item_id, o.variant) > (:item, :variant)" if after else ""}
+            WHERE o.batch_id = :batch AND o.tenant = :tenant
+            {"AND (o.item_id, o.variant) > (:item, :variant)" if after else ""}
             ORDER BY o.item_id, o.variant LIMIT :limit""",
-        _without_none(batch=batch_id, item=after[0] if after else None, variant=after[1] if after else None, limit=limit),
+        _without_none(
+            batch=batch_id,
+            tenant=tenant,
+            item=after[0] if after else None,
+            variant=after[1] if after else None,
+            limit=limit,
+        ),
     )
     return [_output(row) for row in rows]
 

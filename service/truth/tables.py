@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -135,6 +136,7 @@ items = Table(
     Column("image_id", Uuid),
     Column("source_key", Text, nullable=False, server_default=""),
     Column("source_sha256", String(64), nullable=False, server_default=""),
+    Column("source_bytes", BigInteger, nullable=False, server_default="0"),
     Column("source_url", Text),
     Column("width", Integer),
     Column("height", Integer),
@@ -242,6 +244,73 @@ state_log = Table(
     Index("ix_state_log_batch_id", "batch_id", "id"),
 )
 """Append-only: every move of an item (item_id set) or a batch (item_id null), written with the move itself."""
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("name", String(64, collation="C"), primary_key=True),
+    Column("limits", JSONB, nullable=False, server_default="{}"),
+    _time("created_at", now=True, nullable=False),
+    _time("disabled_at"),
+)
+"""Tenants with an account; those of the seed's users have none. `limits` are the ones that are not the settings'."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", ForeignKey("tenants.name"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("hint", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    _time("created_at", now=True, nullable=False),
+    _time("expires_at"),
+    _time("revoked_at"),
+    _time("last_used_at"),
+    Index("ix_api_keys_tenant", "tenant", "id"),
+)
+"""Keys, of which the SHA-256 alone is kept. Revoked ones stay, for the log names them."""
+
+account_log = Table(
+    "account_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant", String(255), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", JSONB, nullable=False),
+    _time("at", now=True, nullable=False),
+    Index("ix_account_log_tenant", "tenant", "id"),
+)
+"""Append-only: every change of an account, written with the change itself."""
+
+tenant_counters = Table(
+    "tenant_counters",
+    metadata,
+    Column("tenant", String(255), primary_key=True),
+    Column("bytes_stored", BigInteger, nullable=False, server_default="0"),
+)
+"""What a tenant has stored now: `source_bytes` of its items, `bytes` of its outputs and images.
+
+Triggers of these three tables (revision 0003) move it in the transaction that adds or removes rows, whoever wrote the
+statement, and after everything else: its lock is the last that a transaction takes.
+"""
+
+usage_days = Table(
+    "usage_days",
+    metadata,
+    Column("tenant", String(255), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("requests", BigInteger, nullable=False, server_default="0"),
+    Column("pictures", BigInteger, nullable=False, server_default="0"),
+    Column("outputs", BigInteger, nullable=False, server_default="0"),
+    Column("pixels", BigInteger, nullable=False, server_default="0"),
+    Column("bytes_stored", BigInteger, nullable=False, server_default="0"),
+)
+"""What a tenant used on a day (UTC); `bytes_stored` is the level at its end. The same triggers write it, but `requests`,
+which API processes add every few seconds."""
 
 seed_users = Table(
     "seed_users",

@@ -42,6 +42,8 @@ ONLY_IN = {
     "rq": REDIS,
     "fastapi": {"service": "HTTP"},
     "starlette": {"service": "HTTP"},
+    "jwt": {"service/accounts/tokens.py": "tokens"},
+    "limits": {"service/limits.py": "rates, counted in Redis"},
     "obstore": {"service/store.py": "the object store"},
 }
 """A library, and the only places that may know it, each with its reason."""
@@ -93,7 +95,8 @@ import importlib, os, socket, sys, threading
 
 modules = {modules!r}
 libraries = '''torch torchvision kornia numba cv2 PIL simplejpeg numpy scipy pydantic sqlalchemy alembic psycopg redis rq
-fastapi uvicorn obstore typer rich structlog httpx2 yaml pydantic_settings prometheus_client multipart'''
+fastapi uvicorn obstore typer rich structlog httpx2 yaml pydantic_settings prometheus_client multipart jwt limits
+limits.aio'''
 for module in libraries.split():
     importlib.import_module(module)  # what libraries do is not ours to judge
 

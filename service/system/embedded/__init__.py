@@ -5,7 +5,13 @@ for a socket (107 bytes), the sockets go to a folder of our own, mode 0700, in t
 """
 
 from service.system.embedded.folder import EmbeddedError, exclusive, remove_socket_folder
-from service.system.embedded.postgres import create_database, postgres_programs, postgres_server, usable_identity
+from service.system.embedded.postgres import (
+    create_database,
+    embedded_database,
+    postgres_programs,
+    postgres_server,
+    usable_identity,
+)
 from service.system.embedded.server import Server
 from service.system.embedded.valkey import valkey_program, valkey_server
 
@@ -13,6 +19,7 @@ __all__ = [
     "EmbeddedError",
     "Server",
     "create_database",
+    "embedded_database",
     "exclusive",
     "postgres_programs",
     "postgres_server",

@@ -74,8 +74,19 @@ def postgres_server(folder: Path, *, durable: bool = True, identity: Identity | 
         grace_s=30.0,
         user=who.user,
     )
-    url = f"postgresql+psycopg://postgres@/{DATABASE}?host={quote(str(sockets), safe='')}"
+    url = _url(sockets)
     return Server(program, url, partial(_answers, url))
+
+
+def embedded_database(folder: Path) -> str:
+    """The URL of the database that `postgres_server` serves from `folder`. EmbeddedError where it never did."""
+    if not (folder / "postgres").exists():
+        raise EmbeddedError(f"{folder} holds no database: set DATABASE_URL, or name the data folder of `augment up`")
+    return _url(socket_folder(folder))
+
+
+def _url(sockets: Path) -> str:
+    return f"postgresql+psycopg://postgres@/{DATABASE}?host={quote(str(sockets), safe='')}"
 
 
 def create_database(url: str) -> None:

@@ -45,6 +45,7 @@ def test_a_key_is_required_where_others_can_reach_us(host: str) -> None:
     with pytest.raises(SettingsInvalid, match="AUGMENT_API_KEY"):
         load({"AUGMENT_HOST": host})
     assert load({"AUGMENT_HOST": host, "AUGMENT_API_KEY": "k"}).host == host
+    assert load({"AUGMENT_HOST": host, "AUGMENT_REQUIRE_AUTH": "1"}).api_key is None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
@@ -57,6 +58,22 @@ def test_seed_routes_need_their_secret_in_public() -> None:
         load({"AUGMENT_HOST": "0.0.0.0", "AUGMENT_API_KEY": "k", "AUGMENT_SEED_API": "1"})
 
 
+def test_secrets_of_tokens_are_in_no_message() -> None:
+    with pytest.raises(SettingsInvalid, match="AUGMENT_TOKEN_KEYS") as caught:
+        load({"AUGMENT_TOKEN_KEYS": "k:tell-nobody"})
+    assert "tell-nobody" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["http://issuer.example/keys", "ftp://issuer.example", "http://10.0.0.1:80/keys"])
+def test_keys_of_another_issuer_come_over_a_private_line(source: str) -> None:
+    with pytest.raises(SettingsInvalid, match="AUGMENT_JWKS"):
+        load({"AUGMENT_JWKS": source, "AUGMENT_JWKS_ISSUER": "i"})
+    with pytest.raises(SettingsInvalid, match="AUGMENT_JWKS_ISSUER"):
+        load({"AUGMENT_JWKS": "https://issuer.example/keys"})
+    for right in ("https://issuer.example/keys", "http://127.0.0.1:80/keys", "http://localhost/keys", "/etc/keys.json"):
+        assert load({"AUGMENT_JWKS": right, "AUGMENT_JWKS_ISSUER": "i"}).jwks == right
+
+
 def test_usual_names_of_the_servers() -> None:
     settings = load({"DATABASE_URL": "postgresql+psycopg://h/d", "REDIS_URL": "redis://h"})
     assert (settings.database_url, settings.redis_url) == ("postgresql+psycopg://h/d", "redis://h")
@@ -64,7 +81,13 @@ def test_usual_names_of_the_servers() -> None:
 
 def test_a_child_process_loads_the_same() -> None:
     settings = Settings(
-        api_key="k", data=Path("/somewhere else"), lease_s=2.5, store_fsync=True, workers=3, failpoints="leased=kill"
+        api_key="k",
+        token_keys=f"k:{'s' * 40}",
+        data=Path("/somewhere else"),
+        lease_s=2.5,
+        store_fsync=True,
+        workers=3,
+        failpoints="leased=kill",
     )
     assert load(as_environment(settings)) == settings
     assert load(as_environment(Settings())) == Settings()

@@ -1,0 +1,301 @@
+"""Limits and the bill: what a tenant may use, what it is told, and that the counters agree with what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from redis.asyncio import Redis
+
+from service.app import create_app
+from service.errors import QuotaExceeded, RateLimited
+from service.handoff import Breaker
+from service.ids import new_id
+from service.limits import Rates
+from service.settings import Settings
+from service.truth import queries
+from service.truth.database import AsyncEngine, make_engine, statement
+from service.truth.ledger import SqlLedger
+from tests.helpers.accounts import bearing, make_keys
+from tests.helpers.api import jpeg, running_api
+from tests.helpers.rows import make_batch, make_done, one
+
+RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
+STORED = """
+SELECT (SELECT coalesce(sum(source_bytes), 0) FROM items WHERE tenant = :tenant)
+     + (SELECT coalesce(sum(bytes), 0) FROM outputs WHERE tenant = :tenant)
+     + (SELECT coalesce(sum(bytes), 0) FROM images WHERE tenant = :tenant) AS bytes
+"""
+
+
+@asynccontextmanager
+async def limited(settings: Settings, **limits: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    patient = {"rate_timeout_s": 60.0, **limits}  # a busy machine may keep Redis from its 50 ms
+    async with running_api(create_app(settings.model_copy(update=patient))) as api:
+        yield api
+
+
+def form(*seeds: int, **fields: Any) -> list[tuple[str, Any]]:
+    request = ("request", (None, json.dumps({"recipe": RECIPE, **fields})))
+    return [request, *(("images", (f"{seed}.jpg", jpeg(seed=seed))) for seed in seeds)]
+
+
+def check_refused(answer: httpx2.Response, code: str, limit: int) -> float:
+    """The answer is 429 with this code and limit; how long to wait."""
+    assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (429, code, limit), answer.text
+    return float(answer.headers["retry-after"])
+
+
+async def test_requests_in_a_minute(settings: Settings) -> None:
+    async with limited(settings, max_requests_per_minute=3) as api:
+        answers = [await api.get("/v1/batches") for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert 1 <= check_refused(answers[-1], "rate_limited", 3) <= 60
+        assert (await api.get("/livez")).status_code == 200
+    async with limited(settings, max_requests_per_minute=3) as another:  # all processes count together
+        assert (await another.get("/v1/batches")).status_code == 429
+
+
+async def test_pictures_in_a_minute(settings: Settings) -> None:
+    async with limited(settings, max_pictures_per_minute=3) as api:
+        assert (await api.post("/v1/batches", files=form(1, 2))).status_code == 202
+        assert 1 <= check_refused(await api.post("/v1/batches", files=form(3, 4)), "rate_limited", 3) <= 60
+        assert (await api.post("/v1/batches", files=form(5))).status_code == 202
+        check_refused(await api.post("/v1/batches", files=form(6, 7, 8, 9)), "quota_exceeded", 3)
+
+
+async def test_a_repeated_submit_counts_once(settings: Settings) -> None:
+    async with limited(settings, max_pictures_per_minute=1) as api:
+        answers = [await api.post("/v1/batches", files=form(1), headers={"Idempotency-Key": "k"}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [202] * 3
+
+
+async def test_pixels_of_a_day(settings: Settings) -> None:
+    async with limited(settings, max_pixels_per_day=4000) as api:
+        first = await api.post("/v1/batches", files=form(1, 2))
+        assert first.status_code == 202
+        wait_s = check_refused(await api.post("/v1/batches", files=form(3, 4, 5, 6)), "quota_exceeded", 4000)
+        tomorrow = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        assert abs(wait_s - (tomorrow - datetime.now(UTC)).total_seconds()) < 5
+    async with limited(settings, max_pixels_per_day=4000) as another:
+        check_refused(await another.post("/v1/batches", files=form(3, 4, 5, 6)), "quota_exceeded", 4000)
+
+
+async def test_bytes_stored(settings: Settings, database_url: str) -> None:
+    size = len(jpeg(seed=1))
+    limit = 2 * size + size // 2
+    async with limited(settings, max_stored_bytes=limit) as api:
+        image = await api.post("/v1/images", content=jpeg(seed=1))
+        assert (image.status_code, (await api.post("/v1/images", content=jpeg(seed=1))).status_code) == (201, 200)
+        batch = await api.post("/v1/batches", json={"recipe": RECIPE, "images": [{"image_id": image.json()["id"]}]})
+        assert batch.status_code == 202  # what was uploaded before is not stored again
+        assert (await api.post("/v1/batches", files=form(2))).status_code == 202
+        check_refused(await api.post("/v1/batches", files=form(3)), "quota_exceeded", limit)
+        check_refused(await api.post("/v1/images", content=jpeg(seed=4)), "quota_exceeded", limit)
+        assert (await api.get("/v1/batches")).status_code == 200
+        engine = make_engine(database_url, pool_size=1)
+        await statement(engine, "DELETE FROM images", {})
+        await engine.dispose()
+        await asyncio.sleep(0.1)
+        assert (await api.post("/v1/batches", files=form(3))).status_code == 202
+
+
+async def test_nothing_is_read_or_stored_for_one_who_is_over(settings: Settings) -> None:
+    class Body:
+        read = 0
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for _ in range(10):
+                Body.read += 1
+                yield b"x"
+
+    async with limited(settings, max_stored_bytes=1) as api:
+        await api.post("/v1/images", content=jpeg(seed=1))
+        check_refused(await api.post("/v1/images", content=jpeg(seed=1)), "quota_exceeded", 1)
+    async with limited(settings, max_stored_bytes=None) as api:
+        assert (await api.post("/v1/images", content=jpeg(seed=1))).status_code == 201
+    async with limited(settings, max_stored_bytes=1) as api:
+        for path, kind in (
+            ("images", "image/jpeg"),
+            ("augment?recipe=light", "image/jpeg"),
+            ("batches", "multipart/form-data"),
+        ):
+            answer = await api.post(f"/v1/{path}", content=Body(), headers={"content-type": kind})
+            check_refused(answer, "quota_exceeded", 1)
+        assert Body.read == 0
+
+
+async def test_a_tenant_may_have_limits_of_its_own(settings: Settings) -> None:
+    keys = {name: (await make_keys(settings.database_url, name, "admin"))["admin"] for name in ("small", "large")}
+    demanding = {
+        **settings.model_dump(),
+        "host": "0.0.0.0",
+        "api_key": "operator",
+        "max_requests_per_minute": 3,
+        "rate_timeout_s": 60.0,
+    }
+    async with running_api(create_app(Settings(**demanding))) as api:
+
+        async def change(name: str, **limits: int | None) -> httpx2.Response:
+            return await api.patch(f"/v1/tenants/{name}", json={"limits": limits}, headers=bearing("operator"))
+
+        assert (await change("large", max_requests_per_minute=6)).json()["limits"] == {"max_requests_per_minute": 6}
+        for name, most in (("small", 3), ("large", 6)):
+            statuses = [(await api.get("/v1/usage", headers=bearing(keys[name]))).status_code for _ in range(8)]
+            assert statuses == [200] * most + [429] * (8 - most)
+    async with running_api(create_app(Settings(**{**demanding, "max_requests_per_minute": None}))) as api:
+        assert (await change("small", max_pictures_per_minute=1, max_requests_per_minute=None)).status_code == 200
+        check_refused(await api.post("/v1/batches", files=form(1, 2), headers=bearing(keys["small"])), "quota_exceeded", 1)
+        assert (await change("large")).json()["limits"] == {}
+        assert (await api.post("/v1/batches", files=form(1, 2), headers=bearing(keys["large"]))).status_code == 202
+        for body in ({"limits": {"max_stored_bytes": 0}}, {"limits": {"speed": 1}}, {"disabled": 1}, {"name": "other"}):
+            refused = await api.patch("/v1/tenants/small", json=body, headers=bearing("operator"))
+            assert (refused.status_code, refused.json()["code"]) == (422, "validation_error"), body
+        assert (await change("nobody", max_stored_bytes=1)).status_code == 404
+        assert (await change("a%00b", max_stored_bytes=1)).status_code == 404
+
+
+async def test_without_redis_nobody_is_refused(settings: Settings) -> None:
+    async with limited(
+        settings, redis_url="redis://127.0.0.1:1/0", max_requests_per_minute=1, max_pictures_per_minute=1
+    ) as api:
+        assert [(await api.get("/v1/batches")).status_code for _ in range(5)] == [200] * 5
+        assert [(await api.post("/v1/batches", files=form(seed))).status_code for seed in range(3)] == [202] * 3
+
+
+async def test_a_redis_that_hangs_costs_three_timeouts_and_then_nothing() -> None:
+    connections = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    now_s = 0.0
+    rates = Rates(f"redis://127.0.0.1:{port}/0", 0.05, Breaker(clock=lambda: now_s))
+    for _ in range(200):
+        await rates.take("acme", "requests", 1)
+    first = connections
+    assert 1 <= first <= 6  # three tries, each of which may connect again once
+    now_s = 5.0
+    for _ in range(200):
+        await rates.take("acme", "requests", 1)
+    assert connections <= first + 2
+    await rates.close()
+    server.close()
+
+
+async def test_many_at_once_are_counted_exactly(redis_client: Redis, redis_url: str) -> None:
+    one_process, another = Rates(redis_url, timeout_s=10.0), Rates(redis_url, timeout_s=10.0)
+    calls = [rates.take("acme", "pictures", 50, 2) for rates in (one_process, another) for _ in range(40)]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(result is None for result in results) == 25
+    assert all(isinstance(result, RateLimited) for result in results if result is not None)
+    await one_process.take("other", "pictures", 50, 50)
+    await one_process.take("acme", "requests", 50, 50)
+    with pytest.raises(QuotaExceeded):
+        await one_process.take("acme", "pictures", 50, 51)
+    await one_process.close()
+    await another.close()
+
+
+async def stored(engine: AsyncEngine, tenant: str) -> int:
+    """What the counter says, after a check that it is what there is."""
+    counter = await one(engine, "SELECT bytes_stored AS bytes FROM tenant_counters WHERE tenant = :tenant", tenant=tenant)
+    assert counter == await one(engine, STORED, tenant=tenant)
+    return int(counter["bytes"])
+
+
+async def test_counters_agree_with_the_rows_whoever_moves_them(database_url: str) -> None:
+    engine = make_engine(database_url)
+    ledger = SqlLedger(engine, 30.0)
+    batch = await make_batch(engine, 3, tenant="acme", variants=2)
+    other = await make_batch(engine, 1, tenant="bolt")
+    items = await ledger.lease([*batch.items, *other.items], "w")
+    assert not (await ledger.finish([make_done(item) for item in items])).fenced
+    await ledger.finish([make_done(item) for item in items])  # again: counts nothing twice
+    assert (await stored(engine, "acme"), await stored(engine, "bolt")) == (18, 3)
+    picture = queries.Picture("0" * 64, 100, "jpeg", 4, 4, "acme/images/0")
+    image, new = await queries.keep_image(engine, "acme", new_id(), picture, "a.jpg")
+    assert (new, (await queries.keep_image(engine, "acme", new_id(), picture, "a.jpg"))[1]) == (True, False)
+    assert await stored(engine, "acme") == 118
+    output = (await queries.outputs_page(engine, "acme", batch.id, None, 1))[0]
+    assert await queries.remove_output(engine, "acme", output.id)
+    assert await stored(engine, "acme") == 115
+    await queries.hide_image(engine, "acme", image.id)
+    assert await stored(engine, "acme") == 115  # hidden, and its bytes still there
+    await statement(engine, "DELETE FROM images WHERE id = :id", {"id": image.id})
+    await statement(engine, "DELETE FROM batches WHERE id = :id", {"id": batch.id})  # items and outputs go with it
+    assert (await stored(engine, "acme"), await stored(engine, "bolt")) == (0, 3)
+    row = await one(engine, "SELECT * FROM usage_days WHERE tenant = 'acme'")
+    assert (row["pictures"], row["outputs"], row["pixels"], row["bytes_stored"]) == (3, 6, 3 * 50176, 0)
+    await engine.dispose()
+
+
+async def test_counters_stand_many_writers(database_url: str) -> None:
+    engine = make_engine(database_url, pool_size=8)
+    await asyncio.gather(
+        *(make_batch(engine, 2, tenant=tenant) for _ in range(12) for tenant in ("acme", "bolt", "cork")),
+    )
+    ledger = SqlLedger(engine, 60.0)
+    ids = [row["id"] for row in await statement(engine, "SELECT id FROM items ORDER BY md5(CAST(id AS text))", {})]
+    groups = [await ledger.lease(ids[start : start + 6], "w") for start in range(0, len(ids), 6)]
+    await asyncio.gather(*(ledger.finish([make_done(item) for item in group]) for group in groups))
+    assert [await stored(engine, tenant) for tenant in ("acme", "bolt", "cork")] == [72, 72, 72]
+    rows = await statement(engine, "SELECT pictures, outputs FROM usage_days", {})
+    assert [(row["pictures"], row["outputs"]) for row in rows] == [(24, 24)] * 3
+    await engine.dispose()
+
+
+async def test_the_bill(settings: Settings, database_url: str) -> None:
+    keys = await make_keys(database_url, "acme", "admin", "submit")
+    engine = make_engine(database_url, pool_size=1)
+    today = datetime.now(UTC).date()
+    past = "INSERT INTO usage_days (tenant, day, requests, bytes_stored) VALUES ('acme', :day, :requests, :bytes)"
+    for days, requests, size in ((40, 1, 111), (3, 7, 222)):
+        await statement(engine, past, {"day": today - timedelta(days=days), "requests": requests, "bytes": size})
+    async with limited(settings, require_auth=True) as api:
+        mine = bearing(keys["admin"])
+        batch = await api.post("/v1/batches", files=form(1, 2), headers=mine)
+        assert batch.status_code == 202
+        ledger = SqlLedger(engine, 30.0)
+        ids = [row["id"] for row in await statement(engine, "SELECT id FROM items", {})]
+        await ledger.finish([make_done(item) for item in await ledger.lease(ids, "w")])
+        days = (await api.get("/v1/usage", headers=mine)).json()["days"]
+        assert [day["day"] for day in days] == [str(today - timedelta(days=back)) for back in range(29, -1, -1)]
+        assert [day["bytes_stored"] for day in days[:-1]] == [111] * 26 + [222] * 3
+        pixels = (await one(engine, "SELECT sum(cost_pixels) AS pixels FROM items"))["pixels"]
+        size = len(jpeg(seed=1)) + len(jpeg(seed=2)) + 6
+        assert days[-1] == {
+            "day": str(today),
+            "requests": 2,
+            "pictures": 2,
+            "outputs": 2,
+            "pixels": pixels,
+            "bytes_stored": size,
+        }
+        assert pixels > 0
+        few = (
+            await api.get("/v1/usage", params={"from": str(today - timedelta(days=3)), "to": str(today)}, headers=mine)
+        ).json()
+        assert few["days"] == [*days[-4:-1], {**days[-1], "requests": 3}]
+        for first, last in (
+            ("2026-01-02", "2026-01-01"),
+            ("2020-01-01", "2026-01-01"),
+            ("x", "2026-01-01"),
+            ("0001-01-01", ""),
+        ):
+            answer = await api.get("/v1/usage", params={"from": first, "to": last}, headers=mine)
+            assert (answer.status_code, answer.json()["code"]) == (422, "validation_error")
+        assert (await api.get("/v1/usage", params={"to": "0001-01-01"}, headers=mine)).status_code == 200
+        assert (await api.get("/v1/usage", headers=bearing(keys["submit"]))).status_code == 403
+    await engine.dispose()

@@ -113,7 +113,7 @@ class RequestTimeout(ServiceError):
     """The body arrived too slowly and reading it was given up."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(f"nothing more of the body arrived for {limit_s:g} s")
+        super().__init__(f"the body arrives too slowly: nothing more of it, or next to nothing, came for {limit_s:g} s")
         self.limit = limit_s
 
 

@@ -41,3 +41,14 @@ def resident_mib(pid: int) -> float:
     """Memory that a process holds now (RSS)."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def forget_peak(pid: int) -> None:
+    """From now on `peak_mib` counts anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_mib(pid: int) -> float:
+    """Most memory that a process has held (RSS)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024

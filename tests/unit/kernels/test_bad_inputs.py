@@ -1,4 +1,4 @@
-"""Real files that are odd or damaged: each is taken, or refused with a code that fits, at once and by the header alone if it can be."""
+"""Real files that are odd or damaged: each is taken, or refused with a code that fits, and at once."""
 
 from __future__ import annotations
 

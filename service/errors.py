@@ -214,14 +214,6 @@ class ArchiveEncrypted(ServiceError):
         self.item = name
 
 
-class SourceUrlForbidden(ServiceError):
-    """Pictures are not fetched from URLs or buckets by this service."""
-
-    def __init__(self, pointer: str) -> None:
-        super().__init__("pictures are not fetched from URLs or buckets here; upload them")
-        self.pointer = pointer
-
-
 class RateLimited(ServiceError):
     """The tenant has as much unfinished work as it may have; come back when some of it is done."""
 

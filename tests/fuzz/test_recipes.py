@@ -89,7 +89,7 @@ def test_what_is_nearly_a_recipe(document: Any) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@how(max_examples=20_000, derandomize=False)
+@how(max_examples=5_000, derandomize=False)
 @given(documents())
 def test_much_that_is_nearly_a_recipe(document: Any) -> None:
     look(document)

@@ -47,7 +47,7 @@ def run(settings: Settings) -> int:
     """Works until SIGTERM or SIGINT; the exit code."""
 
     def make_ledger() -> AbstractAsyncContextManager[Ledger]:
-        return _ledger(settings)
+        return open_ledger(settings)
 
     def make_store() -> AbstractAsyncContextManager[Store]:
         return _store(settings)
@@ -56,7 +56,8 @@ def run(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def _ledger(settings: Settings) -> AsyncIterator[Ledger]:
+async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
+    """The ledger in PostgreSQL, with connections of its own."""
     engine = make_engine(settings.database_url, application_name="augment-worker", pool_size=_CONNECTIONS, overflow=0)
     try:
         pin = References(engine, open_store(settings), settings).pin if settings.url_sources else None

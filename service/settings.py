@@ -123,7 +123,7 @@ class Settings(BaseSettings):
 
     url_sources: bool = False
     """Whether the pictures of a batch may be named by http and https addresses, which workers fetch."""
-    url_ports: Annotated[frozenset[int], NoDecode] = frozenset({80, 443})
+    url_ports: Annotated[tuple[int, ...], NoDecode] = (80, 443)
     """Ports that addresses may have, with commas between them."""
     url_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     """Networks beside the public internet that addresses may lead to, as 10.1.0.0/16, with commas between them."""
@@ -220,14 +220,15 @@ def as_environment(settings: Settings) -> dict[str, str]:
     for field in Settings.model_fields:
         value = getattr(settings, field)
         if value is not None:
-            made[environment_name(field)] = _written(value)
+            made[environment_name(field)] = written(value)
     return made
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """A field's value as its environment variable has it."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    return ",".join(map(str, value)) if isinstance(value, frozenset | tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _of_scheme(url: str, schemes: tuple[str, ...]) -> str:

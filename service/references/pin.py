@@ -58,4 +58,4 @@ class References:
 
 def allowed(settings: Settings) -> Allowed:
     """What the settings allow."""
-    return Allowed(settings.url_ports, settings.url_networks)
+    return Allowed(frozenset(settings.url_ports), settings.url_networks)

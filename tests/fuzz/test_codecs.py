@@ -54,5 +54,5 @@ def test_mutated_files(child: DecodeChild) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_many_mutated_files(child: DecodeChild) -> None:
-    said = fuzz(child, examples=20_000, anew=True)
-    assert len(said) > 8, said
+    said = fuzz(child, examples=10_000, anew=True)
+    assert len(said) >= 8, said

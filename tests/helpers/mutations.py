@@ -23,7 +23,7 @@ ODD_NUMBERS = [
 @st.composite
 def mutated(draw: st.DrawFn, files: Sequence[bytes]) -> bytes:
     """One of the files, changed in one to six places."""
-    content = draw(st.sampled_from(files))
+    content = whole = draw(st.sampled_from(files))
     for _ in range(draw(st.integers(1, 6))):
         # early bytes are headers, which deserve half of the changes
         end = max(1, draw(st.sampled_from([min(len(content), 128), len(content)])))
@@ -47,4 +47,6 @@ def mutated(draw: st.DrawFn, files: Sequence[bytes]) -> bytes:
                 content = content[:place] + other[draw(st.integers(0, max(0, len(other) - 1))) :]
             case _:
                 content = content[:place] + draw(st.binary(min_size=1, max_size=32)) + content[place:]
+    if draw(st.integers(0, 9)):  # what does not begin like a file of its kind is refused before it is interesting
+        content = whole[:12] + content[12:]
     return content[: 2**20]

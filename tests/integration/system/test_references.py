@@ -38,7 +38,7 @@ def stack(shared_settings: Settings, site: Site) -> Iterator[Stack]:
     settings = shared_settings.model_copy(
         update={
             "url_sources": True,
-            "url_ports": frozenset({80, site.port}),
+            "url_ports": (80, site.port),
             "url_networks": (ip_network("127.0.0.1/32"),),
             "url_timeout_s": 2.0,
             "max_image_bytes": MOST_BYTES,

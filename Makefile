@@ -29,7 +29,7 @@ export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/kernels
 define tested
 	$(BIN)/python -c "import torch; from kernels.run import warm; warm(torch.device('cpu'))"
 	$(BIN)/python -m pytest tests/unit -m "$(1)" --numprocesses $(JOBS) --dist loadscope $(ARGS) || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest tests/e2e tests/integration tests/fault -m "$(1)" --numprocesses $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest tests/e2e tests/integration tests/fault tests/fuzz -m "$(1)" --numprocesses $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
 endef
 
 .PHONY: help demo test test-long check site clean

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from kernels.errors import AugmentationError
+from kernels.errors import AugmentationError, InputError
 
 
 class Refused(AugmentationError):
@@ -42,6 +42,25 @@ class SourceMissing(AugmentationError):
     def __init__(self, reason: str = "it is not in the object store") -> None:
         super().__init__(f"the source picture cannot be read: {reason}")
         self.reason = reason
+
+
+class SourceUrlForbidden(InputError):
+    """Pictures are not fetched from there: the operator allows no addresses, or none like this one.
+
+    It is said before any connection is made, and in the same words whatever the reason.
+    """
+
+    def __init__(self, pointer: str | None = None) -> None:
+        super().__init__("pictures are not fetched from this address; upload them")
+        self.pointer = pointer
+
+
+class SourceUnreachable(InputError):
+    """The address that names the picture did not answer with a file in time, or with one that is too large."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the address did not answer with a file of at most {limit} bytes in time")
+        self.limit = limit
 
 
 class ItemTimeout(AugmentationError):

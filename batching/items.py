@@ -91,6 +91,8 @@ class Item:
     """Labels of the source picture in the shape of the REST contract."""
     cost_pixels: int
     executions: int
+    source_url: str = ""
+    """Address of a picture that is not among the stored ones yet; empty otherwise."""
 
     @property
     def attempt(self) -> tuple[UUID, int]:

@@ -52,6 +52,13 @@ class Ledger(Protocol):
         """`leased -> queued`, uncharged: a draining worker returns what it has not begun."""
         ...
 
+    async def pin(self, item: Item) -> None:
+        """Makes the picture at `item.source_url` a stored one, which its row names from then on; the lease stays.
+
+        Errors: InputError where it cannot be had.
+        """
+        ...
+
     async def members(self, batch_id: UUID) -> Sequence[Member]:
         """Every picture of a batch that was not refused when it was sent, in any order; the same at any time."""
         ...

@@ -21,7 +21,7 @@ from batching.leases import Leases
 from batching.ledger import Store
 from batching.retries import back_off
 from batching.telemetry import Tally
-from kernels.errors import RecipeInvalid, WorkTooLarge
+from kernels.errors import InputError, RecipeInvalid, WorkTooLarge
 from kernels.partners import choices, most_partners
 from kernels.plan import Variant
 from kernels.tensors import Size
@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 ODD_ERRORS = 3
 """Tries of one fetch or put before an error that is not the store's absence fails the item."""
 
-
+MOST_PINNED = 64
+"""Pictures that are fetched by their addresses at a time: a micro-batch, for strangers' servers may be slow."""
 _ANY_SIZE = Size(1, 1)
 """Partners are chosen by keys, whatever the size of a picture."""
 Found = TypeVar("Found")
@@ -61,17 +62,18 @@ class Passage:
         self,
         store: Store,
         companies: Companies,
+        pin: Callable[[Item], Awaitable[None]],
         engine: Engine,
         leases: Leases,
         tally: Tally,
         device: str,
         engine_version: str,
     ) -> None:
-        """device, engine_version: what results say they were made by."""
-        self._objects, self._companies, self._engine = store, companies, engine
+        """pin: `Ledger.pin`. device, engine_version: what results say they were made by."""
+        self._objects, self._companies, self._pin, self._engine = store, companies, pin, engine
         self._leases, self._tally = leases, tally
         self._device, self._engine_version = device, engine_version
-        self._gate = FetchGate()
+        self._gate, self._pinning = FetchGate(), asyncio.Semaphore(MOST_PINNED)
         self._running: dict[tuple[UUID, int], asyncio.Future[Result]] = {}
         """By attempt."""
         self._leaving = False
@@ -85,6 +87,8 @@ class Passage:
 
     async def outcome(self, item: Item) -> Outcome:
         """How an item ends. Errors: NotOurs."""
+        if item.source_url:
+            return await self._pinned(item)
         async with self._gate.fetching(urgent=item.priority == "interactive"):
             self._check_begun(item)
             with self._tally.stage("fetch"):
@@ -151,6 +155,16 @@ class Passage:
                 guests[key] = Guest(member, content)
         return replace(work, pool=company.pool, guests=guests)
 
+    async def _pinned(self, item: Item) -> Failed:
+        """The end of an item whose picture cannot be had. Errors: NotOurs when it is stored: another lease will run it."""
+        async with self._pinning:
+            self._check_begun(item)
+            with self._tally.stage("pin"):
+                failed = await self._attempt(item, lambda: self._pin(item))
+        if failed is None:
+            raise NotOurs
+        return failed
+
     async def _fetch(self, item: Item, source_key: str) -> bytes | Failed:
         return await self._attempt(item, lambda: self._objects.get(source_key))
 
@@ -160,7 +174,7 @@ class Passage:
         for pause_s in back_off():
             try:
                 return await get()
-            except SourceMissing as error:
+            except (SourceMissing, InputError) as error:
                 return Failed(item, error.code, error.message)
             except Unavailable as error:
                 log.warning("cannot fetch: %s", error)

@@ -78,6 +78,7 @@ class Server:
         self._passage = Passage(
             tools.store,
             Companies(tools.ledger),
+            tools.ledger.pin,
             tools.engine,
             tools.leases,
             tools.tally,

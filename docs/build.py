@@ -37,7 +37,7 @@ from service.catalogue.picture import as_webp, strip
 from service.catalogue.ready import READY, Ready
 from service.catalogue.sheet import sheet
 from service.errors import STATUS
-from service.settings import Settings, environment_name
+from service.settings import Settings, environment_name, written
 
 DOCS = Path(__file__).resolve().parent
 _SPEEDS = DOCS.parent / "service" / "catalogue" / "measured.json"
@@ -239,7 +239,7 @@ def _settings() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True)
-        shown = "" if default in (None, "") else f"`{default}`"
+        shown = "" if default in (None, "", ()) else f"`{written(default)}`"
         rows.append((f"`{environment_name(name)}`", shown, (field.description or "").replace("\n", " ")))
     return (
         "\n\n".join(

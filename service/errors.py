@@ -113,7 +113,7 @@ class RequestTimeout(ServiceError):
     """The body arrived too slowly and reading it was given up."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(f"nothing more of the body arrived for {limit_s:g} s")
+        super().__init__(f"the body arrives too slowly: nothing more of it, or next to nothing, came for {limit_s:g} s")
         self.limit = limit_s
 
 
@@ -212,14 +212,6 @@ class ArchiveEncrypted(ServiceError):
     def __init__(self, name: str) -> None:
         super().__init__(f"the archive's member {shown(name)} is encrypted")
         self.item = name
-
-
-class SourceUrlForbidden(ServiceError):
-    """Pictures are not fetched from URLs or buckets by this service."""
-
-    def __init__(self, pointer: str) -> None:
-        super().__init__("pictures are not fetched from URLs or buckets here; upload them")
-        self.pointer = pointer
 
 
 class RateLimited(ServiceError):

@@ -116,18 +116,18 @@ class BatchRequest(Request):
 
 
 class ImageEntry(Request):
-    """One picture of a batch that was uploaded before."""
+    """One picture of a batch: uploaded before, or to be fetched."""
 
     image_id: UUID | None = None
     """Id of the uploaded picture."""
     custom_id: CustomId | None = None
-    """Your name for the picture. Default: the name it was uploaded under, else its SHA-256."""
-    url: str | None = None
-    """Pictures are not fetched from URLs by this service: always refused."""
+    """Your name for the picture. Default: the name it was uploaded under, else its SHA-256; or its address's last part."""
+    url: Annotated[str, Field(max_length=2048)] | None = None
+    """Instead of `image_id`: where a worker fetches the picture from (http, https), if the operator allows it."""
 
 
 class BatchImagesRequest(BatchRequest):
-    """What to make of many pictures that were uploaded before."""
+    """What to make of many pictures that were uploaded before, or are to be fetched."""
 
     images: list[ImageEntry] | None = None
     """The pictures, in order."""

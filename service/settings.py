@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from batching import failpoints
 from service.accounts import token_keys
@@ -151,6 +152,15 @@ class Settings(BaseSettings):
     body_timeout_s: Seconds = 60.0
     """Longest pause between two pieces of a request body."""
 
+    url_sources: bool = False
+    """Whether the pictures of a batch may be named by http and https addresses, which workers fetch."""
+    url_ports: Annotated[tuple[int, ...], NoDecode] = (80, 443)
+    """Ports that addresses may have, with commas between them."""
+    url_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Networks beside the public internet that addresses may lead to, as 10.1.0.0/16, with commas between them."""
+    url_timeout_s: Seconds = 10.0
+    """Longest time to fetch one picture by its address."""
+
     log_format: Literal["console", "json"] = "json"
     """Form of the log lines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -202,6 +212,11 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must be a file or begin with https://")
         return source
+
+    @field_validator("url_ports", "url_networks", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("failpoints")
     @classmethod
@@ -257,7 +272,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
     for field in Settings.model_fields:
         value = getattr(settings, field)
         if value is not None:
-            made[environment_name(field)] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            made[environment_name(field)] = written(value)
     return made
 
 
@@ -266,6 +281,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def written(value: object) -> str:
+    """A field's value as its environment variable has it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _of_scheme(url: str, schemes: tuple[str, ...]) -> str:

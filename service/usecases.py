@@ -34,6 +34,8 @@ from service.uploads.json_text import check_text, escaped
 
 MAX_KEY_CHARACTERS = 255
 _LARGE = 64
+_UNSEEN_PIXELS = 2**20
+"""What is taken for the size of a picture that is to be fetched, until it is."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def _new_item(
     size = Size(one.probe.height, one.probe.width) if one.probe else None
     try:
         cost_pixels = parts.recipes.cost_pixels(recipe, size, variants, company) if size else 0
+        if one.url:
+            cost_pixels = _UNSEEN_PIXELS * (1 + variants)
     except (WorkTooLarge, RecipeInvalid) as error:
         error.item = one.custom_id
         raise
@@ -183,6 +187,7 @@ def _new_item(
         cost_pixels=cost_pixels,
         error_code=one.error.code if one.error else None,
         error_detail=one.error.message if one.error else None,
+        source_url=one.url,
     )
 
 
@@ -200,6 +205,8 @@ def _labels(ask: AugmentRequest | BatchRequest, sent: Sequence[Sent]) -> dict[st
         given = {name: (labels, f"/labels/{escaped(name)}") for name, labels in ask.labels.items()}
     checked: dict[str, dict[str, Any]] = {}
     for one in sent:
+        if one.custom_id in given and one.url:
+            raise LabelInvalid("labels need the size of their picture: upload it", given[one.custom_id][1])
         if one.custom_id in given and one.probe:
             value, pointer = given[one.custom_id]
             try:

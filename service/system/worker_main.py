@@ -12,6 +12,7 @@ from batching.worker import WorkerConfig, run_worker
 from kernels.codec import Limits
 from kernels.codec.gpu import GpuCodecs
 from kernels.errors import DeviceLost
+from service.references.pin import References
 from service.settings import Settings, load
 from service.store import open_store
 from service.system.cannot_start import CannotStart
@@ -59,7 +60,8 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
     """The ledger in PostgreSQL, with connections of its own."""
     engine = make_engine(settings.database_url, application_name="augment-worker", pool_size=_CONNECTIONS, overflow=0)
     try:
-        yield SqlLedger(engine, settings.lease_s)
+        pin = References(engine, open_store(settings), settings).pin if settings.url_sources else None
+        yield SqlLedger(engine, settings.lease_s, pin)
     finally:
         await engine.dispose()
 

@@ -49,7 +49,8 @@ SELECT id FROM hidden
 _RETRY_ITEMS = """
 WITH found AS MATERIALIZED (
   SELECT i.id FROM items i JOIN batches b ON b.id = i.batch_id
-  WHERE i.batch_id = :id AND i.tenant = :tenant AND i.state = 'failed' AND i.source_key <> ''
+  WHERE i.batch_id = :id AND i.tenant = :tenant AND i.state = 'failed'
+    AND (i.source_key <> '' OR i.source_url IS NOT NULL)
     AND b.state IN ('queued', 'running', 'completed') AND b.cancel_requested_at IS NULL AND b.deleted_at IS NULL
   ORDER BY i.id FOR NO KEY UPDATE OF i
 ), moved AS (

@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from batching.errors import Internal
+from batching.errors import Internal, SourceUrlForbidden
 from batching.items import Done, Failed, Item, Outcome
 from batching.ledger import Finish, Member
 from kernels.errors import AugmentationError
@@ -59,7 +59,8 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
   SELECT tenant, id, 'queued', 'running', 'first_lease' FROM opened
 )
 SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.item_key, m.labels,
-       m.cost_pixels, m.executions, b.seed, b.variants, b.recipe_digest,
+       CASE m.source_key WHEN '' THEN m.source_url END AS source_url, m.cost_pixels, m.executions,
+       b.seed, b.variants, b.recipe_digest,
        CASE row_number() OVER (PARTITION BY b.recipe_digest ORDER BY m.id) WHEN 1 THEN CAST(b.recipe AS text) END AS recipe
 FROM moved m JOIN batches b ON b.id = m.batch_id
 ORDER BY b.recipe_digest, m.id
@@ -145,8 +146,9 @@ FROM items WHERE batch_id = :batch AND source_key <> ''
 class SqlLedger:
     """`batching.ledger.Ledger` over PostgreSQL, for one event loop. Errors of every method: DatabaseUnavailable."""
 
-    def __init__(self, engine: AsyncEngine, lease_s: float) -> None:
-        self._engine, self._lease_s = engine, lease_s
+    def __init__(self, engine: AsyncEngine, lease_s: float, pin: Callable[[Item], Awaitable[None]] | None = None) -> None:
+        """pin: how pictures are fetched by their addresses; without, none are."""
+        self._engine, self._lease_s, self._pin = engine, lease_s, pin
         self._recipes: dict[str, Recipe] = {}
         self._tokens: itertools.chain[int] | None = None
         self._unanswered: dict[tuple[UUID, ...], int] = {}
@@ -192,6 +194,12 @@ class SqlLedger:
         """Returns what is still ours to the queue, uncharged."""
         if items:
             await statement(self._engine, HAND_BACK, _held(items))
+
+    async def pin(self, item: Item) -> None:
+        """Makes the picture at `item.source_url` a stored one. SourceUrlForbidden where addresses are not fetched."""
+        if self._pin is None:
+            raise SourceUrlForbidden
+        await self._pin(item)
 
     async def members(self, batch_id: UUID) -> Sequence[Member]:
         """Every picture of a batch that was not refused when it was sent."""
@@ -261,6 +269,7 @@ def _item(row: Row, recipe: Recipe) -> Item:
         labels=row["labels"],
         cost_pixels=row["cost_pixels"],
         executions=row["executions"],
+        source_url=row["source_url"] or "",
     )
 
 

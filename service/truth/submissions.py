@@ -33,17 +33,16 @@ WITH sent AS (
     RETURNING id, tenant, state, priority, created_at, finished_at
 ), added AS (
     INSERT INTO items (id, tenant, batch_id, day, position, custom_id, name, item_key, image_id, source_key, source_sha256,
-                       source_bytes, width, height, labels, priority, cost_pixels, state, error_code, error_detail,
-                       finished_at)
+                       source_url, source_bytes, width, height, labels, priority, cost_pixels, state, error_code,
+                       error_detail, finished_at)
     SELECT i.id, made.tenant, made.id, to_char(made.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), i.position, i.custom_id,
-           i.name, i.item_key, i.image_id, i.source_key, i.source_sha256, i.source_bytes, i.width, i.height, i.labels,
-           made.priority,
-           i.cost_pixels, CASE WHEN i.error_code IS NULL THEN 'queued' ELSE 'failed' END, i.error_code, i.error_detail,
-           CASE WHEN i.error_code IS NULL THEN NULL ELSE now() END
+           i.name, i.item_key, i.image_id, i.source_key, i.source_sha256, i.source_url, i.source_bytes, i.width, i.height,
+           i.labels, made.priority, i.cost_pixels, CASE WHEN i.error_code IS NULL THEN 'queued' ELSE 'failed' END,
+           i.error_code, i.error_detail, CASE WHEN i.error_code IS NULL THEN NULL ELSE now() END
     FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS i(
         batch_id uuid, id uuid, position int, custom_id text, name text, item_key text, image_id uuid, source_key text,
-        source_sha256 text, source_bytes bigint, width int, height int, labels jsonb, cost_pixels bigint, error_code text,
-        error_detail text)
+        source_sha256 text, source_url text, source_bytes bigint, width int, height int, labels jsonb, cost_pixels bigint,
+        error_code text, error_detail text)
     JOIN made ON made.id = i.batch_id
     RETURNING id, tenant, batch_id, state, error_code
 ), logged AS (
@@ -83,6 +82,8 @@ class NewItem:
     error_detail: str | None = None
     source_bytes: int = 0
     """What is stored for this item: nothing for a picture that was uploaded before."""
+    source_url: str | None = None
+    """Where the picture is to be fetched from; it has no key, hash and sides then."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ from service.settings import Settings
 _HEADER_BYTES = 16 * 1024
 """Longest header line of a part: file names of several thousand bytes are odd, not wrong."""
 _INFLATE_STEP = 1 << 20
+_INFLATE_RATIO = 20
+_INFLATE_FREE_BYTES = 64 * 2**20
+"""Up to here a packed body may grow by any ratio: the parts of a multipart body are bounded, but there may be thousands."""
+_SLOWEST_BYTES_PER_S = 1024
+"""A body that comes more slowly than this, on the whole, is given up, however small its pauses are."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,9 @@ PartEvent = PartHead | bytes | None
 async def pieces(request: Request, limit_bytes: int, settings: Settings) -> AsyncIterator[bytes]:
     """The body in pieces, unpacked where it was sent with `Content-Encoding: gzip`.
 
-    Errors: PayloadTooLarge as soon as it is known to be longer than `limit_bytes`, RequestTimeout when nothing comes for
-    `body_timeout_s`, BadRequest for an unknown encoding.
+    Errors: PayloadTooLarge as soon as it is known to be longer than `limit_bytes`, or to grow too much when unpacked;
+    RequestTimeout when nothing comes for `body_timeout_s`, or next to nothing for longer; BadRequest for an encoding that
+    is unknown.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_bytes:
@@ -58,26 +64,37 @@ async def whole_body(request: Request, limit_bytes: int, settings: Settings) -> 
 
 async def _timed(request: Request, timeout_s: float) -> AsyncIterator[bytes]:
     receive: Callable[[], Awaitable[object]] = request.stream().__anext__
-    loop = asyncio.get_running_loop()
+    clock = asyncio.get_running_loop().time
+    received, waited_s = 0, 0.0
     while True:
+        begun_s = clock()
+        # time that we take to store what came is not the sender's
+        patience_s = min(timeout_s, timeout_s + received / _SLOWEST_BYTES_PER_S - waited_s)
         try:
-            async with asyncio.timeout_at(loop.time() + timeout_s):
+            async with asyncio.timeout_at(begun_s + patience_s):
                 piece = await receive()
         except StopAsyncIteration:
             return
         except TimeoutError:
             raise RequestTimeout(timeout_s) from None
+        waited_s += clock() - begun_s
         if isinstance(piece, bytes) and piece:
+            received += len(piece)
             yield piece
 
 
 async def _inflated(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     inflater = zlib.decompressobj(wbits=31)
+    packed = unpacked = 0
     try:
         async for piece in stream:
             rest = piece
+            packed += len(piece)
             while rest and not inflater.eof:
-                yield inflater.decompress(rest, _INFLATE_STEP)
+                yield (inflated := inflater.decompress(rest, _INFLATE_STEP))
+                unpacked += len(inflated)
+                if unpacked > max(_INFLATE_FREE_BYTES, _INFLATE_RATIO * packed):
+                    raise PayloadTooLarge("the unpacked body", max(_INFLATE_FREE_BYTES, _INFLATE_RATIO * packed))
                 rest = inflater.unconsumed_tail
     except zlib.error:
         raise BadRequest("the body is not gzip, although Content-Encoding says so") from None

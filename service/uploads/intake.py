@@ -35,6 +35,8 @@ class Sent:
     probe: Probe | None
     error: InputError | None
     image: Image | None = None
+    url: str | None = None
+    """Where a worker will fetch it: nothing else is known of it yet."""
 
 
 def limits(settings: Settings) -> Limits:
@@ -89,6 +91,11 @@ class Intake:
         name = self._named(custom_id or image.filename or image.sha256)
         seen = Probe(image.format, image.width, image.height)  # type: ignore[arg-type]  # written from a Probe's format
         self._sent.append(Sent(name, image.sha256, image.bytes, image.object_key, seen, None, image))
+
+    def refer_to(self, custom_id: str, url: str) -> None:
+        """Takes a picture that is to be fetched from a checked address. Errors: TooManyItems, DuplicateCustomId."""
+        self._room()
+        self._sent.append(Sent(self._named(custom_id), "", 0, "", None, None, url=url))
 
     async def stored(self) -> Sequence[Sent]:
         """Every picture, in order, after all of their bytes have been stored."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from service.errors import BadRequest, ValidationError
 _LONG_BYTES = 256 * 1024
 _MAX_DEPTH = 64
 """Far below where Python itself gives up, so that whatever walks a document later can."""
+_MAX_CONTAINERS = 1_000_000
+"""Most lists and objects: more than labels fill, and each takes up to a hundred times its two characters in memory."""
 _ODD_ESCAPES = ("\\u0000", "\\ud", "\\uD")
 _OF_THE_RECIPE = re.compile(r"/(recipe|output|pipeline)(/|$)")
 
@@ -36,20 +39,23 @@ class _Twice:
 def parse_json(content: bytes, what: str = "the request's body") -> Any:
     """The document in `content`.
 
-    BadRequest where it is no JSON, or nested too deeply. With a pointer to the place, ValidationError, or RecipeInvalid
-    within a recipe: duplicate names, NaN, infinities, numbers that overflow, text that no database can hold.
+    BadRequest where it is no JSON, nested too deeply or cut into too many pieces. With a pointer to the place,
+    ValidationError, or RecipeInvalid within a recipe: duplicate names, NaN, infinities, numbers that overflow, text that
+    no database can hold.
     """
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise BadRequest(f"{what} is not UTF-8 text") from None
+    brackets = text.count("[") + text.count("{")
+    if brackets > _MAX_CONTAINERS:
+        raise BadRequest(f"{what} holds more than {_MAX_CONTAINERS} lists and objects")
     odd: list[_NoNumber | _Twice] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         named = dict(pairs)
         if len(named) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = _first_twice(name for name, _ in pairs)
             odd.append(_Twice(twice))
             named[twice] = odd[-1]
         return named
@@ -72,8 +78,7 @@ def parse_json(content: bytes, what: str = "the request's body") -> Any:
         raise BadRequest(f"{what} is nested too deeply") from None
     except ValueError:  # the one left: an integer of thousands of digits
         raise BadRequest(f"{what} holds a number that is too long") from None
-    may_be_deep = text.count("[") + text.count("{") > _MAX_DEPTH
-    if odd or may_be_deep or any(escape in text for escape in _ODD_ESCAPES):
+    if odd or brackets > _MAX_DEPTH or any(escape in text for escape in _ODD_ESCAPES):
         _check(document, "", what)
     return document
 
@@ -92,6 +97,15 @@ def check_text(text: str, pointer: str) -> str:
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValidationError("text holds half of a surrogate pair", pointer)
     return text
+
+
+def _first_twice(names: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError("the names are all different")
 
 
 def escaped(part: object) -> str:

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 
 from batching import failpoints
+from batching.errors import SourceUrlForbidden
+from kernels.partners import most_partners
 from service.errors import (
     BadRequest,
     EmptyBody,
     NotFound,
     PayloadTooLarge,
-    SourceUrlForbidden,
     TooManyItems,
     ValidationError,
 )
 from service.named_recipes import Chosen, choose
 from service.parts import Parts
+from service.references.addresses import Address, parse_address
+from service.references.pin import allowed
 from service.schemas import BatchImagesRequest, BatchRequest, ImageEntry, checked
 from service.truth import queries
 from service.uploads.bodies import PartEvent, PartHead, whole_body
@@ -88,23 +92,42 @@ async def _references(request: Request, parts: Parts, tenant: str, intake: Intak
     entries = ask.images or []
     if len(entries) > parts.settings.max_batch_items:
         raise TooManyItems(parts.settings.max_batch_items)
-    ids = [_image_id(entry, place) for place, entry in enumerate(entries)]
+    addresses = {place: _address(entry, place, parts) for place, entry in enumerate(entries) if entry.url is not None}
+    ids = [entry.image_id for entry in entries if entry.image_id]
     images = await queries.images_by_id(parts.engine, tenant, ids)
-    for place, (entry, image_id) in enumerate(zip(entries, ids, strict=True)):
-        if image_id not in images:
+    for place, entry in enumerate(entries):
+        if address := addresses.get(place):
+            intake.refer_to(entry.custom_id or _file_name(address, place), address.url)
+            continue
+        if entry.image_id is None:
+            raise ValidationError("an entry needs `image_id` or `url`", f"/images/{place}/image_id")
+        if entry.image_id not in images:
             missing = NotFound("image")
             missing.pointer = f"/images/{place}/image_id"
             raise missing
-        intake.refer(entry.custom_id, images[image_id])
+        intake.refer(entry.custom_id, images[entry.image_id])
+    if addresses and most_partners(found[2].recipe):
+        raise ValidationError("pictures that are mixed with each other must be uploaded, not fetched later", "/images")
     return found
 
 
-def _image_id(entry: ImageEntry, place: int) -> Any:
-    if entry.url is not None:
-        raise SourceUrlForbidden(f"/images/{place}/url")
-    if entry.image_id is None:
-        raise ValidationError("an entry needs `image_id`", f"/images/{place}/image_id")
-    return entry.image_id
+def _address(entry: ImageEntry, place: int, parts: Parts) -> Address:
+    pointer = f"/images/{place}/url"
+    if not parts.settings.url_sources:
+        raise SourceUrlForbidden(pointer)
+    if entry.image_id is not None:
+        raise ValidationError("an entry has `image_id` or `url`, not both", pointer)
+    try:
+        return parse_address(entry.url or "", allowed(parts.settings))
+    except SourceUrlForbidden as error:
+        error.pointer = pointer
+        raise
+
+
+def _file_name(address: Address, place: int) -> str:
+    if not address.filename:
+        raise ValidationError("the address ends in no name; give the picture one", f"/images/{place}/custom_id")
+    return unquote(address.filename, errors="backslashreplace")
 
 
 async def _multipart(request: Request, parts: Parts, tenant: str, intake: Intake) -> _Checked:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import gzip
-import tarfile
+import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Any, TypeVar
 
 from batching.errors import StorageFull
 from service.errors import (
@@ -26,6 +26,7 @@ from service.errors import (
     TooManyItems,
 )
 from service.settings import Settings
+from service.uploads.tar import TarStream, sums_up
 
 Value = TypeVar("Value")
 Member = tuple[str, bytes]
@@ -33,8 +34,11 @@ Member = tuple[str, bytes]
 FREE_BYTES = 2**20
 """Up to here an archive may grow by any ratio: headers of small files compress well."""
 _FLUSH_BYTES = 2**20
-_HEADER_BYTES = 64 * 1024
-"""Longest extended header of a tar member."""
+_SPARE_MEMBERS = 1000
+"""Folders and litter beside as many pictures and folders as pictures are allowed."""
+_DIRECTORY_BYTES = 2**20
+_DIRECTORY_BYTES_A_MEMBER = 512
+"""Most bytes of a zip's directory: 46 a member, its path, and what writers add of times and owners."""
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _NESTED = (".zip", ".tar", ".tgz", ".tar.gz", ".gz", ".7z", ".rar", ".bz2", ".xz", ".zst")
 _LITTER = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -103,46 +107,46 @@ def _members(file: IO[bytes], archive_bytes: int, settings: Settings) -> Iterato
     budget = _Budget(archive_bytes, settings)
     try:
         if start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
-            yield from _zip_members(file, archive_bytes, budget)
+            yield from _zip_members(file, archive_bytes, budget, settings)
         elif start.startswith(b"\x1f\x8b"):
-            # tarfile's own reading of gzip believes a stream that is cut short, and checks no sum
             with gzip.GzipFile(fileobj=file) as inflated:
                 yield from _tar_members(inflated, budget)
-        elif len(start) == 512 and (start[257:262] == b"ustar" or not any(start) or _sums_up(start)):
+        elif len(start) == 512 and (start[257:262] == b"ustar" or not any(start) or sums_up(start)):
             yield from _tar_members(file, budget)
         else:
             raise ArchiveCorrupt("the archive is neither tar, tar.gz nor zip")
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError, NotImplementedError):
         raise ArchiveCorrupt("the archive is damaged or cut short") from None
     except OSError as error:
-        if error.errno is not None:
+        # gzip's own errors have no number; the other is that of an offset before the beginning
+        if error.errno not in (None, errno.EINVAL):
             raise
-        raise ArchiveCorrupt("the archive is damaged or cut short") from None  # gzip's own errors have no number
+        raise ArchiveCorrupt("the archive is damaged or cut short") from None
 
 
 class _Budget:
-    """How much an archive may still unpack to."""
+    """How much an archive may still unpack to, and how many members it may still have."""
 
     def __init__(self, archive_bytes: int, settings: Settings) -> None:
         self._left = max(FREE_BYTES, archive_bytes * settings.max_archive_ratio)
         self._ratio = settings.max_archive_ratio
-        self._members_left = settings.max_batch_items
-        self._max_items = settings.max_batch_items
-        self._max_image_bytes = settings.max_image_bytes
+        self._max_items = self._pictures_left = settings.max_batch_items
+        self._members_left = 2 * settings.max_batch_items + _SPARE_MEMBERS
+        self.max_image_bytes = settings.max_image_bytes
 
-    def read(self, name: str, stream: IO[bytes], declared: int) -> bytes:
-        """The whole member. PayloadTooLarge, ArchiveRatio, TooManyItems."""
-        self._members_left -= 1
+    def count(self, members: int = 1) -> None:
+        """Counts members of any kind: folders and litter cost time too. TooManyItems."""
+        self._members_left -= members
         if self._members_left < 0:
             raise TooManyItems(self._max_items)
-        if declared > self._max_image_bytes:
-            raise PayloadTooLarge("a picture", self._max_image_bytes, name)
-        # one byte more than may be there shows whether there is more, without unpacking the rest
-        content = stream.read(min(self._max_image_bytes, self._left) + 1)
-        self.spend(len(content))
-        if len(content) > self._max_image_bytes:
-            raise PayloadTooLarge("a picture", self._max_image_bytes, name)
-        return content
+
+    def admit(self, name: str, picture_bytes: int) -> None:
+        """Counts one picture. TooManyItems, PayloadTooLarge."""
+        self._pictures_left -= 1
+        if self._pictures_left < 0:
+            raise TooManyItems(self._max_items)
+        if picture_bytes > self.max_image_bytes:
+            raise PayloadTooLarge("a picture", self.max_image_bytes, name)
 
     def spend(self, count: int) -> None:
         """Counts unpacked bytes. ArchiveRatio."""
@@ -150,10 +154,35 @@ class _Budget:
         if self._left < 0:
             raise ArchiveRatio(f"the archive unpacks to more than {self._ratio} times its size")
 
+    @property
+    def left(self) -> int:
+        """Bytes that may still come out."""
+        return self._left
 
-def _zip_members(file: IO[bytes], archive_bytes: int, budget: _Budget) -> Iterator[Member]:
-    with zipfile.ZipFile(file) as archive:
+
+class _Whole:
+    """A zip's file that is read in small pieces only: its directory says itself how long it is, and is read at once."""
+
+    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
+        self._file, self._most_bytes = file, most_bytes
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, count: int = -1) -> bytes:
+        """Up to `count` bytes, all for -1. ArchiveCorrupt where that is more than any zip needs."""
+        content = self._file.read(min(count, self._most_bytes + 1) if count >= 0 else self._most_bytes + 1)
+        if len(content) > self._most_bytes:
+            raise ArchiveCorrupt("the archive's directory is too long")
+        return content
+
+    def seekable(self) -> bool:
+        return True
+
+
+def _zip_members(file: IO[bytes], archive_bytes: int, budget: _Budget, settings: Settings) -> Iterator[Member]:
+    whole = _Whole(file, max(_DIRECTORY_BYTES, settings.max_batch_items * _DIRECTORY_BYTES_A_MEMBER))
+    with zipfile.ZipFile(whole) as archive:
         infos = archive.infolist()
+        budget.count(len(infos))
         _check_overlaps(infos, archive_bytes)
         for info in infos:
             name = _zip_name(info)
@@ -166,8 +195,13 @@ def _zip_members(file: IO[bytes], archive_bytes: int, budget: _Budget) -> Iterat
                 raise ArchiveEncrypted(name)
             if info.compress_type not in _ZIP_METHODS:
                 raise ArchiveCorrupt("a member is packed by a method other than deflate")
+            budget.admit(name, info.file_size)
             with archive.open(info) as stream:
-                content = budget.read(name, stream, info.file_size)
+                # one byte more than may be there shows whether there is more, without unpacking the rest
+                content = stream.read(min(budget.max_image_bytes, budget.left) + 1)
+                budget.spend(len(content))
+                if len(content) > budget.max_image_bytes:
+                    raise PayloadTooLarge("a picture", budget.max_image_bytes, name)
                 if stream.read(1):
                     raise ArchiveCorrupt("a member is longer than the archive says")
             yield name, content
@@ -190,53 +224,21 @@ def _check_overlaps(infos: list[zipfile.ZipInfo], archive_bytes: int) -> None:
 
 
 def _tar_members(file: IO[bytes] | gzip.GzipFile, budget: _Budget) -> Iterator[Member]:
-    with tarfile.open(fileobj=file, mode="r|", tarinfo=_Header) as archive:
-        for info in archive:
-            budget.spend(512)
-            name = info.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-            if not (info.isfile() or info.isdir()):
-                raise ArchiveUnsafePath(name, "is a link or a device")
-            if info.issparse():
-                raise ArchiveCorrupt("a member is stored with holes")
-            if not _wanted(name, folder=info.isdir()):
-                budget.spend(info.size)
-                continue
-            stream = archive.extractfile(info)
-            assert stream is not None  # it is a file
-            content = budget.read(name, stream, info.size)
-            if len(content) != info.size:
-                raise ArchiveCorrupt("the archive is cut short")
-            yield name, content
-        if not getattr(archive, "has_end", False):
-            raise ArchiveCorrupt("the archive is cut short")
-    while piece := file.read(_FLUSH_BYTES):
-        budget.spend(len(piece))  # padding; read so that the sum behind it is checked
+    def read(count: int) -> bytes:
+        content = file.read(count)
+        budget.spend(len(content))
+        return content
 
-
-class _Header(tarfile.TarInfo):
-    """A member's header whose extended form is bounded: it is read into memory before anything can be checked."""
-
-    @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
-        """The next header. Notes on the archive that it has an end: one that stops between members looks whole."""
-        try:
-            return super().fromtarfile(archive)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # not in the stubs
-            archive.has_end = True  # type: ignore[attr-defined]  # the archive is ours, and lives as long as this reading
-            raise
-
-    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        kinds = (
-            tarfile.XHDTYPE,
-            tarfile.XGLTYPE,
-            tarfile.SOLARIS_XHDTYPE,
-            tarfile.GNUTYPE_LONGNAME,
-            tarfile.GNUTYPE_LONGLINK,
-        )
-        if self.type in kinds and self.size > _HEADER_BYTES:
-            raise tarfile.ReadError("an extended header is too long")
-        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # not in the stubs
-        return found
+    archive = TarStream(read)
+    for header in archive:
+        budget.count()
+        if header.kind == "other":
+            raise ArchiveUnsafePath(header.name, "is a link or a device")
+        if _wanted(header.name, folder=header.kind == "folder"):
+            budget.admit(header.name, header.bytes)
+            yield header.name, archive.content()
+    while read(_FLUSH_BYTES):
+        pass  # padding; read so that the sum behind it is checked
 
 
 def _wanted(name: str, *, folder: bool) -> bool:
@@ -253,12 +255,3 @@ def _wanted(name: str, *, folder: bool) -> bool:
     if name.lower().endswith(_NESTED):
         raise ArchiveRatio("archives inside an archive are not unpacked")
     return True
-
-
-def _sums_up(header: bytes) -> bool:
-    """Whether 512 bytes carry the checksum of an old tar header."""
-    try:
-        stored = int(header[148:156].strip(b"\0 ") or b"0", 8)
-    except ValueError:
-        return False
-    return stored == sum(header[:148]) + sum(header[156:]) + 8 * 0x20

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from batching.errors import SourceMissing
+from batching.errors import SourceMissing, SourceUrlForbidden
 from batching.items import Done, Failed, Item, Outcome, Priority, Waiting
 from batching.ledger import Finish, Member
 from kernels.recipe import Recipe
@@ -122,6 +122,9 @@ class MemoryLedger:
             for row in ours:
                 row.lease_until_s = time.monotonic() + self.lease_s
             return frozenset(row.item.id for row in ours)
+
+    async def pin(self, item: Item) -> None:
+        raise SourceUrlForbidden
 
     async def members(self, batch_id: UUID) -> Sequence[Member]:
         with self._called("members"):

@@ -35,3 +35,20 @@ def modes(folder: Path) -> dict[str, tuple[int, int, int]]:
     """Mode, owner and group of a folder and of all above it."""
     found = {path: path.stat() for path in (folder, *folder.parents)}
     return {str(path): (stat.st_mode, stat.st_uid, stat.st_gid) for path, stat in found.items()}
+
+
+def resident_mib(pid: int) -> float:
+    """Memory that a process holds now (RSS)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def forget_peak(pid: int) -> None:
+    """From now on `peak_mib` counts anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_mib(pid: int) -> float:
+    """Most memory that a process has held (RSS)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024

@@ -57,6 +57,12 @@ def test_the_page_on_sharpness_shows_what_was_measured() -> None:
     assert table(json.loads(result.read_text())) in (DOCS / "explanation" / "one-resampling.md").read_text()
 
 
+def test_every_test_that_the_page_on_bad_input_names_is_there() -> None:
+    named = set(re.findall(r"`(?:\w+/)?(test_\w+\.py)`", (DOCS / "explanation" / "bad-input.md").read_text()))
+    assert len(named) > 10
+    assert named <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+
+
 def test_every_recipe_in_the_pages_is_right() -> None:
     pages = [DOCS / "howto" / "policies.md", DOCS / "howto" / "mix-pictures.md"]
     blocks = [

@@ -122,3 +122,14 @@ def test_every_setting_is_read_somewhere(field: str) -> None:
     read = re.compile(rf"settings\.{field}\b")
     root = Path(service.__file__).parent
     assert any(read.search(file.read_text()) for file in root.rglob("*.py")), field
+
+
+def test_lists_are_written_with_commas() -> None:
+    given = {"AUGMENT_URL_PORTS": "80, 8080", "AUGMENT_URL_NETWORKS": "10.1.0.0/16,fd00::/8"}
+    settings = load(given)
+    assert settings.url_ports == (80, 8080)
+    assert [str(network) for network in settings.url_networks] == ["10.1.0.0/16", "fd00::/8"]
+    assert load(as_environment(settings)) == settings
+    assert load({}).url_networks == ()
+    with pytest.raises(SettingsInvalid, match="AUGMENT_URL_NETWORKS"):
+        load({"AUGMENT_URL_NETWORKS": "10.1.0.1/16"})

@@ -112,8 +112,8 @@ class NotFound(ServiceError):
 class RequestTimeout(ServiceError):
     """The body arrived too slowly and reading it was given up."""
 
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(f"nothing more of the body arrived for {limit_s:g} s")
+    def __init__(self, limit_s: float, reason: str = "") -> None:
+        super().__init__(reason or f"nothing more of the body arrived for {limit_s:g} s")
         self.limit = limit_s
 
 

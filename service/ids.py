@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 
@@ -12,3 +13,13 @@ def new_id() -> UUID:
     moment = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10), "big")
     return UUID(int=moment << 80 | 0x7 << 76 | (random >> 64 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1)
+
+
+def moment_of(identity: UUID) -> float:
+    """When an id of ours was made, in Unix seconds."""
+    return (identity.int >> 80) / 1000
+
+
+def day_of(identity: UUID) -> str:
+    """The day on which an id of ours was made, YYYY-MM-DD (UTC)."""
+    return datetime.fromtimestamp(moment_of(identity), UTC).strftime("%Y-%m-%d")

@@ -33,6 +33,8 @@ FULL = re.compile(r"os error (28|122)\b|\b(507|QuotaExceeded|XMinioStorageFull|I
 """No space left, quota exceeded, and what S3-like stores call the same."""
 CHUNK_BYTES = 256 * 1024
 DELETES_AT_ONCE = 64
+PAGE = 1000
+"""Objects of one page of a listing."""
 READY_KEY = "_ready/probe"
 
 Backend = LocalStore | MemoryStore | S3Store
@@ -118,6 +120,18 @@ class ObjectStore:
             async for page in obstore.list(self._backend, prefix=prefix):
                 for meta in page:
                     yield StoredObject(meta["path"], meta["size"], meta["last_modified"])
+
+    async def pages(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
+        """As `objects`, a page at a time."""
+        with _translated():
+            async for page in obstore.list(self._backend, prefix=prefix, chunk_size=PAGE):
+                yield [StoredObject(meta["path"], meta["size"], meta["last_modified"]) for meta in page]
+
+    async def folders(self, prefix: str) -> Sequence[str]:
+        """Names of the folders directly below `prefix`; the root without one."""
+        with _translated():
+            found = await obstore.list_with_delimiter_async(self._backend, prefix=prefix or None)
+        return [path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
 
     async def ready(self) -> None:
         """Returns when an object could be written and read back. Errors: StoreUnavailable, StorageFull."""

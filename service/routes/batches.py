@@ -64,11 +64,12 @@ async def create_batch(request: Request, parts: PartsOf, tenant: Tenant) -> Resp
     uploaded before. A picture that cannot be read is that picture's failure; the batch is accepted.
     """
     key = idempotency_key(request.headers.get("idempotency-key"))
+    batch_id = new_id()
     with parts.key_claimed(tenant, key):
-        received = await receive(request, parts, tenant)
+        received = await receive(request, parts, tenant, batch_id)
         failpoints.hit("object_put")
         claimed = Key(key, fingerprint(received.document, received.sent)) if key else None
-        submitted = await submit(parts, tenant, new_id(), received.ask, received.chosen, received.sent, claimed)
+        submitted = await submit(parts, tenant, batch_id, received.ask, received.chosen, received.sent, claimed)
     return answer(batch_view(submitted.batch), 202, {"Location": f"/v1/batches/{submitted.batch.id}"})
 
 

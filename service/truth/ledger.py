@@ -59,7 +59,7 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
   SELECT tenant, id, 'queued', 'running', 'first_lease' FROM opened
 )
 SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.item_key, m.labels,
-       m.cost_pixels, m.executions, b.seed, b.variants, b.recipe_digest,
+       m.cost_pixels, m.executions, b.seed, b.variants, b.first_variant, b.replay_of, b.recipe_digest,
        CASE row_number() OVER (PARTITION BY b.recipe_digest ORDER BY m.id) WHEN 1 THEN CAST(b.recipe AS text) END AS recipe
 FROM moved m JOIN batches b ON b.id = m.batch_id
 ORDER BY b.recipe_digest, m.id
@@ -261,6 +261,8 @@ def _item(row: Row, recipe: Recipe) -> Item:
         labels=row["labels"],
         cost_pixels=row["cost_pixels"],
         executions=row["executions"],
+        first_variant=row["first_variant"],
+        company_of=row["replay_of"],
     )
 
 

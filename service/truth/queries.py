@@ -12,6 +12,8 @@ from uuid import UUID
 from batching.items import Priority
 from service.truth.database import AsyncEngine, Row, statement
 
+SHOWN = "b.deleted_at IS NULL AND b.replay_of IS NULL"
+"""Batches that exist for their owner."""
 FINAL_BATCH = ("completed", "cancelled", "expired")
 BATCH_COLUMNS = """b.id, b.state, b.priority, b.recipe, b.recipe_digest, b.recipe_name, b.seed, b.variants, b.total,
     b.succeeded, b.failed, b.cancelled, b.outputs_done, b.generation, b.created_at, b.started_at, b.finished_at"""
@@ -125,7 +127,7 @@ async def batch(engine: AsyncEngine, tenant: str, batch_id: UUID) -> Batch | Non
     """The tenant's batch, or None: absent, deleted or another's."""
     rows = await statement(
         engine,
-        f"SELECT {BATCH_COLUMNS} FROM batches b WHERE b.id = :id AND b.tenant = :tenant AND b.deleted_at IS NULL",
+        f"SELECT {BATCH_COLUMNS} FROM batches b WHERE b.id = :id AND b.tenant = :tenant AND {SHOWN}",
         {"id": batch_id, "tenant": tenant},
     )
     return Batch(**rows[0]) if rows else None
@@ -135,7 +137,7 @@ async def batches(
     engine: AsyncEngine, tenant: str, state: str | None, group: str | None, before: UUID | None, limit: int
 ) -> list[Batch]:
     """Batches from the newest on, those made before `before`."""
-    conditions = ["b.tenant = :tenant", "b.deleted_at IS NULL"]
+    conditions = ["b.tenant = :tenant", SHOWN]
     conditions += ["b.state = :state"] if state else []
     conditions += ['b."group" = :group'] if group else []
     conditions += ["b.id < :before"] if before else []
@@ -201,7 +203,7 @@ async def output(engine: AsyncEngine, tenant: str, output_id: UUID) -> Output | 
     rows = await statement(
         engine,
         f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-            WHERE o.id = :id AND o.tenant = :tenant AND b.deleted_at IS NULL""",
+            WHERE o.id = :id AND o.tenant = :tenant AND {SHOWN}""",
         {"id": output_id, "tenant": tenant},
     )
     return _output(rows[0]) if rows else None
@@ -271,8 +273,8 @@ async def hide_image(engine: AsyncEngine, tenant: str, image_id: UUID) -> bool:
 
 async def remove_output(engine: AsyncEngine, tenant: str, output_id: UUID) -> str | None:
     """Removes the row of a result, and says where its bytes are; None: there is none."""
-    remove = """DELETE FROM outputs o USING batches b
-        WHERE o.id = :id AND o.tenant = :tenant AND b.id = o.batch_id AND b.deleted_at IS NULL RETURNING o.object_key"""
+    remove = f"""DELETE FROM outputs o USING batches b
+        WHERE o.id = :id AND o.tenant = :tenant AND b.id = o.batch_id AND {SHOWN} RETURNING o.object_key"""
     rows = await statement(engine, remove, {"id": output_id, "tenant": tenant})
     return rows[0]["object_key"] if rows else None
 

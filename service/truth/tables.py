@@ -92,6 +92,8 @@ batches = Table(
     Column("recipe_name", Text),
     Column("seed", BigInteger, nullable=False),
     Column("variants", Integer, nullable=False),
+    Column("first_variant", Integer, nullable=False, server_default="0"),
+    Column("replay_of", Uuid),
     Column("total", Integer, nullable=False),
     Column("succeeded", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
@@ -119,7 +121,15 @@ batches = Table(
         postgresql_where=text("expires_at IS NOT NULL AND state IN ('queued', 'running')"),
     ),
     Index("ix_batches_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+    Index(
+        "ix_batches_finished",
+        "finished_at",
+        postgresql_where=text("finished_at IS NOT NULL AND deleted_at IS NULL"),
+    ),
+    Index("ix_batches_replays", "created_at", postgresql_where=text("replay_of IS NOT NULL AND deleted_at IS NULL")),
 )
+"""With `replay_of` it makes one variant of a picture of that batch again: nobody sees it, and it is removed
+after it was looked at."""
 
 items = Table(
     "items",
@@ -200,6 +210,15 @@ outputs = Table(
     Index("ix_outputs_batch_id", "batch_id", "item_id", "variant"),
 )
 
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("position", Text, nullable=False),
+    _time("ended_at"),
+)
+"""How far the reconciler is with what takes it many passes, and when it was last through."""
+
 idempotency = Table(
     "idempotency",
     metadata,
@@ -208,6 +227,7 @@ idempotency = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("batch_id", Uuid, nullable=False),
     _time("created_at", now=True, nullable=False),
+    Index("ix_idempotency_created_at", "created_at"),
 )
 
 recipes = Table(

@@ -86,8 +86,9 @@ async def _begin(parts: Parts, again: NewBatch) -> None:
 
 
 def _batch(tenant: str, origin: Origin) -> NewBatch:
+    batch_id = new_id()
     item = NewItem(
-        id=new_id(),
+        id=new_id(batch_id),
         custom_id=origin.custom_id,
         name=origin.name,
         item_key=origin.item_key,
@@ -100,7 +101,7 @@ def _batch(tenant: str, origin: Origin) -> NewBatch:
         cost_pixels=origin.cost_pixels,
     )
     return NewBatch(
-        id=new_id(),
+        id=batch_id,
         tenant=tenant,
         group=None,
         priority="interactive",

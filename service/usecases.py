@@ -141,7 +141,7 @@ def _new_batch(
     probed = [one.probe.width * one.probe.height for one in sent if one.probe]
     company = Company(min(probed), sum(probed) // len(probed)) if probed else None
     # ids of one moment are in no order, and outputs are paged by the ids of their items
-    ids = sorted(new_id() for _ in sent)
+    ids = sorted(new_id(batch_id) for _ in sent)
     items = [
         _new_item(parts, identity, name, one, recipe, ask.variants, labels.get(one.custom_id), company)
         for identity, name, one in zip(ids, names, sent, strict=True)

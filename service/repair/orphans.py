@@ -16,6 +16,7 @@ from uuid import UUID
 from service.object_keys import KINDS, Needed, needed
 from service.store import READY_KEY, ObjectStore, StoredObject
 from service.truth.database import AsyncEngine, statement
+from service.truth.partitions import bounds
 
 SWEEPS_A_WINDOW = 4
 """Sweeps begin so often in the time after which objects are collected."""
@@ -23,10 +24,10 @@ SWEEPS_A_WINDOW = 4
 _BATCHES = "SELECT id FROM batches WHERE id = ANY(CAST(:ids AS uuid[]))"
 _IMAGES = "SELECT id FROM images WHERE id = ANY(CAST(:ids AS uuid[]))"
 _RESULTS = """
-SELECT object_key FROM outputs WHERE item_id = ANY(CAST(:ids AS uuid[]))
+SELECT object_key FROM outputs WHERE item_id = ANY(CAST(:ids AS uuid[])) AND item_id BETWEEN :low AND :high
 UNION ALL
 SELECT p.key FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[]), CAST(:keys AS text[])) AS p (id, token, key)
-JOIN items i ON i.id = p.id WHERE i.state = 'leased' AND i.token = p.token
+JOIN items i ON i.id = p.id WHERE i.id BETWEEN :low AND :high AND i.state = 'leased' AND i.token = p.token
 """
 """Results that were written, and those of attempts that may still be written."""
 
@@ -115,6 +116,7 @@ async def _kept(engine: AsyncEngine, objects: dict[str, Needed]) -> set[str]:
             "ids": [found.id for found in results.values()],
             "tokens": [found.token for found in results.values()],
             "keys": list(results),
+            **bounds([found.id for found in results.values()]),
         }
         kept |= {row["object_key"] for row in await statement(engine, _RESULTS, values)}
     for kind, sql in (("sources", _BATCHES), ("images", _IMAGES)):

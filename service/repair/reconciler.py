@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from batching import failpoints
 from batching.errors import StorageFull, StoreUnavailable
@@ -27,7 +28,7 @@ from service.repair.sole import Sole
 from service.settings import Settings
 from service.store import ObjectStore, open_store
 from service.telemetry import configure_logging
-from service.truth import replays
+from service.truth import partitions, replays
 from service.truth.database import AsyncEngine, DatabaseUnavailable, make_engine
 
 log = logging.getLogger(__name__)
@@ -69,12 +70,13 @@ class Reconciler:
     keep: Keep = Keep()
     repaired: Counter[str] = field(default_factory=Counter)
     """Items: expired, poisoned, cancelled, dead, lost, stranded, refilled. And forgotten_replays,
-    retired_batches, _images, _keys, removed_batches, _images, _rows, _objects, _orphans."""
+    retired_batches, _images, _keys, removed_batches, _images, _rows, _objects, _orphans, made_partitions,
+    dropped_partitions."""
     _epoch: str = ""
     _troubles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._retained = Period(RETENTION_EVERY_S)
+        self._divided, self._retained = Period(RETENTION_EVERY_S), Period(RETENTION_EVERY_S)
         self._images = retention.Images(self.engine, self.keep.images_days)
         self._orphans = Orphans(self.engine, self.store, self.keep.orphan_s)
 
@@ -88,6 +90,7 @@ class Reconciler:
             "stranded items": self._stranded,
             "refill": self._refill,
             "wake-up": self._wake,
+            "partitions": self._partitions,
             "retention": self._retention,
             "removals": self._removals,
             "orphans": self._collect,
@@ -174,6 +177,15 @@ class Reconciler:
         images = await removals.remove_images(self.engine, self.store)
         self._count(batches + images)
         return batches.total() > 0
+
+    async def _partitions(self) -> bool:
+        if self._divided.due:
+            today = datetime.now(UTC).date()
+            made = await partitions.make_ahead(self.engine, today)
+            dropped = await partitions.drop_empty(self.engine, today - timedelta(days=1))
+            self._count(Counter(made_partitions=made, dropped_partitions=dropped))
+            self._divided.done()
+        return False
 
     async def _retention(self) -> bool:
         """Only now and then: a day more or less is not counted in seconds."""

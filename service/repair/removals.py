@@ -12,6 +12,7 @@ from batching.errors import SourceMissing
 from service.object_keys import Needed, needed
 from service.store import ObjectStore
 from service.truth.database import AsyncEngine, Row, statement
+from service.truth.partitions import bounds_of
 
 PAGE = 500
 IMAGE_GRACE_S = 900.0
@@ -21,10 +22,10 @@ BATCHES = """
 SELECT id FROM batches WHERE deleted_at IS NOT NULL AND state IN ('completed', 'cancelled', 'expired')
 ORDER BY deleted_at LIMIT 8
 """
-OUTPUTS = "SELECT id, object_key FROM outputs WHERE batch_id = :batch LIMIT :page"
-DROP_OUTPUTS = "DELETE FROM outputs WHERE id = ANY(CAST(:ids AS uuid[]))"
-ITEMS = "SELECT id, source_key FROM items WHERE batch_id = :batch LIMIT :page"
-DROP_ITEMS = "DELETE FROM items WHERE id = ANY(CAST(:ids AS uuid[]))"
+OUTPUTS = "SELECT id, object_key FROM outputs WHERE batch_id = :batch AND item_id BETWEEN :low AND :high LIMIT :page"
+DROP_OUTPUTS = "DELETE FROM outputs WHERE id = ANY(CAST(:ids AS uuid[])) AND item_id BETWEEN :low AND :high"
+ITEMS = "SELECT id, source_key FROM items WHERE batch_id = :batch AND id BETWEEN :low AND :high LIMIT :page"
+DROP_ITEMS = "DELETE FROM items WHERE id = ANY(CAST(:ids AS uuid[])) AND id BETWEEN :low AND :high"
 DROP_LOG = """
 DELETE FROM state_log WHERE id IN (SELECT id FROM state_log WHERE batch_id = :batch LIMIT :page) RETURNING id
 """
@@ -51,15 +52,15 @@ async def remove_batches(engine: AsyncEngine, store: ObjectStore) -> Counter[str
     """Removes what there is of deleted batches that are final, a page of each: results, then pictures, log and batch."""
     removed: Counter[str] = Counter()
     for batch in await statement(engine, BATCHES, {}):
-        of_batch = {"batch": batch["id"], "page": PAGE}
+        of_batch = {"batch": batch["id"], "page": PAGE, **bounds_of(batch["id"])}
         if outputs := await statement(engine, OUTPUTS, of_batch):
             await store.delete([row["object_key"] for row in outputs])
-            await statement(engine, DROP_OUTPUTS, {"ids": [row["id"] for row in outputs]})
+            await statement(engine, DROP_OUTPUTS, {"ids": [row["id"] for row in outputs], **bounds_of(batch["id"])})
             removed += Counter(removed_objects=len(outputs), removed_rows=len(outputs))
         elif items := await statement(engine, ITEMS, of_batch):
             sources = _sources(batch, items)
             await store.delete(sources)
-            await statement(engine, DROP_ITEMS, {"ids": [row["id"] for row in items]})
+            await statement(engine, DROP_ITEMS, {"ids": [row["id"] for row in items], **bounds_of(batch["id"])})
             removed += Counter(removed_objects=len(sources), removed_rows=len(items))
         else:
             log = await statement(engine, DROP_LOG, of_batch)

@@ -41,8 +41,9 @@ GIVE_UP_S = 10.0
 
 LOST_TO_ANOTHER = frozenset({"40001", "40P01"})
 """serialization_failure, deadlock_detected: nothing was written, and the same statement succeeds when run again."""
-NOT_NOW = frozenset({"25006", "55P03", "57014"})
-"""read_only_sql_transaction (a standby), lock_not_available, query_canceled (the statement time-out)."""
+NOT_NOW = frozenset({"25006", "42501", "55P03", "57014"})
+"""read_only_sql_transaction (a standby), insufficient_privilege (a role that may not make partitions), lock_not_available,
+query_canceled (the statement time-out)."""
 NOT_NOW_CLASSES = ("53", "58", "XX")
 """Resources (disk full, too many connections), system and internal errors."""
 LOST_CLASSES = ("08", "57P")
@@ -98,6 +99,9 @@ def make_engine(
         # go on reading them whole until they are next analysed.
         "enable_seqscan": "off",
         "jit": "off",
+        # One plan for each statement, whatever its values: which partitions are looked into is decided when it begins.
+        # Otherwise statements over many partitions are planned anew each time, at more than their own cost.
+        "plan_cache_mode": "force_generic_plan",
     }
     engine = create_async_engine(
         normalised(url),

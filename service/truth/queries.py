@@ -11,9 +11,12 @@ from uuid import UUID
 
 from batching.items import Priority
 from service.truth.database import AsyncEngine, Row, statement
+from service.truth.partitions import bounds, bounds_of, of_output
 
 SHOWN = "b.deleted_at IS NULL AND b.replay_of IS NULL"
 """Batches that exist for their owner."""
+WITHIN = "o.item_id BETWEEN :low AND :high AND i.id BETWEEN :low AND :high"
+"""Only the partitions that can have them: see `partitions`."""
 FINAL_BATCH = ("completed", "cancelled", "expired")
 BATCH_COLUMNS = """b.id, b.state, b.priority, b.recipe, b.recipe_digest, b.recipe_name, b.seed, b.variants, b.total,
     b.succeeded, b.failed, b.cancelled, b.outputs_done, b.generation, b.created_at, b.started_at, b.finished_at"""
@@ -153,9 +156,9 @@ async def items(engine: AsyncEngine, batch_id: UUID, state: str | None, after: i
     """Items of a batch in the order they were sent, from the one behind position `after` on."""
     rows = await statement(
         engine,
-        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND position > :after
+        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND id BETWEEN :low AND :high AND position > :after
             {"AND state = :state" if state else ""} ORDER BY position LIMIT :limit""",
-        _without_none(batch=batch_id, state=state, after=after, limit=limit),
+        _without_none(batch=batch_id, state=state, after=after, limit=limit, **bounds_of(batch_id)),
     )
     return [ItemRow(**row) for row in rows]
 
@@ -166,9 +169,15 @@ async def failed_items(
     """Failed items of a batch in the order they ended, from the one behind `after` (end, id) on."""
     rows = await statement(
         engine,
-        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND state = 'failed'
+        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND id BETWEEN :low AND :high AND state = 'failed'
             {"AND (finished_at, id) > (:at, :id)" if after else ""} ORDER BY finished_at, id LIMIT :limit""",
-        _without_none(batch=batch_id, at=after[0] if after else None, id=after[1] if after else None, limit=limit),
+        _without_none(
+            batch=batch_id,
+            at=after[0] if after else None,
+            id=after[1] if after else None,
+            limit=limit,
+            **bounds_of(batch_id),
+        ),
     )
     return [ItemRow(**row) for row in rows]
 
@@ -180,8 +189,8 @@ async def outputs_of(engine: AsyncEngine, item_ids: Sequence[UUID]) -> list[Outp
     rows = await statement(
         engine,
         f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-            WHERE o.item_id = ANY(:ids) ORDER BY o.item_id, o.variant""",
-        {"ids": list(item_ids)},
+            WHERE o.item_id = ANY(:ids) AND {WITHIN} ORDER BY o.item_id, o.variant""",
+        {"ids": list(item_ids), **bounds(item_ids)},
     )
     return [_output(row) for row in rows]
 
@@ -191,21 +200,25 @@ async def outputs_page(engine: AsyncEngine, batch_id: UUID, after: tuple[UUID, i
     rows = await statement(
         engine,
         f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-            WHERE o.batch_id = :batch {"AND (o.item_id, o.variant) > (:item, :variant)" if after else ""}
+            WHERE o.batch_id = :batch AND {WITHIN} {"AND (o.item_id, o.variant) > (:item, :variant)" if after else ""}
             ORDER BY o.item_id, o.variant LIMIT :limit""",
-        _without_none(batch=batch_id, item=after[0] if after else None, variant=after[1] if after else None, limit=limit),
+        _without_none(
+            batch=batch_id,
+            item=after[0] if after else None,
+            variant=after[1] if after else None,
+            limit=limit,
+            **bounds_of(batch_id),
+        ),
     )
     return [_output(row) for row in rows]
 
 
 async def output(engine: AsyncEngine, tenant: str, output_id: UUID) -> Output | None:
     """The tenant's output, or None: absent, deleted or another's."""
-    rows = await statement(
-        engine,
-        f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-            WHERE o.id = :id AND o.tenant = :tenant AND {SHOWN}""",
-        {"id": output_id, "tenant": tenant},
-    )
+    find = f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
+        WHERE o.id = :id AND {WITHIN} AND o.tenant = :tenant AND {SHOWN}"""
+    values = {"id": output_id, "tenant": tenant}
+    rows = await of_output(lambda within: statement(engine, find, {**values, **within}), output_id)
     return _output(rows[0]) if rows else None
 
 
@@ -274,8 +287,10 @@ async def hide_image(engine: AsyncEngine, tenant: str, image_id: UUID) -> bool:
 async def remove_output(engine: AsyncEngine, tenant: str, output_id: UUID) -> str | None:
     """Removes the row of a result, and says where its bytes are; None: there is none."""
     remove = f"""DELETE FROM outputs o USING batches b
-        WHERE o.id = :id AND o.tenant = :tenant AND b.id = o.batch_id AND {SHOWN} RETURNING o.object_key"""
-    rows = await statement(engine, remove, {"id": output_id, "tenant": tenant})
+        WHERE o.id = :id AND o.item_id BETWEEN :low AND :high AND o.tenant = :tenant AND b.id = o.batch_id AND {SHOWN}
+        RETURNING o.object_key"""
+    values = {"id": output_id, "tenant": tenant}
+    rows = await of_output(lambda within: statement(engine, remove, {**values, **within}), output_id)
     return rows[0]["object_key"] if rows else None
 
 

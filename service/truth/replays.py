@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from service.truth.database import AsyncEngine, statement
-from service.truth.queries import FINAL_BATCH, SHOWN
+from service.truth.partitions import bounds_of, of_output
+from service.truth.queries import FINAL_BATCH, SHOWN, WITHIN
 
 FORGOTTEN_S = 900.0
 """A replay older than this is nobody's: the process that waited for it has ended. Longer than a request may wait."""
@@ -19,11 +20,13 @@ SELECT {_MADE}, o.variant, i.batch_id, i.custom_id, i.name, i.item_key, i.image_
        i.height, i.labels AS source_labels, i.cost_pixels / b.variants AS cost_pixels, b.recipe, b.recipe_digest,
        b.recipe_name, b.seed
 FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-WHERE o.id = :id AND o.tenant = :tenant AND {SHOWN}
+WHERE o.id = :id AND {WITHIN} AND o.tenant = :tenant AND {SHOWN}
 """  # noqa: S608 - made of constants
 _OUTCOME = f"""
 SELECT b.state, i.error_code, i.error_detail, {_MADE}
-FROM batches b JOIN items i ON i.batch_id = b.id LEFT JOIN outputs o ON o.item_id = i.id WHERE b.id = :id
+FROM batches b JOIN items i ON i.batch_id = b.id
+LEFT JOIN outputs o ON o.item_id = i.id AND o.item_id BETWEEN :low AND :high
+WHERE b.id = :id AND i.id BETWEEN :low AND :high
 """  # noqa: S608 - made of constants
 _FORGET = f"""
 UPDATE batches SET deleted_at = now(),
@@ -79,7 +82,8 @@ class Outcome:
 
 async def origin(engine: AsyncEngine, tenant: str, output_id: UUID) -> Origin | None:
     """The tenant's result with its causes, or None: absent, deleted or another's."""
-    rows = await statement(engine, _ORIGIN, {"id": output_id, "tenant": tenant})
+    values = {"id": output_id, "tenant": tenant}
+    rows = await of_output(lambda within: statement(engine, _ORIGIN, {**values, **within}), output_id)
     if not rows:
         return None
     row = dict(rows[0])
@@ -89,7 +93,7 @@ async def origin(engine: AsyncEngine, tenant: str, output_id: UUID) -> Origin | 
 
 async def outcome(engine: AsyncEngine, batch_id: UUID) -> Outcome:
     """What has become of a replay's only picture."""
-    [row] = await statement(engine, _OUTCOME, {"id": batch_id})
+    [row] = await statement(engine, _OUTCOME, {"id": batch_id, **bounds_of(batch_id)})
     made = None if row["sha256"] is None else Made(**{name: row[name] for name in Made.__dataclass_fields__})
     return Outcome(row["state"] in FINAL_BATCH, made, row["error_code"], row["error_detail"])
 

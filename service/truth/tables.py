@@ -167,8 +167,7 @@ items = Table(
     _time("queued_at", now=True, nullable=False),
     _time("started_at"),
     _time("finished_at"),
-    UniqueConstraint("batch_id", "position"),
-    UniqueConstraint("batch_id", "item_key"),
+    Index("ix_items_batch_id_position", "batch_id", "position"),
     Index(
         "ix_items_waiting", "tenant", "priority", "id", postgresql_where=text("state = 'queued' AND handed_off_at IS NULL")
     ),
@@ -182,18 +181,19 @@ items = Table(
     Index("ix_items_leased", "lease_until", postgresql_where=text("state = 'leased'")),
     Index("ix_items_batch_state", "batch_id", "state", "position"),
     Index("ix_items_image", "image_id"),
+    postgresql_partition_by="RANGE (id)",
 )
 """`item_key` is the 64-bit key of the draws as 16 hex digits (PostgreSQL has no unsigned 64-bit integer). It is unique in
-its batch, and so is the custom_id that it is made of, which may be too long for an index."""
+its batch, and so is the place: one statement writes the items of a batch, and `Intake` has checked their names."""
 
 outputs = Table(
     "outputs",
     metadata,
-    Column("id", Uuid, primary_key=True),
+    Column("id", Uuid, nullable=False),
     Column("tenant", String(255), nullable=False),
     Column("batch_id", ForeignKey("batches.id", ondelete="CASCADE"), nullable=False),
-    Column("item_id", ForeignKey("items.id", ondelete="CASCADE"), nullable=False),
-    Column("variant", Integer, nullable=False),
+    Column("item_id", Uuid, primary_key=True),
+    Column("variant", Integer, primary_key=True, autoincrement=False),
     Column("object_key", Text, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
@@ -206,9 +206,12 @@ outputs = Table(
     Column("engine_version", String(64), nullable=False),
     Column("token", BigInteger, nullable=False),
     _time("created_at", now=True, nullable=False),
-    UniqueConstraint("item_id", "variant"),
+    Index("ix_outputs_id", "id"),
     Index("ix_outputs_batch_id", "batch_id", "item_id", "variant"),
+    postgresql_partition_by="RANGE (item_id)",
 )
+"""Items are not referred to by a foreign key, which would look through all partitions: the statement that writes outputs
+holds the row of their item, and what removes items removes their outputs first."""
 
 sweeps = Table(
     "sweeps",

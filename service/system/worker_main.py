@@ -56,7 +56,9 @@ def run(settings: Settings) -> int:
 
 @asynccontextmanager
 async def _ledger(settings: Settings) -> AsyncIterator[Ledger]:
-    engine = make_engine(settings.database_url, application_name="augment-worker", pool_size=_CONNECTIONS, overflow=0)
+    engine = make_engine(
+        settings.database_url, application_name="augment-worker", pool_size=_CONNECTIONS, overflow=0, planned_once=True
+    )
     try:
         yield SqlLedger(engine, settings.lease_s)
     finally:

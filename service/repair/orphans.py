@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.object_keys import KINDS, Needed, needed
-from service.store import READY_KEY, ObjectStore, StoredObject
+from service.store import ObjectStore, StoredObject
 from service.truth.database import AsyncEngine, statement
 from service.truth.partitions import bounds
 
@@ -90,8 +90,7 @@ class Orphans:
 
     async def _old_before(self) -> datetime:
         """On the store's clock, which its objects are dated by."""
-        await self._store.ready()
-        return await self._store.modified_at(READY_KEY) - timedelta(seconds=self._after_s)
+        return await self._store.clock() - timedelta(seconds=self._after_s)
 
 
 async def remove_orphans(

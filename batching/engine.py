@@ -175,7 +175,7 @@ class Engine:
     def _complete(self, task: _Task) -> Ran:
         start, outputs = time.perf_counter(), []
         prepared = self._prepare(task)
-        for variant, plan in enumerate(prepared.plans):
+        for variant, plan in zip(task.item.numbers, prepared.plans, strict=True):
             with self._tally.stage("run"):
                 run = ([plan], [prepared.picture], [prepared.partners], self._config.device)
                 picture = run_within_memory(*run)[0]
@@ -183,7 +183,7 @@ class Engine:
             with self._tally.stage("encode"):
                 outputs.append(encoded(task.item, variant, plan, picture))
             failpoints.hit("encoded")
-            if time.perf_counter() - start > self._config.item_timeout_s and variant + 1 < len(prepared.plans):
+            if time.perf_counter() - start > self._config.item_timeout_s and len(outputs) < len(prepared.plans):
                 raise ItemTimeout(self._config.item_timeout_s)
         return Ran(task.item, tuple(outputs))
 
@@ -253,7 +253,7 @@ class Engine:
 
     def _encode(self, computed: _Computed) -> Ran:
         item, outputs = computed.task.item, []
-        for variant, (plan, picture) in enumerate(zip(computed.plans, computed.pictures, strict=True)):
+        for variant, plan, picture in zip(item.numbers, computed.plans, computed.pictures, strict=True):
             with self._tally.stage("encode"):
                 outputs.append(encoded(item, variant, plan, picture))
             failpoints.hit("encoded")

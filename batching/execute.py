@@ -119,7 +119,7 @@ def planned(work: Work, picture: Picture, max_output_pixels: int) -> list[Plan]:
     The pixels of partners count like those of results.
     """
     item = work.item
-    wanted = [Variant(item.key, variant, picture.size) for variant in range(item.variants)]
+    wanted = [Variant(item.key, variant, picture.size) for variant in item.numbers]
     found = plans(item.recipe, item.seed, wanted, work.pool)
     pixels = sum(plan.size_out.pixels for plan in found)
     taken = [partner for plan in found for step in plan.steps for partner in step.partners]

@@ -93,6 +93,20 @@ class Item:
     executions: int
     source_url: str = ""
     """Address of a picture that is not among the stored ones yet; empty otherwise."""
+    first_variant: int = 0
+    """Number of the first of its variants; above 0 where one variant is made again."""
+    company_of: UUID | None = None
+    """The batch whose pictures it may take as partners, where that is not its own."""
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the variants that are made of it."""
+        return range(self.first_variant, self.first_variant + self.variants)
+
+    @property
+    def company(self) -> UUID:
+        """The batch that its partners are in."""
+        return self.company_of or self.batch_id
 
     @property
     def attempt(self) -> tuple[UUID, int]:

@@ -120,16 +120,16 @@ class Passage:
             result = await self._compute(work)
             if not isinstance(result, Lacking):
                 return result
-            self._companies.pass_over(item.batch_id, result.partner)
+            self._companies.pass_over(item.company, result.partner)
             self._check_ours(item)
 
     async def _with_partners(self, work: Work, held: _Held) -> Work | Failed:
         """The item with the bytes of the partners that it takes, those it has already kept."""
         item = work.item
-        company = await self._attempt(item, lambda: self._companies.of(item.batch_id))
+        company = await self._attempt(item, lambda: self._companies.of(item.company))
         if isinstance(company, Failed):
             return company
-        wanted = [Variant(item.key, variant, _ANY_SIZE) for variant in range(item.variants)]
+        wanted = [Variant(item.key, variant, _ANY_SIZE) for variant in item.numbers]
         try:
             chosen = choices(item.recipe, item.seed, wanted, company.pool)
         except RecipeInvalid as error:

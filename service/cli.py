@@ -17,6 +17,7 @@ from service.accounts.command import accounts_app
 from service.bench_command import bench_app
 from service.catalogue.command import ops_app, recipe_app
 from service.expansion.command import expand_command
+from service.replaying.command import replay_command
 from service.settings import Settings, SettingsInvalid, load
 from service.system.cannot_start import CannotStart
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 
 app.command("expand")(expand_command)
+app.command("replay")(replay_command)
 app.add_typer(ops_app, name="ops")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(bench_app, name="bench")

@@ -112,8 +112,10 @@ class NotFound(ServiceError):
 class RequestTimeout(ServiceError):
     """The body arrived too slowly and reading it was given up."""
 
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(f"the body arrives too slowly: nothing more of it, or next to nothing, came for {limit_s:g} s")
+    def __init__(self, limit_s: float, reason: str = "") -> None:
+        super().__init__(
+            reason or f"the body arrives too slowly: nothing more of it, or next to nothing, came for {limit_s:g} s"
+        )
         self.limit = limit_s
 
 

@@ -16,6 +16,7 @@ from batching import failpoints
 from batching.items import LaneKey, Waiting
 from batching.lanes import LANES_DOWN, Lanes
 from service.truth.database import AsyncEngine, DatabaseUnavailable, statement
+from service.truth.partitions import bounds
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +26,12 @@ CHUNK = 500
 STAMP = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), found AS MATERIALIZED (
-  SELECT i.id FROM items i WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.state = 'queued' ORDER BY i.id FOR NO KEY UPDATE
+  SELECT i.id FROM items i
+  WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high AND i.state = 'queued'
+  ORDER BY i.id FOR NO KEY UPDATE
 )
-UPDATE items i SET handed_off_at = now(), epoch = :epoch FROM found f, quick WHERE i.id = f.id
+UPDATE items i SET handed_off_at = now(), epoch = :epoch
+FROM found f, quick WHERE i.id = f.id AND i.id BETWEEN :low AND :high
 """
 """Not waiting for the disk: a stamp that a power cut takes is made again."""
 
@@ -130,4 +134,4 @@ class HandOff:
 
 
 async def _stamp(engine: AsyncEngine, item_ids: Sequence[UUID], epoch: str) -> None:
-    await statement(engine, STAMP, {"ids": list(item_ids), "epoch": epoch})
+    await statement(engine, STAMP, {"ids": list(item_ids), "epoch": epoch, **bounds(item_ids)})

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 
-def new_id() -> UUID:
-    """A new UUIDv7: 48 bits of Unix milliseconds, then 74 random bits."""
-    moment = time.time_ns() // 1_000_000
+def new_id(like: UUID | None = None) -> UUID:
+    """A new UUIDv7: 48 bits of Unix milliseconds, then 74 random bits. With `like`, of the same millisecond as that one."""
+    moment = time.time_ns() // 1_000_000 if like is None else like.int >> 80
     random = int.from_bytes(os.urandom(10), "big")
     return UUID(int=moment << 80 | 0x7 << 76 | (random >> 64 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1)
+
+
+def moment_of(identity: UUID) -> float:
+    """When an id of ours was made, in Unix seconds."""
+    return (identity.int >> 80) / 1000
+
+
+def day_of(identity: UUID) -> str:
+    """The day on which an id of ours was made, YYYY-MM-DD (UTC)."""
+    return datetime.fromtimestamp(moment_of(identity), UTC).strftime("%Y-%m-%d")

@@ -19,6 +19,7 @@ from service.system.cannot_start import CannotStart
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Days = Annotated[float, Field(ge=0, le=36_500)]
 
 PREFIX = "AUGMENT_"
 NOT_SETTINGS = frozenset({"AUGMENT_URL"})
@@ -106,6 +107,12 @@ class Settings(BaseSettings):
     """How long a worker may take to finish what it has begun after SIGTERM."""
     reconcile_s: Seconds = 1.0
     """Pause between two passes of the reconciler."""
+    keep_batches_days: Days = 0
+    """Days after its end that a batch is kept, with its pictures and results; 0: until it is deleted."""
+    keep_images_days: Days = 0
+    """Days that an uploaded picture is kept after its upload and its last use in a batch; 0: until it is deleted."""
+    orphan_s: Annotated[float, Field(ge=600)] = 86_400
+    """Age at which stored bytes that no row needs are removed; a request may take half as long."""
     max_executions: Count = 5
     """Runs of one item before it is given up."""
     max_crashes: Count = 3

@@ -33,7 +33,9 @@ FULL = re.compile(r"os error (28|122)\b|\b(507|QuotaExceeded|XMinioStorageFull|I
 """No space left, quota exceeded, and what S3-like stores call the same."""
 CHUNK_BYTES = 256 * 1024
 DELETES_AT_ONCE = 64
-READY_KEY = "_ready/probe"
+PAGE = 1000
+"""Objects of one page of a listing."""
+READY_KEY, CLOCK_KEY = "_ready/probe", "_ready/clock"
 LINK_S = 300
 """How long a signed link holds."""
 
@@ -117,6 +119,12 @@ class ObjectStore:
         with _translated():
             return (await obstore.head_async(self._backend, key))["last_modified"]
 
+    async def clock(self) -> datetime:
+        """The time on the store's clock: when an object that is put now was put."""
+        with _translated():
+            await obstore.put_async(self._backend, CLOCK_KEY, b"now", use_multipart=False)
+        return await self.modified_at(CLOCK_KEY)
+
     async def delete(self, keys: Sequence[str]) -> None:
         """Removes what is there of `keys`; what is not there is no error."""
         for start in range(0, len(keys), DELETES_AT_ONCE):
@@ -135,6 +143,18 @@ class ObjectStore:
             async for page in obstore.list(self._backend, prefix=prefix):
                 for meta in page:
                     yield StoredObject(meta["path"], meta["size"], meta["last_modified"])
+
+    async def pages(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
+        """As `objects`, a page at a time."""
+        with _translated():
+            async for page in obstore.list(self._backend, prefix=prefix, chunk_size=PAGE):
+                yield [StoredObject(meta["path"], meta["size"], meta["last_modified"]) for meta in page]
+
+    async def folders(self, prefix: str) -> Sequence[str]:
+        """Names of the folders directly below `prefix`; the root without one."""
+        with _translated():
+            found = await obstore.list_with_delimiter_async(self._backend, prefix=prefix or None)
+        return [path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
 
     async def ready(self) -> None:
         """Returns when an object could be written and read back. Errors: StoreUnavailable, StorageFull."""

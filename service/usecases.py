@@ -6,12 +6,15 @@ import asyncio
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from batching import failpoints
+from batching.errors import StoreUnavailable
 from kernels.errors import LabelInvalid, RecipeInvalid, WorkTooLarge
 from kernels.labels import Labels
 from kernels.partners import check_company
@@ -19,10 +22,11 @@ from kernels.recipe import Recipe
 from kernels.rng import MAX_SEED, item_key
 from kernels.tensors import Size
 from service.depth import Load
-from service.errors import BadRequest, Conflict, Gone, IdempotencyKeyReused, NotFound, ValidationError
-from service.ids import new_id
+from service.errors import BadRequest, Conflict, Gone, IdempotencyKeyReused, NotFound, RequestTimeout, ValidationError
+from service.ids import moment_of, new_id
 from service.named_recipes import Chosen
 from service.names import output_names
+from service.object_keys import Owner
 from service.parts import Parts
 from service.recipes import Company
 from service.schemas import MAX_CUSTOM_ID_BYTES, AugmentRequest, BatchRequest
@@ -84,6 +88,7 @@ async def submit(
     allowance = await parts.depth.allowance(tenant)
     await parts.rates.take(tenant, "pictures", allowance.max_pictures_per_minute, len(new.items))
     await parts.depth.admit(tenant, _load(new))
+    _check_in_time(parts, batch_id)
     failpoints.hit("before_commit")
     result = await parts.commit(new)
     if isinstance(result, SameKey):
@@ -118,6 +123,13 @@ async def _same(parts: Parts, tenant: str, key: Key | None, owner: SameKey) -> q
     return batch
 
 
+def _check_in_time(parts: Parts, batch_id: UUID) -> None:
+    """RequestTimeout for a request that is so old that its objects may soon be taken for nobody's (`repair.orphans`)."""
+    limit_s = parts.settings.orphan_s / 2
+    if time.time() - moment_of(batch_id) > limit_s:
+        raise RequestTimeout(limit_s, f"the body was not complete within {limit_s:g} s")
+
+
 def _new_batch(
     parts: Parts,
     tenant: str,
@@ -134,7 +146,7 @@ def _new_batch(
     probed = [one.probe.width * one.probe.height for one in sent if one.probe]
     company = Company(min(probed), sum(probed) // len(probed)) if probed else None
     # ids of one moment are in no order, and outputs are paged by the ids of their items
-    ids = sorted(new_id() for _ in sent)
+    ids = sorted(new_id(batch_id) for _ in sent)
     items = [
         _new_item(parts, identity, name, one, recipe, ask.variants, labels.get(one.custom_id), company)
         for identity, name, one in zip(ids, names, sent, strict=True)
@@ -284,7 +296,8 @@ async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -
     check_text(filename, "/filename")
     if len(filename.encode()) > MAX_CUSTOM_ID_BYTES:
         raise ValidationError(f"a file name has at most {MAX_CUSTOM_ID_BYTES} bytes", "/filename", MAX_CUSTOM_ID_BYTES)
-    intake = Intake(parts.store, parts.settings, tenant, alone=True)
+    image_id = new_id()
+    intake = Intake(parts.store, parts.settings, Owner(tenant, "images", image_id), alone=True)
     await intake.add(None, content)
     [sent] = await intake.stored()
     assert sent.probe is not None  # it is alone, so an error was raised
@@ -292,7 +305,11 @@ async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -
     picture = queries.Picture(
         sent.sha256, sent.bytes, sent.probe.format, sent.probe.width, sent.probe.height, sent.object_key
     )
-    return await queries.keep_image(parts.engine, tenant, new_id(), picture, filename)
+    image, new = await queries.keep_image(parts.engine, tenant, image_id, picture, filename)
+    if not new:
+        with suppress(StoreUnavailable):  # nobody needs the second copy, so that it is collected some day is good enough
+            await parts.store.delete([sent.object_key])
+    return image, new
 
 
 async def delete_image(parts: Parts, tenant: str, image_id: UUID) -> None:

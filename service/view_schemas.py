@@ -93,6 +93,21 @@ class OutputView(BaseModel):
     url: str
 
 
+class ReplayView(BaseModel):
+    """A result that was made again, beside what it was."""
+
+    identical: bool
+    """Whether the bytes are the same."""
+    sha256: str
+    original_sha256: str
+    engine_version: str
+    original_engine_version: str
+    device: str
+    original_device: str
+    changed: list[Literal["sha256", "draws", "labels", "device", "engine_version"]]
+    """What differs between the two; within one engine version nothing does."""
+
+
 class ItemError(BaseModel):
     """Why a picture has no results."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from service.replay import Replayed
 from service.truth import queries
-from service.view_schemas import BatchView, ImageView, ItemError, ItemView, OutputView
+from service.view_schemas import BatchView, ImageView, ItemError, ItemView, OutputView, ReplayView
 
 
 def batch_view(batch: queries.Batch) -> BatchView:
@@ -69,6 +70,23 @@ def output_view(output: queries.Output) -> OutputView:
         engine_version=output.engine_version,
         created_at=output.created_at,
         url=content_path(output.id),
+    )
+
+
+def replay_view(replayed: Replayed) -> ReplayView:
+    """A replay on the wire."""
+    now, original = replayed.now, replayed.original
+    return ReplayView.model_validate(
+        {
+            "identical": replayed.identical,
+            "sha256": now.sha256,
+            "original_sha256": original.sha256,
+            "engine_version": now.engine_version,
+            "original_engine_version": original.engine_version,
+            "device": now.device,
+            "original_device": original.device,
+            "changed": replayed.changed,
+        }
     )
 
 

@@ -152,9 +152,10 @@ async def _deep(engine: AsyncEngine, settings: Settings, ends: ExitStack, depth:
 async def _fill(engine: AsyncEngine, number: int) -> list[Waiting]:
     """A batch of so many items, committed and not handed off."""
     recipe = Recipe.parse({"steps": [{"op": "hflip"}]})
+    batch_id = new_id()
     items = tuple(
         NewItem(
-            id=new_id(),
+            id=new_id(batch_id),
             custom_id=str(place),
             name=str(place),
             item_key=f"{place:016x}",
@@ -169,7 +170,7 @@ async def _fill(engine: AsyncEngine, number: int) -> list[Waiting]:
         for place in range(number)
     )
     document = recipe.model_dump(mode="json")
-    batch = NewBatch(new_id(), DEFAULT_TENANT, None, "bulk", document, "0" * 64, seed=7, variants=1, items=items)
+    batch = NewBatch(batch_id, DEFAULT_TENANT, None, "bulk", document, "0" * 64, seed=7, variants=1, items=items)
     (result,) = await write(engine, [batch])
     if isinstance(result, Exception):
         raise result

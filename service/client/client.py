@@ -24,7 +24,7 @@ from pydantic import JsonValue
 from service.client.errors import item_failed
 from service.client.multipart_body import Content, MultipartBody
 from service.client.retries import Clock
-from service.client.views import Batch, Image, Item, Output, RecipeVersion, StoredRecipe
+from service.client.views import Batch, Image, Item, Output, RecipeVersion, Replay, StoredRecipe
 from service.client.wire import LONGEST_WAIT_S, Body, Json, Wire
 
 RecipeLike = Mapping[str, JsonValue] | str
@@ -176,6 +176,11 @@ class Client:
     def content(self, output_id: UUID) -> bytes:
         """One output's file."""
         return self._wire.send("GET", f"/v1/outputs/{output_id}/content").content
+
+    def replay(self, output_id: UUID, *, wait_s: float = LONGEST_WAIT_S) -> Replay:
+        """The output made again by the service within `wait_s`, beside what it was. NotFound: it or its picture is gone."""
+        headers = {"Prefer": f"wait={wait_s:g}"}
+        return Replay.model_validate(self._wire.json("POST", f"/v1/outputs/{output_id}/replay", headers=headers))
 
     @contextmanager
     def archive(self, batch_id: UUID, *, form: str = "tar", partial: bool = False) -> Iterator[Iterator[bytes]]:

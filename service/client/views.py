@@ -84,6 +84,20 @@ class Output(View):
     url: str = ""
 
 
+class Replay(View):
+    """A result that was made again, beside what it was."""
+
+    identical: bool
+    sha256: str
+    original_sha256: str
+    engine_version: str
+    original_engine_version: str
+    device: str = ""
+    original_device: str = ""
+    changed: Sequence[str] = ()
+    """What differs between the two."""
+
+
 class ItemFailure(View):
     """Why a picture failed: a code of the REST contract, and what to do about it."""
 

@@ -54,6 +54,11 @@ def read_labels(
     return labels, refused
 
 
+def labels_of(sidecars: Sidecars, source: Path, form: LabelForm) -> dict[str, Any] | None:
+    """Labels of one picture, in the shape of the REST contract; None: it has no label files. InputError, OSError."""
+    return None if sidecars == NO_SIDECARS else _read(sidecars, source, form)
+
+
 def write_labels(output: Output, path: str, out: Path, sidecars: Sidecars, source: str, form: LabelForm) -> Written:
     """Writes the labels of a result that lies at `path` below `out`. A file appears whole or not at all."""
     labels = output.labels

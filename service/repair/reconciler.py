@@ -13,18 +13,22 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from batching import failpoints
 from batching.errors import StorageFull, StoreUnavailable
 from batching.items import LaneKey
 from batching.lanes import LANES_DOWN, Lanes, open_lanes
 from service.handoff import put_and_stamp
-from service.repair import removals, repairs
+from service.repair import removals, repairs, retention
+from service.repair.orphans import Orphans
+from service.repair.periods import Period
 from service.repair.repairs import Budgets
 from service.repair.sole import Sole
 from service.settings import Settings
 from service.store import ObjectStore, open_store
 from service.telemetry import configure_logging
+from service.truth import partitions, replays
 from service.truth.database import AsyncEngine, DatabaseUnavailable, make_engine
 
 log = logging.getLogger(__name__)
@@ -37,6 +41,20 @@ PAGES_A_PASS = 20
 REFILL = 2000
 """Items of one lane handed off before the next lane has its turn."""
 FACTS_TTL_S = 60.0
+RETENTION_EVERY_S = 600.0
+"""Pause between two looks at what is older than it is kept."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How long things are kept."""
+
+    batches_days: float = 0
+    """After their end; 0: until they are deleted."""
+    images_days: float = 0
+    """After their last use; 0: until they are deleted."""
+    orphan_s: float = 86_400
+    """Objects that no row needs."""
 
 
 @dataclass
@@ -49,10 +67,18 @@ class Reconciler:
     lease_s: float
     lane_window: int
     budgets: Budgets
+    keep: Keep = Keep()
     repaired: Counter[str] = field(default_factory=Counter)
-    """Items: expired, poisoned, cancelled, dead, lost, stranded, refilled. And removed_batches, _images, _objects."""
+    """Items: expired, poisoned, cancelled, dead, lost, stranded, refilled. And forgotten_replays,
+    retired_batches, _images, _keys, removed_batches, _images, _rows, _objects, _orphans, made_partitions,
+    dropped_partitions."""
     _epoch: str = ""
     _troubles: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._divided, self._retained = Period(RETENTION_EVERY_S), Period(RETENTION_EVERY_S)
+        self._images = retention.Images(self.engine, self.keep.images_days)
+        self._orphans = Orphans(self.engine, self.store, self.keep.orphan_s)
 
     async def repair(self) -> bool:
         """One pass over everything; says whether there was more to do than one pass does."""
@@ -64,7 +90,10 @@ class Reconciler:
             "stranded items": self._stranded,
             "refill": self._refill,
             "wake-up": self._wake,
+            "partitions": self._partitions,
+            "retention": self._retention,
             "removals": self._removals,
+            "orphans": self._collect,
         }
         more = False
         for name, step in steps.items():
@@ -143,10 +172,45 @@ class Reconciler:
         return False
 
     async def _removals(self) -> bool:
+        self._count(Counter(forgotten_replays=await replays.forget(self.engine)))
         batches = await removals.remove_batches(self.engine, self.store)
         images = await removals.remove_images(self.engine, self.store)
         self._count(batches + images)
         return batches.total() > 0
+
+    async def _partitions(self) -> bool:
+        if self._divided.due:
+            today = datetime.now(UTC).date()
+            made = await partitions.make_ahead(self.engine, today)
+            dropped = await partitions.drop_empty(self.engine, today - timedelta(days=1))
+            self._count(Counter(made_partitions=made, dropped_partitions=dropped))
+            self._divided.done()
+        return False
+
+    async def _retention(self) -> bool:
+        """Only now and then: a day more or less is not counted in seconds."""
+        if not self._retained.due:
+            return False
+        hidden = keys = 0
+        more = False
+        if self.keep.batches_days:
+            hidden = await retention.hide_batches(self.engine, self.keep.batches_days)
+            more = hidden == retention.PAGE
+        if self.keep.images_days:
+            images, more_images = await self._images.step()
+            self._count(Counter(retired_images=images))
+            more = more or more_images
+        keys = await retention.forget_keys(self.engine)
+        self._count(Counter(retired_batches=hidden, retired_keys=keys))
+        if not (more or keys == retention.PAGE):
+            self._retained.done()
+            return False
+        return True
+
+    async def _collect(self) -> bool:
+        more = await self._orphans.step()
+        self._count(Counter(removed_orphans=self._orphans.removed))
+        return more
 
     async def _pages(self, page: Callable[[], Awaitable[Counter[str]]]) -> bool:
         for _ in range(PAGES_A_PASS):
@@ -175,6 +239,11 @@ def budgets(settings: Settings) -> Budgets:
     return Budgets(settings.max_executions, settings.max_crashes, settings.micro_batch_pixels)
 
 
+def keep(settings: Settings) -> Keep:
+    """How long the settings keep things."""
+    return Keep(settings.keep_batches_days, settings.keep_images_days, settings.orphan_s)
+
+
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Repairs, while this is the one that may, until `stop` is set; the pass under way is ended first."""
     engine = make_engine(settings.database_url, application_name="augment-reconciler", pool_size=2, overflow=2)
@@ -182,7 +251,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     try:
         async with open_lanes(settings.redis_url) as lanes:
             reconciler = Reconciler(
-                engine, lanes, open_store(settings), settings.lease_s, settings.lane_window, budgets(settings)
+                engine,
+                lanes,
+                open_store(settings),
+                settings.lease_s,
+                settings.lane_window,
+                budgets(settings),
+                keep(settings),
             )
             working = False
             while not stop.is_set():

@@ -15,6 +15,7 @@ from batching.errors import Cancelled, Expired
 from batching.items import LaneKey, Waiting
 from service.truth.database import AsyncEngine, Row, statement
 from service.truth.moves import COUNTED
+from service.truth.partitions import bounds
 
 PAGE = 1000
 SETTLED_S = 2.0
@@ -67,7 +68,7 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 )
 UPDATE items i SET handed_off_at = NULL, epoch = NULL FROM found f, quick WHERE i.id = f.id RETURNING i.id
 """
-FORGET_IDS = FORGET.format(source="items i", where="i.id = ANY(CAST(:ids AS uuid[]))")
+FORGET_IDS = FORGET.format(source="items i", where="i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high")
 FORGET_OTHER_EPOCHS = FORGET.format(source="items i", where="i.epoch IS DISTINCT FROM :epoch")
 FORGET_STRANDED = FORGET.format(
     source="""unnest(CAST(:tenants AS text[]), CAST(:priorities AS text[]), CAST(:ages AS float8[]))
@@ -131,7 +132,7 @@ async def end_batches(engine: AsyncEngine) -> Counter[str]:
 
 async def forget_items(engine: AsyncEngine, item_ids: Sequence[UUID]) -> int:
     """Queued ones of these items count as not handed off: their entries were held by a consumer that is dead."""
-    return len(await statement(engine, FORGET_IDS, {"ids": list(item_ids), "page": len(item_ids)}))
+    return len(await statement(engine, FORGET_IDS, {"ids": list(item_ids), "page": len(item_ids), **bounds(item_ids)}))
 
 
 async def forget_other_epochs(engine: AsyncEngine, epoch: str) -> int:

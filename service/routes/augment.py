@@ -19,6 +19,7 @@ from service.auth import tenant_of
 from service.errors import BadRequest, EmptyBody, Gone, ItemFailed, NotFound, PayloadTooLarge, ValidationError
 from service.ids import new_id
 from service.named_recipes import choose
+from service.object_keys import Owner
 from service.parts import Parts
 from service.routes.content import media_type_of, safe_headers
 from service.routes.documented import (
@@ -123,7 +124,7 @@ async def augment(request: Request) -> Response:
             failpoints.hit("body_read")
             chosen = await choose(parts, tenant, asked.ask.recipe, asked.ask.output)
             parts.recipes.check_variants(asked.ask.variants)
-            sent = await _taken_in(parts, tenant, asked)
+            sent = await _taken_in(parts, Owner(tenant, "sources", batch_id), asked)
             failpoints.hit("object_put")
             claimed = Key(key, fingerprint(asked.document, [sent])) if key else None
             submitted = await submit(parts, tenant, batch_id, asked.ask, chosen, [sent], claimed)
@@ -207,10 +208,10 @@ async def _read_multipart(request: Request, parts: Parts) -> _Asked:
     return _Asked(document, checked(AugmentRequest, document), image, filename)
 
 
-async def _taken_in(parts: Parts, tenant: str, asked: _Asked) -> Sent:
-    intake = Intake(parts.store, parts.settings, tenant, alone=True)
+async def _taken_in(parts: Parts, owner: Owner, asked: _Asked) -> Sent:
+    intake = Intake(parts.store, parts.settings, owner, alone=True)
     if asked.image_id is not None:
-        image = await queries.image(parts.engine, tenant, asked.image_id)
+        image = await queries.image(parts.engine, owner.tenant, asked.image_id)
         if image is None:
             raise NotFound("image")
         intake.refer(asked.ask.custom_id, image)

@@ -65,11 +65,12 @@ async def create_batch(request: Request, parts: PartsOf, tenant: Tenant) -> Resp
     """
     key = idempotency_key(request.headers.get("idempotency-key"))
     await parts.depth.check_room(tenant)
+    batch_id = new_id()
     with parts.key_claimed(tenant, key):
-        received = await receive(request, parts, tenant)
+        received = await receive(request, parts, tenant, batch_id)
         failpoints.hit("object_put")
         claimed = Key(key, fingerprint(received.document, received.sent)) if key else None
-        submitted = await submit(parts, tenant, new_id(), received.ask, received.chosen, received.sent, claimed)
+        submitted = await submit(parts, tenant, batch_id, received.ask, received.chosen, received.sent, claimed)
     return answer(batch_view(submitted.batch), 202, {"Location": f"/v1/batches/{submitted.batch.id}"})
 
 

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Request, Response
 
 from service.errors import NotFound
 from service.names import EXTENSIONS
+from service.replay import replay
 from service.routes.content import media_type_of, stored_content
-from service.routes.documented import CONTENT_PARAMETERS, CONTENT_RESPONSES, problems
-from service.routes.shared import PartsOf, Tenant, answer
+from service.routes.documented import CONTENT_PARAMETERS, CONTENT_RESPONSES, PREFER, problems
+from service.routes.shared import PartsOf, Tenant, answer, wait_s
 from service.truth import queries
 from service.usecases import delete_output
-from service.view_schemas import OutputView
-from service.views import output_view
+from service.view_schemas import OutputView, ReplayView
+from service.views import output_view, replay_view
 
 router = APIRouter(prefix="/v1/outputs", tags=["outputs"])
 
@@ -47,6 +48,22 @@ async def read_output(request: Request, output_id: UUID, parts: PartsOf, tenant:
         "X-Seed": str(found.seed),
     }
     return await stored_content(request, parts, "result", found.object_key, found.bytes, found.sha256, headers)
+
+
+@router.post(
+    "/{output_id}/replay",
+    response_model=ReplayView,
+    responses=problems(404, 410, 429),
+    openapi_extra={"parameters": [PREFER]},
+)
+async def replay_output(request: Request, output_id: UUID, parts: PartsOf, tenant: Tenant) -> Response:
+    """Makes one result again from all it came from, and says whether the bytes are the same.
+
+    A worker does it before bulk work; it counts like a submitted picture, and nothing of it stays. 503 with `Retry-After`
+    where it was not done within the preferred time, or the longest that is waited.
+    """
+    replayed = await replay(parts, tenant, output_id, wait_s(request, parts) or parts.settings.max_wait_s)
+    return answer(replay_view(replayed))
 
 
 @router.delete("/{output_id}", status_code=204, response_class=Response, responses=problems(404))

@@ -18,6 +18,7 @@ from service import seed_ops, usecases
 from service.errors import Gone, ItemFailed, NotFound, PayloadTooLarge, ValidationError
 from service.ids import new_id
 from service.named_recipes import Chosen
+from service.object_keys import Owner
 from service.parts import Parts
 from service.routes.content import safe_headers
 from service.routes.documented import BINARY, body_of, problems
@@ -89,9 +90,9 @@ async def augment_upload(request: Request, unprocessed_image_id: UUID, parts: Pa
     found = await _upload(parts, caller, unprocessed_image_id)
     recipe = seed_ops.recipe(document, Size(found.image.height, found.image.width))
     ask = AugmentRequest(recipe=recipe.document(), custom_id=str(found.id))
-    intake = Intake(parts.store, parts.settings, caller.tenant, alone=True)
-    intake.refer(ask.custom_id, found.image)
     batch_id = new_id()
+    intake = Intake(parts.store, parts.settings, Owner(caller.tenant, "sources", batch_id), alone=True)
+    intake.refer(ask.custom_id, found.image)
     with parts.waiting.watch(batch_id) as watch:
         await usecases.submit(parts, caller.tenant, batch_id, ask, Chosen(recipe), await intake.stored(), None)
         batch = await parts.waiting.until_final(

@@ -58,7 +58,9 @@ def run(settings: Settings) -> int:
 @asynccontextmanager
 async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
     """The ledger in PostgreSQL, with connections of its own."""
-    engine = make_engine(settings.database_url, application_name="augment-worker", pool_size=_CONNECTIONS, overflow=0)
+    engine = make_engine(
+        settings.database_url, application_name="augment-worker", pool_size=_CONNECTIONS, overflow=0, planned_once=True
+    )
     try:
         pin = References(engine, open_store(settings), settings).pin if settings.url_sources else None
         yield SqlLedger(engine, settings.lease_s, pin)

@@ -9,6 +9,7 @@ from uuid import UUID
 from batching.errors import Cancelled
 from service.truth.database import AsyncEngine, Row, fetch, retrying, statement, transaction
 from service.truth.moves import COUNTED
+from service.truth.partitions import bounds_of
 
 CANCEL_PAGE = 2000
 
@@ -20,13 +21,13 @@ WHERE id = :id AND tenant = :tenant AND state IN ('queued', 'running') AND delet
 _CANCEL_ITEMS = f"""
 WITH found AS MATERIALIZED (
   SELECT i.id, i.state AS from_state, i.worker, i.token FROM items i
-  WHERE i.batch_id = :id AND i.tenant = :tenant AND i.state IN ('queued', 'leased')
+  WHERE i.batch_id = :id AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state IN ('queued', 'leased')
   ORDER BY i.id LIMIT :page FOR NO KEY UPDATE OF i SKIP LOCKED
 ), moved AS (
   UPDATE items i
   SET state = 'cancelled', token = NULL, lease_until = NULL, handed_off_at = NULL, epoch = NULL, finished_at = now(),
       error_code = 'cancelled', error_detail = :detail
-  FROM found f WHERE i.id = f.id
+  FROM found f WHERE i.id = f.id AND i.id BETWEEN :low AND :high
   RETURNING i.id, i.batch_id, i.tenant, f.from_state, i.state AS to_state, 'cancelled' AS reason, f.worker, f.token,
             0 AS outputs
 ), {COUNTED}
@@ -49,7 +50,7 @@ SELECT id FROM hidden
 _RETRY_ITEMS = """
 WITH found AS MATERIALIZED (
   SELECT i.id FROM items i JOIN batches b ON b.id = i.batch_id
-  WHERE i.batch_id = :id AND i.tenant = :tenant AND i.state = 'failed'
+  WHERE i.batch_id = :id AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state = 'failed'
     AND (i.source_key <> '' OR i.source_url IS NOT NULL)
     AND b.state IN ('queued', 'running', 'completed') AND b.cancel_requested_at IS NULL AND b.deleted_at IS NULL
   ORDER BY i.id FOR NO KEY UPDATE OF i
@@ -58,7 +59,7 @@ WITH found AS MATERIALIZED (
   SET state = 'queued', generation = i.generation + 1, executions = 0, crashes = 0, suspect = false, token = NULL,
       worker = NULL, lease_until = NULL, handed_off_at = NULL, epoch = NULL, error_code = NULL, error_detail = NULL,
       queued_at = now(), started_at = NULL, finished_at = NULL
-  FROM found f WHERE i.id = f.id
+  FROM found f WHERE i.id = f.id AND i.id BETWEEN :low AND :high
   RETURNING i.id, i.tenant, i.batch_id, i.cost_pixels
 ), logged AS (
   INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason)
@@ -106,7 +107,13 @@ async def request_cancel(engine: AsyncEngine, tenant: str, batch_id: UUID) -> bo
 
 async def cancel_items(engine: AsyncEngine, tenant: str, batch_id: UUID) -> None:
     """Cancels what is unfinished of a batch whose cancelling was requested. Rows in use are left to the reconciler."""
-    values = {"id": batch_id, "tenant": tenant, "page": CANCEL_PAGE, "detail": Cancelled().message}
+    values = {
+        "id": batch_id,
+        "tenant": tenant,
+        "page": CANCEL_PAGE,
+        "detail": Cancelled().message,
+        **bounds_of(batch_id),
+    }
     while (await statement(engine, _CANCEL_ITEMS, values))[0]["items"] == CANCEL_PAGE:
         pass
 
@@ -124,7 +131,7 @@ async def retry(engine: AsyncEngine, tenant: str, batch_id: UUID) -> Sequence[Re
 
     async def run() -> list[Row]:
         async with transaction(engine) as connection:
-            rows = await fetch(connection, _RETRY_ITEMS, {"id": batch_id, "tenant": tenant})
+            rows = await fetch(connection, _RETRY_ITEMS, {"id": batch_id, "tenant": tenant, **bounds_of(batch_id)})
             if rows and not await fetch(connection, _RETRY_BATCH, {"id": batch_id, "tenant": tenant, "retried": len(rows)}):
                 raise _BatchMovedOn
             return rows

@@ -21,6 +21,7 @@ from kernels.recipe import Recipe
 from service.ids import new_id
 from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, Row, statement
 from service.truth.moves import COUNTED
+from service.truth.partitions import bounds, bounds_of
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ LEASE = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), found AS MATERIALIZED (
   SELECT i.id, i.state AS from_state FROM items i JOIN batches b ON b.id = i.batch_id
-  WHERE i.id = ANY(CAST(:ids AS uuid[]))
+  WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high
     AND ((i.state = 'queued' AND b.state IN ('queued', 'running') AND b.cancel_requested_at IS NULL
           AND b.deleted_at IS NULL AND (b.expires_at IS NULL OR b.expires_at > now()))
          OR (i.state = 'leased' AND i.token = :token))
@@ -44,7 +45,7 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
   SET state = 'leased', token = :token, worker = :worker, lease_until = now() + make_interval(secs => :lease_s),
       executions = i.executions + CASE f.from_state WHEN 'queued' THEN 1 ELSE 0 END,
       started_at = coalesce(i.started_at, now())
-  FROM found f, quick WHERE i.id = f.id
+  FROM found f, quick WHERE i.id = f.id AND i.id BETWEEN :low AND :high
   RETURNING i.*, f.from_state
 ), logged AS (
   INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
@@ -60,7 +61,7 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 )
 SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.item_key, m.labels,
        CASE m.source_key WHEN '' THEN m.source_url END AS source_url, m.cost_pixels, m.executions,
-       b.seed, b.variants, b.recipe_digest,
+       b.seed, b.variants, b.first_variant, b.replay_of, b.recipe_digest,
        CASE row_number() OVER (PARTITION BY b.recipe_digest ORDER BY m.id) WHEN 1 THEN CAST(b.recipe AS text) END AS recipe
 FROM moved m JOIN batches b ON b.id = m.batch_id
 ORDER BY b.recipe_digest, m.id
@@ -74,21 +75,22 @@ RENEW = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), ours AS MATERIALIZED (
   SELECT i.id FROM items i JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS g (id, token) USING (id, token)
-  WHERE i.state = 'leased' ORDER BY i.id FOR NO KEY UPDATE OF i
+  WHERE i.state = 'leased' AND i.id BETWEEN :low AND :high ORDER BY i.id FOR NO KEY UPDATE OF i
 )
-UPDATE items i SET lease_until = now() + make_interval(secs => :lease_s) FROM ours o, quick WHERE i.id = o.id RETURNING i.id
+UPDATE items i SET lease_until = now() + make_interval(secs => :lease_s)
+FROM ours o, quick WHERE i.id = o.id AND i.id BETWEEN :low AND :high RETURNING i.id
 """
 
 HAND_BACK = """
 WITH ours AS MATERIALIZED (
   SELECT i.id, i.token, i.worker FROM items i
   JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS g (id, token) USING (id, token)
-  WHERE i.state = 'leased' ORDER BY i.id FOR NO KEY UPDATE OF i
+  WHERE i.state = 'leased' AND i.id BETWEEN :low AND :high ORDER BY i.id FOR NO KEY UPDATE OF i
 ), moved AS (
   UPDATE items i
   SET state = 'queued', token = NULL, worker = NULL, lease_until = NULL, executions = greatest(i.executions - 1, 0),
       queued_at = now(), handed_off_at = now()
-  FROM ours o WHERE i.id = o.id
+  FROM ours o WHERE i.id = o.id AND i.id BETWEEN :low AND :high
   RETURNING i.id, i.tenant, i.batch_id, o.worker, o.token
 )
 INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
@@ -104,7 +106,7 @@ WITH given AS MATERIALIZED (
   SELECT i.id, i.batch_id, i.tenant, i.state AS from_state, i.worker, i.token,
          g.state AS to_state, g.code, g.detail, g.device, g.engine_version
   FROM items i JOIN given g USING (id, token)
-  WHERE i.state IN ('leased', 'succeeded', 'failed')
+  WHERE i.state IN ('leased', 'succeeded', 'failed') AND i.id BETWEEN :low AND :high
   ORDER BY i.id FOR NO KEY UPDATE OF i
 ), written AS (
   INSERT INTO outputs (id, tenant, batch_id, item_id, variant, object_key, width, height, bytes, sha256, format,
@@ -121,7 +123,7 @@ WITH given AS MATERIALIZED (
 ), moved AS (
   UPDATE items i
   SET state = h.to_state, lease_until = NULL, finished_at = now(), error_code = h.code, error_detail = h.detail
-  FROM held h WHERE i.id = h.id AND h.from_state = 'leased'
+  FROM held h WHERE i.id = h.id AND i.id BETWEEN :low AND :high AND h.from_state = 'leased'
   RETURNING i.id, i.batch_id, i.tenant, h.from_state, i.state AS to_state, coalesce(h.code, 'finish') AS reason, h.worker,
             h.token, (SELECT count(*) FROM written w WHERE w.item_id = i.id) AS outputs
 ), {COUNTED}
@@ -138,7 +140,7 @@ WHERE b.finished_at IS NOT NULL AND b.id IN (SELECT batch_id FROM held WHERE fro
 MEMBERS = """
 SELECT custom_id AS name, source_key, source_sha256, CAST(width AS bigint) * height AS pixels,
        CAST(labels AS text) AS labels
-FROM items WHERE batch_id = :batch AND source_key <> ''
+FROM items WHERE batch_id = :batch AND id BETWEEN :low AND :high AND source_key <> ''
 """
 """Without those that were refused when they were sent, whose bytes were not kept: fixed from then on."""
 
@@ -162,7 +164,7 @@ class SqlLedger:
         token = self._unanswered.pop(asked, None)
         if token is None:
             token = await self._token()
-        values = {"ids": list(asked), "worker": worker, "token": token, "lease_s": self._lease_s}
+        values = {"ids": list(asked), "worker": worker, "token": token, "lease_s": self._lease_s, **bounds(asked)}
         items: list[Item] = []
         unreadable: list[Outcome] = []
         recipe: Recipe | AugmentationError = Recipe()
@@ -203,7 +205,7 @@ class SqlLedger:
 
     async def members(self, batch_id: UUID) -> Sequence[Member]:
         """Every picture of a batch that was not refused when it was sent."""
-        return [Member(**row) for row in await statement(self._engine, MEMBERS, {"batch": batch_id})]
+        return [Member(**row) for row in await statement(self._engine, MEMBERS, {"batch": batch_id, **bounds_of(batch_id)})]
 
     async def finish(self, outcomes: Sequence[Outcome]) -> Finish:
         """Writes outcomes. What PostgreSQL refuses of one (a number that is none, say) fails that one as `internal`."""
@@ -221,6 +223,7 @@ class SqlLedger:
         values = {
             "items": json.dumps([_final(outcome) for outcome in outcomes]),
             "outputs": json.dumps([row for outcome in outcomes if isinstance(outcome, Done) for row in _outputs(outcome)]),
+            **bounds([outcome.item.id for outcome in outcomes]),
         }
         rows = await statement(self._engine, FINISH, values)
         ours = {row["id"] for row in rows if row["kind"] == "ours"}
@@ -270,11 +273,14 @@ def _item(row: Row, recipe: Recipe) -> Item:
         cost_pixels=row["cost_pixels"],
         executions=row["executions"],
         source_url=row["source_url"] or "",
+        first_variant=row["first_variant"],
+        company_of=row["replay_of"],
     )
 
 
 def _held(items: Sequence[Item]) -> dict[str, object]:
-    return {"ids": [item.id for item in items], "tokens": [item.token for item in items]}
+    ids = [item.id for item in items]
+    return {"ids": ids, "tokens": [item.token for item in items], **bounds(ids)}
 
 
 def _final(outcome: Outcome) -> dict[str, Any]:
@@ -287,7 +293,7 @@ def _final(outcome: Outcome) -> dict[str, Any]:
 def _outputs(done: Done) -> Iterable[dict[str, Any]]:
     for output in done.outputs:
         yield {
-            "id": str(new_id()),
+            "id": str(new_id(done.item.id)),
             "item_id": str(done.item.id),
             "variant": output.variant,
             "object_key": output.object_key,

@@ -11,7 +11,12 @@ from uuid import UUID
 
 from batching.items import Priority
 from service.truth.database import AsyncEngine, Row, statement
+from service.truth.partitions import bounds, bounds_of, of_output
 
+SHOWN = "b.deleted_at IS NULL AND b.replay_of IS NULL"
+"""Batches that exist for their owner."""
+WITHIN = "o.item_id BETWEEN :low AND :high AND i.id BETWEEN :low AND :high"
+"""Only the partitions that can have them: see `partitions`."""
 FINAL_BATCH = ("completed", "cancelled", "expired")
 BATCH_COLUMNS = """b.id, b.state, b.priority, b.recipe, b.recipe_digest, b.recipe_name, b.seed, b.variants, b.total,
     b.succeeded, b.failed, b.cancelled, b.outputs_done, b.generation, b.created_at, b.started_at, b.finished_at"""
@@ -125,7 +130,7 @@ async def batch(engine: AsyncEngine, tenant: str, batch_id: UUID) -> Batch | Non
     """The tenant's batch, or None: absent, deleted or another's."""
     rows = await statement(
         engine,
-        f"SELECT {BATCH_COLUMNS} FROM batches b WHERE b.id = :id AND b.tenant = :tenant AND b.deleted_at IS NULL",
+        f"SELECT {BATCH_COLUMNS} FROM batches b WHERE b.id = :id AND b.tenant = :tenant AND {SHOWN}",
         {"id": batch_id, "tenant": tenant},
     )
     return Batch(**rows[0]) if rows else None
@@ -135,7 +140,7 @@ async def batches(
     engine: AsyncEngine, tenant: str, state: str | None, group: str | None, before: UUID | None, limit: int
 ) -> list[Batch]:
     """Batches from the newest on, those made before `before`."""
-    conditions = ["b.tenant = :tenant", "b.deleted_at IS NULL"]
+    conditions = ["b.tenant = :tenant", SHOWN]
     conditions += ["b.state = :state"] if state else []
     conditions += ['b."group" = :group'] if group else []
     conditions += ["b.id < :before"] if before else []
@@ -153,9 +158,9 @@ async def items(
     """Items of a batch in the order they were sent, from the one behind position `after` on."""
     rows = await statement(
         engine,
-        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND tenant = :tenant AND position > :after
-            {"AND state = :state" if state else ""} ORDER BY position LIMIT :limit""",
-        _without_none(batch=batch_id, tenant=tenant, state=state, after=after, limit=limit),
+        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND id BETWEEN :low AND :high AND tenant = :tenant
+            AND position > :after {"AND state = :state" if state else ""} ORDER BY position LIMIT :limit""",
+        _without_none(batch=batch_id, tenant=tenant, state=state, after=after, limit=limit, **bounds_of(batch_id)),
     )
     return [ItemRow(**row) for row in rows]
 
@@ -166,10 +171,16 @@ async def failed_items(
     """Failed items of a batch in the order they ended, from the one behind `after` (end, id) on."""
     rows = await statement(
         engine,
-        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND tenant = :tenant AND state = 'failed'
-            {"AND (finished_at, id) > (:at, :id)" if after else ""} ORDER BY finished_at, id LIMIT :limit""",
+        f"""SELECT {ITEM_COLUMNS} FROM items WHERE batch_id = :batch AND id BETWEEN :low AND :high AND tenant = :tenant
+            AND state = 'failed' {"AND (finished_at, id) > (:at, :id)" if after else ""}
+            ORDER BY finished_at, id LIMIT :limit""",
         _without_none(
-            batch=batch_id, tenant=tenant, at=after[0] if after else None, id=after[1] if after else None, limit=limit
+            batch=batch_id,
+            tenant=tenant,
+            at=after[0] if after else None,
+            id=after[1] if after else None,
+            limit=limit,
+            **bounds_of(batch_id),
         ),
     )
     return [ItemRow(**row) for row in rows]
@@ -182,8 +193,8 @@ async def outputs_of(engine: AsyncEngine, tenant: str, item_ids: Sequence[UUID])
     rows = await statement(
         engine,
         f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-            WHERE o.item_id = ANY(:ids) AND o.tenant = :tenant ORDER BY o.item_id, o.variant""",
-        {"ids": list(item_ids), "tenant": tenant},
+            WHERE o.item_id = ANY(:ids) AND {WITHIN} AND o.tenant = :tenant ORDER BY o.item_id, o.variant""",
+        {"ids": list(item_ids), "tenant": tenant, **bounds(item_ids)},
     )
     return [_output(row) for row in rows]
 
@@ -195,7 +206,7 @@ async def outputs_page(
     rows = await statement(
         engine,
         f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-            WHERE o.batch_id = :batch AND o.tenant = :tenant
+            WHERE o.batch_id = :batch AND {WITHIN} AND o.tenant = :tenant
             {"AND (o.item_id, o.variant) > (:item, :variant)" if after else ""}
             ORDER BY o.item_id, o.variant LIMIT :limit""",
         _without_none(
@@ -204,6 +215,7 @@ async def outputs_page(
             item=after[0] if after else None,
             variant=after[1] if after else None,
             limit=limit,
+            **bounds_of(batch_id),
         ),
     )
     return [_output(row) for row in rows]
@@ -211,12 +223,10 @@ async def outputs_page(
 
 async def output(engine: AsyncEngine, tenant: str, output_id: UUID) -> Output | None:
     """The tenant's output, or None: absent, deleted or another's."""
-    rows = await statement(
-        engine,
-        f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
-            WHERE o.id = :id AND o.tenant = :tenant AND b.deleted_at IS NULL""",
-        {"id": output_id, "tenant": tenant},
-    )
+    find = f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
+        WHERE o.id = :id AND {WITHIN} AND o.tenant = :tenant AND {SHOWN}"""
+    values = {"id": output_id, "tenant": tenant}
+    rows = await of_output(lambda within: statement(engine, find, {**values, **within}), output_id)
     return _output(rows[0]) if rows else None
 
 
@@ -284,9 +294,11 @@ async def hide_image(engine: AsyncEngine, tenant: str, image_id: UUID) -> bool:
 
 async def remove_output(engine: AsyncEngine, tenant: str, output_id: UUID) -> str | None:
     """Removes the row of a result, and says where its bytes are; None: there is none."""
-    remove = """DELETE FROM outputs o USING batches b
-        WHERE o.id = :id AND o.tenant = :tenant AND b.id = o.batch_id AND b.deleted_at IS NULL RETURNING o.object_key"""
-    rows = await statement(engine, remove, {"id": output_id, "tenant": tenant})
+    remove = f"""DELETE FROM outputs o USING batches b
+        WHERE o.id = :id AND o.item_id BETWEEN :low AND :high AND o.tenant = :tenant AND b.id = o.batch_id AND {SHOWN}
+        RETURNING o.object_key"""
+    values = {"id": output_id, "tenant": tenant}
+    rows = await of_output(lambda within: statement(engine, remove, {**values, **within}), output_id)
     return rows[0]["object_key"] if rows else None
 
 

@@ -11,13 +11,15 @@ from uuid import UUID
 from pydantic_core import PydanticSerializationError, to_json
 
 from batching.items import Priority
+from service.ids import day_of
 from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, statement
 
 _WRITE = """
 WITH sent AS (
     SELECT * FROM jsonb_to_recordset(CAST(:batches AS jsonb)) AS s(
         id uuid, tenant text, "group" text, state text, priority text, recipe jsonb, recipe_digest text,
-        recipe_name text, seed bigint, variants int, total int, failed int, idempotency_key text, fingerprint text)
+        recipe_name text, seed bigint, variants int, first_variant int, replay_of uuid, total int, failed int,
+        idempotency_key text, fingerprint text)
 ), keys AS (
     INSERT INTO idempotency (tenant, key, fingerprint, batch_id)
     SELECT tenant, idempotency_key, fingerprint, id FROM sent WHERE idempotency_key IS NOT NULL
@@ -25,9 +27,9 @@ WITH sent AS (
     ON CONFLICT DO NOTHING RETURNING batch_id
 ), made AS (
     INSERT INTO batches (id, tenant, "group", state, priority, recipe, recipe_digest, recipe_name, seed, variants,
-                         total, failed, finished_at)
-    SELECT id, tenant, "group", state, priority, recipe, recipe_digest, recipe_name, seed, variants, total, failed,
-           CASE WHEN state = 'completed' THEN now() END
+                         first_variant, replay_of, total, failed, finished_at)
+    SELECT id, tenant, "group", state, priority, recipe, recipe_digest, recipe_name, seed, variants, first_variant,
+           replay_of, total, failed, CASE WHEN state = 'completed' THEN now() END
     FROM sent WHERE idempotency_key IS NULL OR id IN (SELECT batch_id FROM keys)
     ON CONFLICT (id) DO NOTHING
     RETURNING id, tenant, state, priority, created_at, finished_at
@@ -35,14 +37,14 @@ WITH sent AS (
     INSERT INTO items (id, tenant, batch_id, day, position, custom_id, name, item_key, image_id, source_key, source_sha256,
                        source_url, source_bytes, width, height, labels, priority, cost_pixels, state, error_code,
                        error_detail, finished_at)
-    SELECT i.id, made.tenant, made.id, to_char(made.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), i.position, i.custom_id,
-           i.name, i.item_key, i.image_id, i.source_key, i.source_sha256, i.source_url, i.source_bytes, i.width, i.height,
-           i.labels, made.priority, i.cost_pixels, CASE WHEN i.error_code IS NULL THEN 'queued' ELSE 'failed' END,
-           i.error_code, i.error_detail, CASE WHEN i.error_code IS NULL THEN NULL ELSE now() END
+    SELECT i.id, made.tenant, made.id, i.day, i.position, i.custom_id, i.name, i.item_key, i.image_id, i.source_key,
+           i.source_sha256, i.source_url, i.source_bytes, i.width, i.height, i.labels, made.priority, i.cost_pixels,
+           CASE WHEN i.error_code IS NULL THEN 'queued' ELSE 'failed' END, i.error_code, i.error_detail,
+           CASE WHEN i.error_code IS NULL THEN NULL ELSE now() END
     FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS i(
-        batch_id uuid, id uuid, position int, custom_id text, name text, item_key text, image_id uuid, source_key text,
-        source_sha256 text, source_url text, source_bytes bigint, width int, height int, labels jsonb, cost_pixels bigint,
-        error_code text, error_detail text)
+        batch_id uuid, day text, id uuid, position int, custom_id text, name text, item_key text, image_id uuid,
+        source_key text, source_sha256 text, source_url text, source_bytes bigint, width int, height int, labels jsonb,
+        cost_pixels bigint, error_code text, error_detail text)
     JOIN made ON made.id = i.batch_id
     RETURNING id, tenant, batch_id, state, error_code
 ), logged AS (
@@ -110,6 +112,9 @@ class NewBatch:
     key: Key | None = None
     recipe_name: str | None = None
     """Name and version that the recipe was asked for by, as `strong@3`."""
+    first_variant: int = 0
+    replay_of: UUID | None = None
+    """The batch that the picture of a replay is of."""
 
     @property
     def failed(self) -> int:
@@ -197,6 +202,8 @@ def _batch_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
             "recipe_name": batch.recipe_name,
             "seed": batch.seed,
             "variants": batch.variants,
+            "first_variant": batch.first_variant,
+            "replay_of": batch.replay_of,
             "total": len(batch.items),
             "failed": batch.failed,
             "idempotency_key": batch.key.key if batch.key else None,
@@ -208,7 +215,7 @@ def _batch_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
 
 def _item_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
     return [
-        {"batch_id": batch.id, "position": position, **vars(item)}
+        {"batch_id": batch.id, "day": day_of(batch.id), "position": position, **vars(item)}
         for batch in batches
         for position, item in enumerate(batch.items)
     ]

@@ -93,6 +93,8 @@ batches = Table(
     Column("recipe_name", Text),
     Column("seed", BigInteger, nullable=False),
     Column("variants", Integer, nullable=False),
+    Column("first_variant", Integer, nullable=False, server_default="0"),
+    Column("replay_of", Uuid),
     Column("total", Integer, nullable=False),
     Column("succeeded", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
@@ -120,7 +122,15 @@ batches = Table(
         postgresql_where=text("expires_at IS NOT NULL AND state IN ('queued', 'running')"),
     ),
     Index("ix_batches_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+    Index(
+        "ix_batches_finished",
+        "finished_at",
+        postgresql_where=text("finished_at IS NOT NULL AND deleted_at IS NULL"),
+    ),
+    Index("ix_batches_replays", "created_at", postgresql_where=text("replay_of IS NOT NULL AND deleted_at IS NULL")),
 )
+"""With `replay_of` it makes one variant of a picture of that batch again: nobody sees it, and it is removed
+after it was looked at."""
 
 items = Table(
     "items",
@@ -159,8 +169,7 @@ items = Table(
     _time("queued_at", now=True, nullable=False),
     _time("started_at"),
     _time("finished_at"),
-    UniqueConstraint("batch_id", "position"),
-    UniqueConstraint("batch_id", "item_key"),
+    Index("ix_items_batch_id_position", "batch_id", "position"),
     Index(
         "ix_items_waiting", "tenant", "priority", "id", postgresql_where=text("state = 'queued' AND handed_off_at IS NULL")
     ),
@@ -174,18 +183,19 @@ items = Table(
     Index("ix_items_leased", "lease_until", postgresql_where=text("state = 'leased'")),
     Index("ix_items_batch_state", "batch_id", "state", "position"),
     Index("ix_items_image", "image_id"),
+    postgresql_partition_by="RANGE (id)",
 )
 """`item_key` is the 64-bit key of the draws as 16 hex digits (PostgreSQL has no unsigned 64-bit integer). It is unique in
-its batch, and so is the custom_id that it is made of, which may be too long for an index."""
+its batch, and so is the place: one statement writes the items of a batch, and `Intake` has checked their names."""
 
 outputs = Table(
     "outputs",
     metadata,
-    Column("id", Uuid, primary_key=True),
+    Column("id", Uuid, nullable=False),
     Column("tenant", String(255), nullable=False),
     Column("batch_id", ForeignKey("batches.id", ondelete="CASCADE"), nullable=False),
-    Column("item_id", ForeignKey("items.id", ondelete="CASCADE"), nullable=False),
-    Column("variant", Integer, nullable=False),
+    Column("item_id", Uuid, primary_key=True),
+    Column("variant", Integer, primary_key=True, autoincrement=False),
     Column("object_key", Text, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
@@ -198,9 +208,21 @@ outputs = Table(
     Column("engine_version", String(64), nullable=False),
     Column("token", BigInteger, nullable=False),
     _time("created_at", now=True, nullable=False),
-    UniqueConstraint("item_id", "variant"),
+    Index("ix_outputs_id", "id"),
     Index("ix_outputs_batch_id", "batch_id", "item_id", "variant"),
+    postgresql_partition_by="RANGE (item_id)",
 )
+"""Items are not referred to by a foreign key, which would look through all partitions: the statement that writes outputs
+holds the row of their item, and what removes items removes their outputs first."""
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("position", Text, nullable=False),
+    _time("ended_at"),
+)
+"""How far the reconciler is with what takes it many passes, and when it was last through."""
 
 idempotency = Table(
     "idempotency",
@@ -210,6 +232,7 @@ idempotency = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("batch_id", Uuid, nullable=False),
     _time("created_at", now=True, nullable=False),
+    Index("ix_idempotency_created_at", "created_at"),
 )
 
 recipes = Table(

@@ -12,6 +12,7 @@ from kernels.codec import Limits, Probe, probe
 from kernels.errors import InputError
 from kernels.rng import item_key
 from service.errors import DuplicateCustomId, EmptyBody, TooManyItems, ValidationError
+from service.object_keys import Owner
 from service.schemas import MAX_CUSTOM_ID_BYTES
 from service.settings import Settings
 from service.truth.queries import Image
@@ -44,11 +45,6 @@ def limits(settings: Settings) -> Limits:
     return Limits(settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side)
 
 
-def image_key(tenant: str, sha256: str) -> str:
-    """Where the bytes of a picture are stored: the same bytes of one tenant lie there once."""
-    return f"{tenant}/images/{sha256[:2]}/{sha256}"
-
-
 async def sha256_of(content: bytes) -> str:
     """SHA-256 as 64 hex digits; long content is hashed in a thread."""
     if len(content) <= _HASHED_HERE_BYTES:
@@ -59,9 +55,12 @@ async def sha256_of(content: bytes) -> str:
 class Intake:
     """The pictures of one request. `add` each, then `stored` is the list of them, every one kept."""
 
-    def __init__(self, store: Store, settings: Settings, tenant: str, *, alone: bool = False) -> None:
-        """`alone`: there is one picture, so what is wrong with it is raised. Otherwise it is that picture's `error`."""
-        self._store, self._settings, self._tenant, self._alone = store, settings, tenant, alone
+    def __init__(self, store: Store, settings: Settings, owner: Owner, *, alone: bool = False) -> None:
+        """`owner`: the batch or image that they are of.
+
+        `alone`: there is one picture, so what is wrong with it is raised. Otherwise it is that picture's `error`.
+        """
+        self._store, self._settings, self._owner, self._alone = store, settings, owner, alone
         self._limits = limits(settings)
         self._sent: list[Sent] = []
         self._item_keys: set[int] = set()
@@ -79,7 +78,7 @@ class Intake:
         sha256 = await sha256_of(content)
         name = self._named(custom_id or sha256)
         found, error = self._probed(content)
-        key = image_key(self._tenant, sha256) if found else ""
+        key = self._owner.key(sha256) if found else ""
         if key and key not in self._keys:
             self._keys.add(key)
             await self._put(key, content)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
+from uuid import UUID
 
 from starlette.requests import Request
 
@@ -21,6 +22,7 @@ from service.errors import (
     ValidationError,
 )
 from service.named_recipes import Chosen, choose
+from service.object_keys import Owner
 from service.parts import Parts
 from service.references.addresses import Address, parse_address
 from service.references.pin import allowed
@@ -47,10 +49,10 @@ class Received:
     sent: Sequence[Sent]
 
 
-async def receive(request: Request, parts: Parts, tenant: str) -> Received:
+async def receive(request: Request, parts: Parts, tenant: str, batch_id: UUID) -> Received:
     """Reads the whole body and stores every picture of it. Errors: those of the contract's table for submits."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    intake = Intake(parts.store, parts.settings, tenant)
+    intake = Intake(parts.store, parts.settings, Owner(tenant, "sources", batch_id))
     try:
         if media_type == "multipart/form-data":
             received = await _multipart(request, parts, tenant, intake)

@@ -38,9 +38,11 @@ async def make_batch(
     queued_s_ago: float = 0.0,
     handed_off: bool = False,
     expires_in_s: float | None = None,
+    like: UUID | None = None,
 ) -> BatchRows:
-    """A queued batch of `items` pictures."""
-    batch_id, ids = new_id(), sorted(new_id() for _ in range(items))
+    """A queued batch of `items` pictures; with `like`, of the day of that id."""
+    batch_id = new_id(like)
+    ids = sorted(new_id(batch_id) for _ in range(items))
     document = recipe if recipe is not None else Recipe.parse({"steps": [{"op": "solarize"}]}).document()
     digest = Recipe().digest[:32] + str(abs(hash(json.dumps(document, sort_keys=True))))[:16]
     await statement(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import json
 import tarfile
+import time
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -453,3 +456,34 @@ async def test_the_openapi_document_names_what_is_served(api: httpx2.AsyncClient
     assert set(answers["202"]["headers"]) == {"Location", "Retry-After"}
     for kind in ("images/{image_id}", "outputs/{output_id}"):
         assert set(document["paths"][f"/v1/{kind}/content"]["get"]["responses"]["200"]["content"]) == {"image/*"}
+
+
+async def test_keys_of_pictures_carry_the_day_and_the_batch_or_image(api: httpx2.AsyncClient, app: FastAPI) -> None:
+    content = jpeg(seed=91)
+    sent = [
+        (await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("cat.jpg", content)))).json()["id"] for _ in "ab"
+    ]
+    found = await rows(app, "SELECT batch_id, source_key, day FROM items WHERE batch_id = ANY(:ids)", ids=sent)
+    for row in found:
+        assert f"/sources/{row['day']}/" in row["source_key"]
+        assert row["source_key"].rpartition("/")[2].startswith(f"{row['batch_id']}-")
+    assert len({row["source_key"] for row in found}) == 2
+
+    first, again = [await api.post("/v1/images", content=content, headers={"content-type": "image/jpeg"}) for _ in "ab"]
+    assert (first.status_code, again.status_code, first.json()["id"]) == (201, 200, again.json()["id"])
+    parts: Parts = app.state.parts
+    tenant = found[0]["source_key"].partition("/")[0]
+    stored = [one.key async for one in parts.store.objects(f"{tenant}/images")]
+    assert len([key for key in stored if key.endswith(hashlib.sha256(content).hexdigest())]) == 1
+
+
+async def test_a_body_that_is_as_old_as_what_is_collected_is_refused(
+    api: httpx2.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: Parts = app.state.parts
+    began_ms = round((time.time() - parts.settings.orphan_s / 2 - 60) * 1000)
+    old = UUID(int=began_ms << 80 | 0x7 << 76 | 0b10 << 62)
+    monkeypatch.setattr("service.routes.batches.new_id", lambda: old)
+    answer = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("cat.jpg", jpeg())))
+    assert (answer.status_code, answer.json()["code"]) == (408, "request_timeout")
+    assert await rows(app, "SELECT id FROM batches WHERE id = :id", id=old) == []

@@ -312,7 +312,6 @@ async def test_bytes_of_deleted_images_go_when_nobody_needs_them(
     from service.repair.removals import remove_images
 
     batch = await make_batch(engine, items=2)
-    await statement(engine, "UPDATE items SET source_key = 'acme/images/needed' WHERE position = 1", {})
     ledger = SqlLedger(engine, 30)
     # its own item is done, but another one of the batch may still take it as its partner
     await ledger.finish([make_done(item) for item in await ledger.lease(batch.items[:1], "w")])
@@ -324,7 +323,9 @@ async def test_bytes_of_deleted_images_go_when_nobody_needs_them(
         "resent": 2000.0,
         "live": None,
     }.items():
-        await make_image(engine, store, f"acme/images/{key}", ago)
+        image = await make_image(engine, store, f"acme/images/{key}", ago)
+        if key == "needed":
+            await statement(engine, "UPDATE items SET image_id = :image WHERE position = 1", {"image": image})
         utime(tmp_path / "store" / "acme" / "images" / key, (1, 1))
     await make_image(engine, store, "acme/images/again", None)
     await store.put("acme/images/resent", b"bytes")

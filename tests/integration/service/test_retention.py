@@ -1,0 +1,260 @@
+"""What is older than it is kept goes, whole; bytes that no row needs go, and nothing that a row may still come to need."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from batching.lanes import Lanes
+from service.ids import new_id
+from service.object_keys import Owner, needed
+from service.repair import retention
+from service.repair.orphans import Orphans, remove_orphans
+from service.repair.reconciler import Keep, Reconciler, budgets
+from service.settings import Settings
+from service.store import ObjectStore, local_store
+from service.truth.database import AsyncEngine, make_engine, statement
+from service.truth.ledger import SqlLedger
+from tests.helpers.rows import BatchRows, make_batch, make_done, now, one
+
+DAY_S = 86_400
+KEPT_S = 3600.0
+SHA = "ab" + "0" * 62
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = make_engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ObjectStore:
+    return local_store(tmp_path / "store")
+
+
+@pytest.fixture
+def reconciler(engine: AsyncEngine, redis_client: Redis, store: ObjectStore) -> Reconciler:
+    keep = Keep(batches_days=2, images_days=2, orphan_s=KEPT_S)
+    return Reconciler(engine, Lanes(redis_client), store, 30.0, 1000, budgets(Settings()), keep)
+
+
+async def finished(engine: AsyncEngine, store: ObjectStore, days_ago: float, items: int = 1) -> BatchRows:
+    """A batch that ended so long ago, with its pictures and results in the store."""
+    batch = await make_batch(engine, items=items)
+    ledger = SqlLedger(engine, 30)
+    done = [make_done(item) for item in await ledger.lease(batch.items, "w")]
+    for outcome in done:
+        for output in outcome.outputs:
+            await store.put(output.object_key, b"abc")
+    await ledger.finish(done)
+    source = Owner("acme", "sources", batch.id).key(SHA)
+    await store.put(source, b"picture")
+    values = {"id": batch.id, "source": source, "ago": days_ago * DAY_S}
+    await statement(
+        engine, "UPDATE items SET source_key = :source WHERE batch_id = :id", {"id": batch.id, "source": source}
+    )
+    await statement(
+        engine,
+        """UPDATE batches SET created_at = now() - make_interval(secs => :ago),
+                              finished_at = now() - make_interval(secs => :ago)
+           WHERE id = :id""",
+        {name: values[name] for name in ("id", "ago")},
+    )
+    await statement(
+        engine,
+        """INSERT INTO idempotency (tenant, key, fingerprint, batch_id, created_at)
+           VALUES ('acme', CAST(:id AS text), 'f', :id, now() - make_interval(secs => :ago))""",
+        {name: values[name] for name in ("id", "ago")},
+    )
+    return batch
+
+
+async def image(engine: AsyncEngine, store: ObjectStore, days_ago: float) -> UUID:
+    identity = new_id()
+    key = Owner("acme", "images", identity).key(SHA)
+    await store.put(key, b"picture")
+    await statement(
+        engine,
+        """INSERT INTO images (id, tenant, sha256, bytes, format, width, height, object_key, created_at)
+           VALUES (:id, 'acme', md5(CAST(:id AS text)), 5, 'jpeg', 1, 1, :key, now() - make_interval(secs => :ago))""",
+        {"id": identity, "key": key, "ago": days_ago * DAY_S},
+    )
+    return identity
+
+
+async def keys(store: ObjectStore) -> set[str]:
+    return {found.key async for found in store.objects("acme")}
+
+
+async def count(engine: AsyncEngine, table: str) -> int:
+    return int((await one(engine, f"SELECT count(*) AS n FROM {table}"))["n"])
+
+
+async def passes(reconciler: Reconciler) -> None:
+    while await reconciler.repair():
+        pass
+    await reconciler.repair()
+
+
+def aged(store_folder: Path, seconds: float) -> None:
+    """Makes every object look as if it had been put that much earlier."""
+    for path in store_folder.rglob("*"):
+        if path.is_file():
+            os.utime(path, (time.time() - seconds,) * 2)
+
+
+async def test_batches_go_whole_days_after_their_end(
+    engine: AsyncEngine, store: ObjectStore, reconciler: Reconciler
+) -> None:
+    old, young = await finished(engine, store, days_ago=9, items=3), await finished(engine, store, days_ago=1)
+    running = await make_batch(engine)
+    await statement(engine, "UPDATE batches SET created_at = now() - interval '9 days' WHERE id = :id", {"id": running.id})
+    before = await keys(store)
+    await passes(reconciler)
+    assert await retention.forget_keys(engine) == 1
+    left = {row["id"] for row in await statement(engine, "SELECT id FROM batches", {})}
+    assert left == {young.id, running.id}
+    for table in ("items", "outputs", "state_log", "idempotency"):
+        batches = {row["batch_id"] for row in await statement(engine, f"SELECT batch_id FROM {table}", {})}
+        assert old.id not in batches, table
+        assert young.id in batches, table
+    gone = before - await keys(store)
+    assert len(gone) == 4
+    assert all(str(old.id) in key or any(str(item) in key for item in old.items) for key in gone)
+
+
+async def test_a_batch_that_is_retried_meanwhile_stays(engine: AsyncEngine, store: ObjectStore) -> None:
+    batch = await finished(engine, store, days_ago=9)
+    await statement(engine, "UPDATE batches SET state = 'running', finished_at = NULL WHERE id = :id", {"id": batch.id})
+    assert await retention.hide_batches(engine, 2) == 0
+
+
+async def test_a_key_of_a_deleted_batch_is_known_for_a_week(engine: AsyncEngine, store: ObjectStore) -> None:
+    for days in (1, 8):
+        batch = await finished(engine, store, days_ago=days)
+        await statement(engine, "DELETE FROM batches WHERE id = :id", {"id": batch.id})
+    kept = await finished(engine, store, days_ago=20)
+    assert await retention.forget_keys(engine) == 1
+    ages = await statement(engine, "SELECT batch_id, created_at FROM idempotency ORDER BY created_at", {})
+    assert len(ages) == 2
+    assert ages[0]["batch_id"] == kept.id
+    assert (now() - ages[1]["created_at"]).days == 1
+
+
+async def test_images_go_days_after_their_last_use(
+    engine: AsyncEngine, store: ObjectStore, reconciler: Reconciler, tmp_path: Path
+) -> None:
+    unused, used, waited_for, young = [await image(engine, store, days) for days in (3, 3, 3, 1)]
+    recent = await finished(engine, store, days_ago=1)
+    long_ago = await finished(engine, store, days_ago=1.9)
+    open_batch = await make_batch(engine)
+    await statement(
+        engine, "UPDATE batches SET created_at = now() - interval '9 days' WHERE id = :id", {"id": open_batch.id}
+    )
+    await statement(engine, "UPDATE batches SET created_at = now() - interval '9 days' WHERE id = :id", {"id": long_ago.id})
+    for batch, identity in ((recent, used), (open_batch, waited_for), (long_ago, unused)):
+        await statement(
+            engine, "UPDATE items SET image_id = :image WHERE batch_id = :id", {"image": identity, "id": batch.id}
+        )
+    walk = retention.Images(engine, days=2)
+    assert await walk.step() == (1, False)
+    rows = await statement(engine, "SELECT id FROM images WHERE deleted_at IS NULL", {})
+    assert {row["id"] for row in rows} == {used, waited_for, young}
+    await statement(engine, "UPDATE images SET deleted_at = deleted_at - interval '1 hour'", {})
+    aged(tmp_path / "store", 2000)
+    await passes(reconciler)
+    assert await count(engine, "images") == 3
+    assert not any(str(unused) in key for key in await keys(store))
+
+
+async def test_objects_without_a_row_go_and_what_may_get_one_stays(
+    engine: AsyncEngine, store: ObjectStore, tmp_path: Path
+) -> None:
+    batch = await finished(engine, store, days_ago=0)
+    kept_image = await image(engine, store, days_ago=0)
+    kept = await keys(store)
+    leased = await make_batch(engine)
+    [held] = await SqlLedger(engine, 30).lease(leased.items, "w")
+    [in_flight] = make_done(held).outputs
+    await store.put(in_flight.object_key, b"not yet written")
+    await store.put("_other/thing", b"none of ours")
+    never = Owner("acme", "sources", new_id()).key(SHA), Owner("acme", "images", new_id()).key(SHA)
+    fenced = f"acme/outputs/2026-01-02/{batch.items[0]}/0/999999999"
+    for key in (*never, fenced):
+        await store.put(key, b"nobody's")
+    everything = await keys(store)
+
+    young = Orphans(engine, store, KEPT_S)
+    while await young.step():
+        assert young.removed == 0
+    assert await keys(store) == everything
+
+    aged(tmp_path / "store", 2 * KEPT_S)
+    page = [found async for found in store.objects("acme")]
+    assert await remove_orphans(engine, store, page, now()) == 3
+    assert await keys(store) == kept | {in_flight.object_key}
+    assert any(str(kept_image) in key for key in kept)
+    assert await store.exists("_other/thing")
+
+
+async def test_an_upload_under_way_is_never_collected(engine: AsyncEngine, store: ObjectStore, tmp_path: Path) -> None:
+    """Its bytes are young; and what is written between the listing and the look at the rows is seen by the look."""
+    batch_id = new_id()
+    key = Owner("acme", "sources", batch_id).key(SHA)
+    await store.put(key, b"picture")
+    listed = [found async for found in store.objects("acme")]
+    assert await remove_orphans(engine, store, listed, listed[0].modified_at) == 0
+    aged(tmp_path / "store", 2 * KEPT_S)
+    [old] = [found async for found in store.objects("acme")]
+    batch = await make_batch(engine)
+    await statement(engine, "ALTER TABLE items DISABLE TRIGGER ALL", {})
+    await statement(engine, "ALTER TABLE batches DISABLE TRIGGER ALL", {})
+    await statement(engine, "UPDATE batches SET id = :new WHERE id = :id", {"new": batch_id, "id": batch.id})
+    assert await remove_orphans(engine, store, [old], now()) == 0
+    assert await store.exists(key)
+
+
+async def test_a_sweep_goes_on_where_the_last_process_was(engine: AsyncEngine, store: ObjectStore, tmp_path: Path) -> None:
+    for tenant in ("a", "b", "c"):
+        for day in ("2026-01-01", "2026-01-02"):
+            await store.put(f"{tenant}/outputs/{day}/{new_id()}/0/1", b"nobody's")
+    aged(tmp_path / "store", 2 * KEPT_S)
+    first = Orphans(engine, store, KEPT_S)
+    for _ in range(3):
+        assert await first.step()
+        assert first.removed == 1
+    # it had begun with the third day of the six, and written down that two are done
+    assert (await one(engine, "SELECT position FROM sweeps"))["position"] == "a/outputs/2026-01-02"
+    await store.put("a/outputs/2026-01-01/" + f"{new_id()}/0/1", b"nobody's")
+    aged(tmp_path / "store", 2 * KEPT_S)
+    second = Orphans(engine, store, KEPT_S)
+    removed = 0
+    while await second.step():
+        removed += second.removed
+    assert removed == 3
+    assert len([found async for found in store.objects("a")]) == 1
+    assert (await one(engine, "SELECT position, ended_at FROM sweeps"))["position"] == ""
+    # the next one is not due yet, for any process
+    assert not await Orphans(engine, store, KEPT_S).step()
+    await statement(engine, "UPDATE sweeps SET ended_at = ended_at - interval '1 hour'", {})
+    third = Orphans(engine, store, KEPT_S)
+    assert await third.step()
+    assert third.removed == 1
+
+
+def test_keys_say_who_needs_them() -> None:
+    identity = new_id()
+    assert needed(Owner("acme", "sources", identity).key(SHA)) is not None
+    for key in ("_ready/probe", "acme/images/ab/abcdef", "acme/outputs/x", f"acme/sources/2026-01-01/ab/{SHA}", "", "a/b"):
+        assert needed(key) is None, key
+    found = needed(f"some/tenant/outputs/2026-01-01/{identity}/3/77")
+    assert found is not None
+    assert (found.kind, found.id, found.token) == ("outputs", identity, 77)

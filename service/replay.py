@@ -17,6 +17,7 @@ from service.truth import batch_moves, replays
 from service.truth.database import DatabaseUnavailable
 from service.truth.replays import Made, Origin
 from service.truth.submissions import NewBatch, NewItem
+from service.usecases import load_of
 
 RETRY_AFTER_S = 5.0
 
@@ -43,7 +44,7 @@ async def replay(parts: Parts, tenant: str, output_id: UUID, wait_s: float) -> R
     """Makes the tenant's result again within `wait_s`; nothing of it stays.
 
     Errors: NotFound, Gone (its picture's bytes are no longer there), ItemFailed (it cannot be made any more), RateLimited,
-    Overloaded (it was not done in time), DatabaseUnavailable, StoreUnavailable.
+    QuotaExceeded, Overloaded (it was not done in time), DatabaseUnavailable, StoreUnavailable.
     """
     origin = await replays.origin(parts.engine, tenant, output_id)
     if origin is None:
@@ -57,7 +58,7 @@ async def replay(parts: Parts, tenant: str, output_id: UUID, wait_s: float) -> R
         # what cannot be hidden now, the reconciler hides when it is old
         with suppress(DatabaseUnavailable):
             await batch_moves.hide(parts.engine, tenant, again.id)
-            await batch_moves.cancel_items(parts.engine, again.id)
+            await batch_moves.cancel_items(parts.engine, tenant, again.id)
 
 
 async def _made(parts: Parts, again: NewBatch, wait_s: float) -> Made:
@@ -79,7 +80,9 @@ async def _made(parts: Parts, again: NewBatch, wait_s: float) -> Made:
 
 async def _begin(parts: Parts, again: NewBatch) -> None:
     """Admits, writes and hands off a replay. It counts as a submit of one interactive picture in all that is counted."""
-    await parts.depth.admit(again.tenant, again.priority, 1)
+    allowance = await parts.depth.allowance(again.tenant)
+    await parts.rates.take(again.tenant, "pictures", allowance.max_pictures_per_minute, 1)
+    await parts.depth.admit(again.tenant, load_of(again))
     await parts.commit(again)
     parts.metrics.submitted.labels(again.priority).inc()
     parts.hand_offs[again.priority].add(Fresh(again.tenant, ((again.items[0].id, again.items[0].cost_pixels),)))

@@ -87,7 +87,7 @@ async def submit(
         new = _new_batch(parts, tenant, batch_id, ask, chosen, sent, key)
     allowance = await parts.depth.allowance(tenant)
     await parts.rates.take(tenant, "pictures", allowance.max_pictures_per_minute, len(new.items))
-    await parts.depth.admit(tenant, _load(new))
+    await parts.depth.admit(tenant, load_of(new))
     _check_in_time(parts, batch_id)
     failpoints.hit("before_commit")
     result = await parts.commit(new)
@@ -230,7 +230,8 @@ def _labels(ask: AugmentRequest | BatchRequest, sent: Sequence[Sent]) -> dict[st
     return checked
 
 
-def _load(new: NewBatch) -> Load:
+def load_of(new: NewBatch) -> Load:
+    """What a batch asks of its tenant's limits."""
     return Load(
         priority=new.priority,
         items=len(new.items) - new.failed,

@@ -9,17 +9,24 @@ from batching.items import Item
 from batching.ledger import Store
 from kernels.codec import Probe, probe
 from kernels.tensors import Size
+from service.object_keys import Owner
 from service.recipes import RecipeBook
 from service.references.addresses import Allowed
 from service.references.fetch import Fetcher, Resolve
 from service.settings import Settings
 from service.truth.database import AsyncEngine, statement
-from service.uploads.intake import image_key, limits
+from service.uploads.intake import limits
 
 PIN = """
-UPDATE items SET source_key = :key, source_sha256 = :sha256, width = :width, height = :height, cost_pixels = :cost_pixels
-WHERE id = :id AND token = :token AND state = 'leased' AND source_key = ''
+WITH pinned AS (
+  UPDATE items SET source_key = :key, source_sha256 = :sha256, source_bytes = :bytes, width = :width, height = :height,
+    cost_pixels = :cost_pixels
+  WHERE id = :id AND token = :token AND state = 'leased' AND source_key = ''
+  RETURNING tenant
+)
+SELECT meter(tenant, 0, 0, 0, CAST(:bytes AS bigint)) FROM pinned
 """
+"""What comes with a new row is metered by a trigger; these bytes come later."""
 
 
 class References:
@@ -39,11 +46,12 @@ class References:
         content = await self._fetcher.fetch(item.source_url)
         sha256, found = await asyncio.to_thread(self._looked_at, content)
         cost_pixels = self._recipes.cost_pixels(item.recipe, Size(found.height, found.width), item.variants)
-        key = image_key(item.tenant, sha256)
+        key = Owner(item.tenant, "sources", item.batch_id).key(sha256)
         await self._store.put(key, content)
         values = {
             "key": key,
             "sha256": sha256,
+            "bytes": len(content),
             "width": found.width,
             "height": found.height,
             "cost_pixels": cost_pixels,

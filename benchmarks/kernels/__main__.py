@@ -36,6 +36,12 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _measured(asked: argparse.Namespace) -> dict[str, Any]:
+    from kernels.ops import OPS
+
+    # before anything that takes its time is imported
+    names = tuple(asked.op) or (tuple(OPS) if asked.all_ops else ())
+    if unknown := [name for name in names if name not in OPS]:
+        sys.exit(f"there is no operation {unknown[0]}; these are: {', '.join(OPS)}")
     import cv2
     import torch
 
@@ -44,16 +50,12 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.kernels.ours import CPU
     from benchmarks.kernels.peers.peer import installed
     from benchmarks.kernels.pictures import photographs
-    from kernels.ops import OPS
     from kernels.run import warm
 
     cv2.setNumThreads(1)
     torch.set_num_threads(asked.cores)
     warm(CPU)
     peers, photos = installed(), photographs(asked.pictures)
-    names = tuple(asked.op) or (tuple(OPS) if asked.all_ops else ())
-    if unknown := [name for name in names if name not in OPS]:
-        sys.exit(f"there is no operation {unknown[0]}; these are: {', '.join(OPS)}")
     basis: Basis = "cpu_us" if asked.cores == 1 else "wall_us"
     facts = report.machine(peers)
     with watch(asked.pictures, asked.rounds, asked.cores) as clock:

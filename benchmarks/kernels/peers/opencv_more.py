@@ -113,7 +113,7 @@ def _kmeans(pixels: Pixels, step: PlannedStep) -> Pixels:
     points, count = pixels.reshape(-1, 3).astype(np.float32), step.fields["colors"]
     labels: NDArray[np.int32] = np.empty(len(points), np.int32)
     _, found, colours = cv2.kmeans(points, count, labels, enough, 1, cv2.KMEANS_PP_CENTERS)
-    return np.rint(colours).astype(np.uint8)[found.ravel()].reshape(pixels.shape)
+    return _bytes(np.rint(colours)[np.ravel(found)].reshape(pixels.shape))
 
 
 def _filtered(kernel: Callable[[Mapping[str, Any]], Any]) -> Form:

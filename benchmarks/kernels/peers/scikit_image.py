@@ -19,7 +19,7 @@ def _bytes(image: Any) -> Pixels:
     """From floats of 0..1, clipped, or bytes as they are."""
     if image.dtype == np.uint8:
         return np.asarray(image)
-    return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(image, 0.0, 1.0) * 255.0), np.uint8)
 
 
 def _thrice(grey: Any) -> Pixels:

@@ -9,7 +9,6 @@ from service.accounts.roles import Scope
 from service.errors import Forbidden, Unauthorized
 from service.parts import Parts
 from service.settings import Settings
-from service.truth.database import DatabaseUnavailable
 
 _READING = ("GET", "HEAD")
 _OTHER_SITES = ("cross-site", "same-site")
@@ -67,13 +66,9 @@ async def caller_of(request: Request, scope: Scope | None) -> Caller:
 
 async def _within_rate(parts: Parts, tenant: str) -> None:
     """RateLimited, where this is one request too many."""
-    allowance = parts.allowance
-    try:
-        found = await parts.callers.tenant(tenant)
-    except DatabaseUnavailable:
-        found = None  # what the request itself needs of the database will say so
-    if found is not None:
-        allowance = allowance.with_own(found.limits)
+    # what the request itself needs of the database will say that it is away
+    found = await parts.callers.tenant(tenant, parts.settings.rate_timeout_s)
+    allowance = parts.allowance if found is None else parts.allowance.with_own(found.limits)
     await parts.rates.take(tenant, "requests", allowance.max_requests_per_minute)
 
 

@@ -37,9 +37,10 @@ class Fresh(Generic[Key, Value]):
             task.add_done_callback(_noticed)
         return await asyncio.shield(task)  # one that asks and goes away takes nothing from the others
 
-    def forget(self, key: Key) -> None:
-        """The next to ask gets a value read after this."""
-        self._kept.pop(key, None)
+    def last(self, key: Key) -> Value | None:
+        """The value as it was last read, however old; None: it was not, or not lately enough to be kept."""
+        found = self._kept.get(key)
+        return None if found is None else found[1]
 
     async def _renew(self, key: Key) -> Value:
         try:

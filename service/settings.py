@@ -153,7 +153,7 @@ class Settings(BaseSettings):
     max_stored_bytes: Count | None = None
     """Most bytes that one tenant may have stored: pictures as often as they were sent, and results. Empty: any number."""
     rate_timeout_s: Seconds = 0.05
-    """Longest time that a request waits for Redis to count it; after that it is let in uncounted."""
+    """Longest time that a request waits to be counted; where Redis takes longer, it is let in uncounted."""
     max_wait_s: Seconds = 60.0
     """Longest time that `Prefer: wait` is honoured."""
     body_timeout_s: Seconds = 60.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -17,7 +18,7 @@ from service.errors import Unauthorized
 from service.fresh import Fresh
 from service.truth import account_queries
 from service.truth.account_queries import Tenant
-from service.truth.database import AsyncEngine
+from service.truth.database import AsyncEngine, DatabaseUnavailable
 
 DEFAULT_TENANT = "default"
 """Who an open service works for, and the configured key."""
@@ -74,9 +75,13 @@ class Callers:
             raise Unauthorized("the key or token has expired")
         return caller
 
-    async def tenant(self, name: str) -> Tenant | None:
-        """A tenant, at most `FRESH_S` old. DatabaseUnavailable."""
-        return await self._tenants.get(name)
+    async def tenant(self, name: str, within_s: float) -> Tenant | None:
+        """A tenant, at most `FRESH_S` old; as it was last seen, where the database does not say so in time."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._tenants.get(name)
+        except (TimeoutError, DatabaseUnavailable):
+            return self._tenants.last(name)
 
     async def _look_up(self, credential: str) -> Caller:
         if keys.is_key(credential):
@@ -93,14 +98,15 @@ class Callers:
 
         Both are read from the database, past what is remembered, or two delays would add up.
         """
+        if not TENANT_NAME.fullmatch(claims.tenant):
+            raise Unauthorized("the token names no tenant that can be used")
         if claims.key_id is not None:
             found = await account_queries.usable_by_id(self._engine, claims.tenant, claims.key_id)
             if found is None:
                 raise Unauthorized("the key of this token can no longer be used")
             scopes, actor = claims.scopes & ROLES[found.role], f"token of key {found.id}"
         else:
-            named = TENANT_NAME.fullmatch(claims.tenant)
-            tenant = await account_queries.tenant(self._engine, claims.tenant) if named else None
+            tenant = await account_queries.tenant(self._engine, claims.tenant)
             if tenant is None or tenant.disabled_at is not None:
                 raise Unauthorized("the token names no tenant that can be used")
             scopes, actor = claims.scopes & OF_A_TENANT, f"token of {claims.subject[:200]!a}"

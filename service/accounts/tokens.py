@@ -125,6 +125,8 @@ class Tokens:
         return key
 
     def _ours_says(self, claims: Mapping[str, Any]) -> Claims:
+        if not isinstance(claims["tenant"], str):
+            raise _refused()
         scopes = _scopes(claims) & frozenset(SCOPES)
         return Claims(claims["tenant"], scopes, claims["sub"], self._end_s(claims), UUID(claims["sub"]))
 

@@ -36,10 +36,11 @@ def newest() -> str:
     return str(scripts().get_current_head())
 
 
-def migrate(url: str) -> str:
-    """Upgrades the database in one transaction and returns its revision; changes nothing where that is the newest.
+def migrate(url: str, to: str = "head") -> str:
+    """Upgrades the database in one transaction and returns its revision; changes nothing where it has that already.
 
-    Errors: MigrationFailed when the database does not answer, or is of a later release.
+    to: a revision before the newest, for tests of what a later one makes of old rows. Errors: MigrationFailed when the
+    database does not answer, or is of a later release.
     """
     directory = scripts()
     engine = create_engine(normalised(url), connect_args={"application_name": "augment-migrate", "connect_timeout": 5})
@@ -47,7 +48,7 @@ def migrate(url: str) -> str:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             context = MigrationContext.configure(
-                connection, opts={"script": directory, "fn": lambda now, _context: directory._upgrade_revs("head", now)}
+                connection, opts={"script": directory, "fn": lambda now, _context: directory._upgrade_revs(to, now)}
             )
             # handed to `upgrade(op)` of each revision; alembic's global `op` would be shared by all threads
             context.run_migrations(op=Operations(context))
@@ -57,4 +58,4 @@ def migrate(url: str) -> str:
         raise MigrationFailed(f"the database is of another release than this one: {error}") from error
     finally:
         engine.dispose()
-    return newest()
+    return newest() if to == "head" else to

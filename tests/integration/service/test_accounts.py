@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -275,6 +276,21 @@ async def test_a_key_ends_when_it_was_said_to(engine: AsyncEngine, api: Any) -> 
     assert await callers.known(issued.key)
     with pytest.raises(Unauthorized):  # one that has not seen it before
         await Callers(engine, Tokens(TokenRules("augment", 0.0, "tenant"), {}), None).known(issued.key)
+
+
+async def test_limits_are_as_last_seen_while_the_database_is_away(shared_settings: Settings) -> None:
+    now_s = 0.0
+    gone = make_engine(shared_settings.database_url, pool_size=1)
+    callers = Callers(gone, Tokens(TokenRules("augment", 0.0, "tenant"), {}), None, lambda: now_s)
+    seen = await callers.tenant("default", 60.0)
+    assert seen is not None
+    now_s = 2 * FRESH_S
+    async with contextlib.AsyncExitStack() as all_in_use:
+        for _ in range(9):  # the pool and its overflow
+            await all_in_use.enter_async_context(gone.connect())
+        assert await callers.tenant("default", 0.05) is seen
+        assert await callers.tenant("other", 0.05) is None
+    await gone.dispose()
 
 
 async def test_an_open_service_takes_keys_too_and_no_wrong_ones(shared_settings: Settings) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import create_engine
 from service.truth.database import make_engine, normalised, statement
 from service.truth.migrations import migrate, newest, scripts
 from service.truth.tables import metadata
+from tests.helpers.rows import make_batch
 
 CATALOGUE = """
 SELECT 'column', table_name, column_name || ' ' || data_type || ' ' || coalesce(character_maximum_length::text, '')
@@ -79,6 +80,32 @@ async def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
     results = await asyncio.gather(*(one.communicate() for one in started))
     assert [one.returncode for one in started] == [0, 0, 0], results
     assert {out.decode().strip() for out, _ in results} == {newest()}
+
+
+async def test_what_was_stored_before_it_was_counted_is_counted(empty_url: str) -> None:
+    migrate(empty_url, to="0002")
+    engine = make_engine(empty_url)
+    batches = [await make_batch(engine, 2, tenant=tenant) for tenant in ("acme", "bolt")]
+    await statement(
+        engine,
+        """INSERT INTO outputs (id, tenant, batch_id, item_id, variant, object_key, width, height, bytes, sha256, format,
+                              draws, device, engine_version, token)
+           SELECT id, tenant, batch_id, id, 0, 'k', 1, 1, 500, '', 'png', '[]', 'cpu', '', 1 FROM items""",
+        {},
+    )
+    await statement(
+        engine,
+        """INSERT INTO images (id, tenant, sha256, bytes, format, width, height, object_key)
+           SELECT id, tenant, '', 30, 'png', 1, 1, 'k' FROM batches WHERE id = :id""",
+        {"id": batches[0].id},
+    )
+    migrate(empty_url)
+    rows = await statement(engine, "SELECT tenant, bytes_stored FROM tenant_counters ORDER BY tenant", {})
+    assert [tuple(row.values()) for row in rows] == [("acme", 1030), ("bolt", 1000)]
+    await statement(engine, "DELETE FROM batches WHERE id = :id", {"id": batches[1].id})
+    rows = await statement(engine, "SELECT bytes_stored FROM tenant_counters WHERE tenant = 'bolt'", {})
+    assert [row["bytes_stored"] for row in rows] == [0]
+    await engine.dispose()
 
 
 async def test_a_migrated_database_is_at_the_newest_revision(database_url: str) -> None:

@@ -175,6 +175,7 @@ FORGED = {
     "a tenant that is a list": signed(claims(tenant=["acme"])),
     "ours without a tenant": by_hand(TYPED, {name: OURS[name] for name in OURS if name != "tenant"}, SECRET.encode()),
     "ours for a subject that is no key": by_hand(TYPED, {**OURS, "sub": "ann"}, SECRET.encode()),
+    "ours for a tenant that is a number": by_hand(TYPED, {**OURS, "tenant": 1}, SECRET.encode()),
     "claims that are a list": by_hand(TYPED, [1], SECRET.encode()),
     "a header that is nested deeply": base64.urlsafe_b64encode(b"[" * 5000).decode().rstrip("=") + ".e30.x",
     "two dots": "..",
@@ -258,4 +259,7 @@ async def test_facts_are_read_once_for_all_who_ask_and_again_when_they_are_old()
     assert reads == 4
     await fresh.get("b"), await fresh.get("c")
     assert await fresh.get("b") == "b 5"  # kept, while "a", the oldest, went
+    assert fresh.last("a") is None
     assert await fresh.get("a") == "a 7"
+    now_s = 100.0
+    assert fresh.last("a") == "a 7"

@@ -91,6 +91,12 @@ class Item:
     """Labels of the source picture in the shape of the REST contract."""
     cost_pixels: int
     executions: int
+    suspect: bool = False
+    """Whether a worker died while it held the item: it is run alone, in the sandbox."""
+    crashes: int = 0
+    """Deaths of processes that ran it alone, that of the run under way included where it is charged."""
+    charged: bool = False
+    """Whether the run under way is charged already: a suspect's is, before it begins, so that none can loop."""
 
     @property
     def attempt(self) -> tuple[UUID, int]:

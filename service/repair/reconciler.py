@@ -25,6 +25,7 @@ from service.repair.sole import Sole
 from service.settings import Settings
 from service.store import ObjectStore, open_store
 from service.telemetry import configure_logging
+from service.truth import fleet
 from service.truth.database import AsyncEngine, DatabaseUnavailable, make_engine
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Reconciler:
     repaired: Counter[str] = field(default_factory=Counter)
     """Items: expired, poisoned, cancelled, dead, lost, stranded, refilled. And removed_batches, _images, _objects."""
     _epoch: str = ""
+    _dying: bool = False
     _troubles: dict[str, str] = field(default_factory=dict)
 
     async def repair(self) -> bool:
@@ -77,7 +79,15 @@ class Reconciler:
         return more
 
     async def _leases(self) -> bool:
-        return await self._pages(lambda: repairs.end_leases(self.engine, self.budgets))
+        before = self.repaired["expired"]
+        more = await self._pages(lambda: repairs.end_leases(self.engine, self.budgets))
+        if self.repaired["expired"] > before or self._dying:
+            was, self._dying = self._dying, await fleet.dying(self.engine)
+            if self._dying and not was:
+                log.error("workers die one after the other: no picture is charged for it, and the service is not ready")
+            elif was and not self._dying:
+                log.warning("workers live again: pictures are charged for the deaths of their processes")
+        return more
 
     async def _batches(self) -> bool:
         return await self._pages(lambda: repairs.end_batches(self.engine))

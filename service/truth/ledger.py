@@ -10,6 +10,7 @@ import itertools
 import json
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from kernels.errors import AugmentationError
 from kernels.recipe import Recipe
 from service.ids import new_id
 from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, Row, statement
+from service.truth.fleet import DYING
 from service.truth.moves import COUNTED
 
 log = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
   SELECT tenant, id, 'queued', 'running', 'first_lease' FROM opened
 )
 SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.item_key, m.labels,
-       m.cost_pixels, m.executions, b.seed, b.variants, b.recipe_digest,
+       m.cost_pixels, m.executions, m.suspect, m.crashes, b.seed, b.variants, b.recipe_digest,
        CASE row_number() OVER (PARTITION BY b.recipe_digest ORDER BY m.id) WHEN 1 THEN CAST(b.recipe AS text) END AS recipe
 FROM moved m JOIN batches b ON b.id = m.batch_id
 ORDER BY b.recipe_digest, m.id
@@ -83,10 +85,12 @@ WITH ours AS MATERIALIZED (
   SELECT i.id, i.token, i.worker FROM items i
   JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS g (id, token) USING (id, token)
   WHERE i.state = 'leased' ORDER BY i.id FOR NO KEY UPDATE OF i
+), given AS (
+  SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:crashes AS int[])) AS g (id, crashes)
 ), moved AS (
   UPDATE items i
   SET state = 'queued', token = NULL, worker = NULL, lease_until = NULL, executions = greatest(i.executions - 1, 0),
-      queued_at = now(), handed_off_at = now()
+      crashes = (SELECT g.crashes FROM given g WHERE g.id = i.id), queued_at = now(), handed_off_at = now()
   FROM ours o WHERE i.id = o.id
   RETURNING i.id, i.tenant, i.batch_id, o.worker, o.token
 )
@@ -94,6 +98,29 @@ INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, 
 SELECT tenant, batch_id, id, 'leased', 'queued', 'hand_back', worker, token FROM moved
 """
 """`handed_off_at` is set anew, for the worker puts the ids back on their lanes; where it does not, the reconciler does."""
+
+CHARGE = f"""
+WITH {DYING}
+UPDATE items i SET crashes = CASE WHEN f.dying THEN :crashes ELSE :crashes + 1 END
+FROM fleet f WHERE i.id = :id AND i.token = :token AND i.state = 'leased'
+RETURNING i.crashes
+"""  # noqa: S608 - made of constants
+"""The number before is given, so the statement may run twice."""
+
+GIVE_UP = """
+WITH ours AS MATERIALIZED (
+  SELECT id, token, worker FROM items WHERE id = :id AND token = :token AND state = 'leased' FOR NO KEY UPDATE
+), moved AS (
+  UPDATE items i
+  SET state = 'queued', suspect = true, crashes = :crashes, token = NULL, worker = NULL, lease_until = NULL,
+      handed_off_at = NULL, epoch = NULL
+  FROM ours o WHERE i.id = o.id
+  RETURNING i.id, i.tenant, i.batch_id, o.worker, o.token
+)
+INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
+SELECT tenant, batch_id, id, 'leased', 'queued', CAST(:reason AS text), worker, token FROM moved
+"""
+"""`handed_off_at` is empty: the reconciler's next pass is pause enough for what died just now."""
 
 FINISH = f"""
 WITH given AS MATERIALIZED (
@@ -191,7 +218,23 @@ class SqlLedger:
     async def hand_back(self, items: Sequence[Item]) -> None:
         """Returns what is still ours to the queue, uncharged."""
         if items:
-            await statement(self._engine, HAND_BACK, _held(items))
+            crashes = [item.crashes - item.charged for item in items]
+            await statement(self._engine, HAND_BACK, {**_held(items), "crashes": crashes})
+
+    async def charge(self, item: Item) -> Item | None:
+        """The item with one more crash, written before it is run; without it while the fleet is dying."""
+        values = {"id": item.id, "token": item.token, "crashes": item.crashes}
+        rows = await statement(self._engine, CHARGE, values)
+        if not rows:
+            return None
+        if rows[0]["crashes"] == item.crashes:
+            log.error("many workers died in the last minute: the death of a picture's process is not charged to it")
+        return replace(item, crashes=rows[0]["crashes"], charged=rows[0]["crashes"] > item.crashes)
+
+    async def give_up(self, item: Item, reason: str) -> None:
+        """Returns a suspect that is still ours to the queue, with its crashes."""
+        values = {"id": item.id, "token": item.token, "crashes": item.crashes, "reason": reason}
+        await statement(self._engine, GIVE_UP, values)
 
     async def members(self, batch_id: UUID) -> Sequence[Member]:
         """Every picture of a batch that was not refused when it was sent."""
@@ -261,6 +304,8 @@ def _item(row: Row, recipe: Recipe) -> Item:
         labels=row["labels"],
         cost_pixels=row["cost_pixels"],
         executions=row["executions"],
+        suspect=row["suspect"],
+        crashes=row["crashes"],
     )
 
 

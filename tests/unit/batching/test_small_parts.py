@@ -69,7 +69,10 @@ def test_failpoints_do_nothing_until_they_are_armed() -> None:
     assert time.perf_counter() - start >= 0.02
 
 
-@pytest.mark.parametrize("text", ["nowhere=kill", "taken=explode", "taken", "taken=sleep", "taken=kill:3", "ran=sleep:x"])
+@pytest.mark.parametrize(
+    "text",
+    ["nowhere=kill", "taken=explode", "taken", "taken=sleep", "taken=kill:x", "ran=sleep:x", "ran=poison", "decoding=kill"],
+)
 def test_a_failpoint_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"failpoint|action|float"):
         failpoints.parse(text)

@@ -217,7 +217,8 @@ class Finisher:
             except Exception as error:
                 log.warning("cannot hand %d items back: %s", len(ours), error)
             await asyncio.sleep(pause)
-        for reason, number in Counter(member.reason for member in returned).items():
+        self._tally.count("fenced", len(returned) - len(ours))
+        for reason, number in Counter(member.reason for member in ours).items():
             self._tally.count("handed_back" if reason == "hand_back" else reason, number)
         self._leases.drop(member.item for member in returned)
         entries = [member.entry for member in returned]

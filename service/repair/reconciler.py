@@ -112,6 +112,7 @@ class Reconciler:
         async def page() -> Counter[str]:
             entries = await self.lanes.dead_entries(idle_ms, repairs.PAGE)
             if entries:
+                failpoints.hit(failpoints.REPAIR)
                 # first the rows: entries settled too soon would leave items that nobody looks for
                 await repairs.forget_items(self.engine, [entry.item_id for entry in entries])
                 await self.lanes.settle(entries)
@@ -143,6 +144,7 @@ class Reconciler:
         if most <= 0:
             return False
         waiting = await repairs.next_waiting(self.engine, lane, most, self.budgets)
+        failpoints.hit(failpoints.REPAIR)
         put = await put_and_stamp(self.engine, self.lanes, lane, waiting, self.lane_window) if waiting else 0
         self._count(Counter(refilled=put))
         return put == most < room

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from batching.errors import Internal
+from batching.errors import Internal, Poison
 from batching.items import Done, Failed, Item, Outcome
 from batching.ledger import Finish, Member
 from kernels.errors import AugmentationError
@@ -125,10 +125,10 @@ SELECT tenant, batch_id, id, 'leased', 'queued', CAST(:reason AS text), worker, 
 FINISH = f"""
 WITH given AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS g
-    (id uuid, token bigint, state text, code text, detail text, device text, engine_version text)
+    (id uuid, token bigint, crashes int, state text, code text, detail text, device text, engine_version text)
 ), held AS MATERIALIZED (
   SELECT i.id, i.batch_id, i.tenant, i.state AS from_state, i.worker, i.token,
-         g.state AS to_state, g.code, g.detail, g.device, g.engine_version
+         g.crashes, g.state AS to_state, g.code, g.detail, g.device, g.engine_version
   FROM items i JOIN given g USING (id, token)
   WHERE i.state IN ('leased', 'succeeded', 'failed')
   ORDER BY i.id FOR NO KEY UPDATE OF i
@@ -146,7 +146,7 @@ WITH given AS MATERIALIZED (
   RETURNING item_id
 ), moved AS (
   UPDATE items i
-  SET state = h.to_state, lease_until = NULL, finished_at = now(), error_code = h.code, error_detail = h.detail
+  SET state = h.to_state, crashes = h.crashes, lease_until = NULL, finished_at = now(), error_code = h.code, error_detail = h.detail
   FROM held h WHERE i.id = h.id AND h.from_state = 'leased'
   RETURNING i.id, i.batch_id, i.tenant, h.from_state, i.state AS to_state, coalesce(h.code, 'finish') AS reason, h.worker,
             h.token, (SELECT count(*) FROM written w WHERE w.item_id = i.id) AS outputs
@@ -314,7 +314,11 @@ def _held(items: Sequence[Item]) -> dict[str, object]:
 
 
 def _final(outcome: Outcome) -> dict[str, Any]:
-    final: dict[str, Any] = {"id": str(outcome.item.id), "token": outcome.item.token}
+    item = outcome.item
+    # what was charged beforehand is taken back, unless it came to that
+    died = isinstance(outcome, Failed) and outcome.code == Poison.code
+    crashes = item.crashes - (item.charged and not died)
+    final: dict[str, Any] = {"id": str(item.id), "token": item.token, "crashes": crashes}
     if isinstance(outcome, Done):
         return final | {"state": "succeeded", "device": outcome.device, "engine_version": outcome.engine_version}
     return final | {"state": "failed", "code": outcome.code, "detail": _storable(outcome.detail)}

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -75,7 +76,7 @@ def test_f3_a_worker_is_paused_beyond_its_lease(system: System, attempt: int) ->
         load = run.load(batches=4)
         system.wait_for(lambda: system.count("state = 'leased'") > 4, what="leases")
         os.kill(paused.pid, signal.SIGSTOP)
-        held = system.count("state = 'leased'")
+        run.hit(system.count("state = 'leased'"), "it held nothing")
         system.wait_for(lambda: system.count("suspect AND state = 'queued'") > 0, 4 * LEASE_S, "an expired lease")
         for worker in system.workers:
             if worker is not paused:
@@ -84,7 +85,6 @@ def test_f3_a_worker_is_paused_beyond_its_lease(system: System, attempt: int) ->
         system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 60, "the others' results")
         os.kill(paused.pid, signal.SIGCONT)
         system.wait_for(lambda: int(system.facts_of(paused).get("fenced", 0)) > 0, 30, "a writer that is fenced")
-        run.hit(held, "it held nothing")
         assert paused.exit_status() is None
     paused.kill()
 
@@ -148,8 +148,7 @@ def test_f14_a_picture_kills_what_decodes_it(system: System, poison: str, attemp
         system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 120, "the end of a poison")
     [row] = system.rows("SELECT max(crashes) AS crashes, count(*) AS n FROM items WHERE error_code = 'poison'")
     assert row["n"] == 0 or row["crashes"] == 3
-    innocent = "suspect AND state = 'succeeded' AND crashes > 0"
-    assert system.count(innocent) == 0
+    assert system.count("state = 'succeeded' AND crashes > 0") == 0
     system.drop_workers()
 
 
@@ -178,11 +177,12 @@ def test_f15_the_device_has_too_little_memory(system: System, times: str, attemp
     system.start()
     with trial(system, "F15", f"out of memory, {times}") as run:
         system.pause_workers()
-        failing = system.add_worker("running=oom:8" if times == "once" else "running=oom")
+        failing = system.add_worker("running=oom:1" if times == "once" else "running=oom")
+        began_at = time.time()
         run.load(batches=2).join(60)
         system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 60, "every item's end")
         assert failing.program.log is not None
-        run.hit("in halves" in failing.program.log.read_text(), "no memory was short")
+        run.hit("in halves" in failing.program.log.read_text(), "no memory was short", began_at)
         if times == "always":
             run.history.expected = [
                 replace(wanted, codes=frozenset({"resource_exhausted"}) | wanted.codes) for wanted in run.history.expected
@@ -200,9 +200,11 @@ def test_f16_the_device_is_lost(system: System, attempt: int) -> None:
         run.hit(ended(system, losing) == 70, "the worker kept its device")
         load.join(60)
         ids = [wanted.batch_id for wanted in run.history.expected]
-        charged = "SELECT count(*) AS n FROM items WHERE batch_id = ANY(%(ids)s::uuid[]) AND (executions > 0 OR suspect)"
-        assert system.rows(charged, ids=ids)[0]["n"] == 0
+        returned = "SELECT count(*) AS n FROM items WHERE batch_id = ANY(%(ids)s::uuid[]) AND state = 'queued'"
+        assert system.rows(returned, ids=ids)[0]["n"] > 0
         system.resume_workers()
+    charged = "SELECT count(*) AS n FROM items WHERE batch_id = ANY(%(ids)s::uuid[]) AND (executions > 1 OR crashes > 0)"
+    assert system.rows(charged, ids=ids)[0]["n"] == 0
 
 
 def test_f18_reconcilers_die_and_double(system: System, attempt: int) -> None:
@@ -234,10 +236,11 @@ def test_f19_a_workers_clock_is_wrong(system: System, tmp_path: Path, step_s: in
         expired = system.count("suspect")
         path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH", ""))))
         wrong = system.add_worker(environment={"PYTHONPATH": path})
+        began_at = time.time()
         run.load(batches=4).join(60)
         system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 60, "every item's end")
         said = float(system.facts_of(wrong)["announced_at"])
-        run.hit(abs(said - step_s - os.stat("/proc/self").st_mtime) < 600, "its clock is right")
+        run.hit(abs(said - step_s - os.stat("/proc/self").st_mtime) < 600, "its clock is right", began_at)
         assert system.count("suspect") == expired
     wrong.kill()
     wrong.wait(10)
@@ -274,12 +277,13 @@ def test_f23_every_entry_is_delivered_three_times(system: System, attempt: int) 
         system.pause_workers()
         run.load(batches=3).join(60)
         with Redis.from_url(system.redis_url) as redis:
-            system.wait_for(lambda: system.entries() >= 36, what="the hand-off")
+            system.wait_for(lambda: system.entries() == system.count("state = 'queued'"), what="the hand-off")
+            once = system.entries()
             for lane in cast(list[bytes], redis.keys("lane:*")):
                 for _, fields in cast(list[tuple[bytes, dict[bytes, bytes]]], redis.xrange(lane)):
                     for _ in range(2):
                         redis.xadd(lane, fields)  # type: ignore[arg-type]  # bytes are fine
-        run.hit(system.entries() >= 108, "they are not there thrice")
+        run.hit(system.entries() == 3 * once > 60, "they are not there thrice")
         system.rows("UPDATE items SET handed_off_at = NULL, executions = 1 WHERE state = 'queued' RETURNING id")
         system.rows("UPDATE items SET executions = 0 WHERE state = 'queued' RETURNING id")
         system.resume_workers()

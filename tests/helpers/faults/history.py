@@ -73,6 +73,11 @@ class Load:
         self._thread.start()
         return self
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has something left to submit."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Gives up on what is not acknowledged yet."""
         self._stopping.set()

@@ -25,6 +25,7 @@ from service.system.programs import api_program, listen, reconciler_program, wor
 from service.truth.migrations import migrate
 from tests.helpers.faults.checker import Budgets, Facts, Violation, check
 from tests.helpers.faults.history import History, Load
+from tests.helpers.faults.objects import Objects
 from tests.helpers.faults.relay import Relay
 from tests.helpers.faults.report import Trial, add
 from tests.helpers.truth import Row, rows
@@ -37,9 +38,9 @@ FINAL = "('succeeded', 'failed', 'cancelled')"
 class System:
     """PostgreSQL, Redis, a store in a folder, an API, a reconciler and workers, each a process of its own."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        """settings: other than those of a small, quick system."""
-        self.folder = folder
+    def __init__(self, folder: Path, objects: Objects | None = None, **settings: Any) -> None:
+        """objects: the store, where it is not a folder. settings: other than those of a small, quick system."""
+        self.folder, self.store, self._objects = folder, folder / "store", objects
         self._postgres, self._redis = postgres_server(folder), valkey_server(folder)
         self.postgres, self.redis = self._postgres.start(), self._redis.start()
         create_database(self._postgres.url)
@@ -224,8 +225,8 @@ class System:
         """Everything that the checker looks at, of these batches."""
         ids = {"ids": list(batch_ids)}
         in_batches = "batch_id = ANY(%(ids)s::uuid[])"
-        store = self.folder / "store"
-        files = {str(path.relative_to(store)): path for path in store.rglob("*") if path.is_file()}
+        files = {str(path.relative_to(self.store)): path for path in self.store.rglob("*") if path.is_file()}
+        kept = None if self._objects is None else dict(self._objects.kept)
         outputs = self.rows(f"SELECT * FROM outputs WHERE {in_batches}", **ids)
         wanted = {row["object_key"] for row in outputs}
         return Facts(
@@ -233,7 +234,7 @@ class System:
             items=self.rows(f"SELECT * FROM items WHERE {in_batches}", **ids),
             outputs=outputs,
             moves=self.rows(f"SELECT * FROM state_log WHERE {in_batches} AND item_id IS NOT NULL ORDER BY id", **ids),
-            objects={key: path.read_bytes() if key in wanted else b"" for key, path in files.items()},
+            objects=kept or {key: path.read_bytes() if key in wanted else b"" for key, path in files.items()},
             ages_s={key: time.time() - path.stat().st_mtime for key, path in files.items()},
             temporary=[key for key in files if "#" in key],
             entries=self.entries(),
@@ -260,10 +261,10 @@ class Run:
         """Begins to submit."""
         return Load(self.system.client, self.history, batches=batches, **more).start()
 
-    def hit(self, proof: object, what: str) -> None:
-        """The fault was seen to hit; a trial without it does not count."""
+    def hit(self, proof: object, what: str, at: float | None = None) -> None:
+        """The fault was seen to hit, now or then (seconds since 1970); a trial without it does not count."""
         assert proof, f"{self.row} did not hit: {what}"
-        self.hit_at = self.hit_at or time.time()
+        self.hit_at = self.hit_at or at or time.time()
 
     def released(self) -> None:
         """The fault is lifted: recovery counts from here."""

@@ -146,7 +146,8 @@ WITH given AS MATERIALIZED (
   RETURNING item_id
 ), moved AS (
   UPDATE items i
-  SET state = h.to_state, crashes = h.crashes, lease_until = NULL, finished_at = now(), error_code = h.code, error_detail = h.detail
+  SET state = h.to_state, crashes = h.crashes, lease_until = NULL, finished_at = now(), error_code = h.code,
+      error_detail = h.detail
   FROM held h WHERE i.id = h.id AND h.from_state = 'leased'
   RETURNING i.id, i.batch_id, i.tenant, h.from_state, i.state AS to_state, coalesce(h.code, 'finish') AS reason, h.worker,
             h.token, (SELECT count(*) FROM written w WHERE w.item_id = i.id) AS outputs

@@ -34,6 +34,7 @@ from kernels.version import engine_version
 
 log = logging.getLogger(__name__)
 StoreFactory = Callable[[], AbstractAsyncContextManager[Store]]
+EngineFactory = Callable[[EngineConfig, Decode, Tally, Callable[[DeviceLost], None]], Engine]
 
 DEVICE_LOST, HUNG = 70, 75
 HUNG_GRACE_S = 15.0
@@ -54,6 +55,7 @@ class Life:
         decode: Decode,
         leave: Callable[[int, str], None],
         codec: str = "cpu",
+        make_engine: EngineFactory = Engine,
     ) -> None:
         self.name, self._config, self._codec = name, config, codec
         self._make_ledger, self._make_store, self._leave = make_ledger, make_store, leave
@@ -80,7 +82,7 @@ class Life:
             )
         )
         decode = decode if config.sandbox == "suspects" else self._sandbox.decode
-        self._engine = Engine(engine, decode, self._tally, self._device_lost)
+        self._engine = make_engine(engine, decode, self._tally, self._device_lost)
         self._heartbeat = Heartbeat(
             name,
             config.redis_url,

@@ -2,7 +2,8 @@
 #
 #   make demo [PICTURES=folder]   the main job on real pictures
 #   make test [ARGS="-k lanes"]   everything the tests need, then all tiers but the long ones
-#   make test-long                the long ones
+#   make test-long                the long ones, and each fault three times
+#   make faults [N=10]            every fault N times; trials add up in FAULT_REPORT, whose table is printed
 #   make check                    formatter, linter, type checker, stale generated pages
 #   make site                     the documentation as a site, in site/; opens without a server or a network
 
@@ -17,34 +18,40 @@ PICTURES ?=
 ARGS ?=
 # tests that run at once
 JOBS ?= 2
+# trials of each fault
+N ?= 10
 # tried in this order when PYTHON is not given
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 REQUIREMENTS := pyproject.toml constraints.txt
 # compiled kernels, for every target: made once, in a minute or two
 export NUMBA_CACHE_DIR ?= $(abspath $(VENV))/kernels
 
-# $(call tested,marker): kernels are compiled before any test is timed. Files run side by side: unit tests, then those that start whole systems, whose
-# processes of pytest have servers of their own.
+# $(call tested,marker,folders): kernels are compiled before any test is timed. Files run side by side: unit tests, then those that start whole systems,
+# whose processes of pytest have servers of their own.
 # Exit status 5 is pytest's for "none selected", as ARGS may do to either half.
 define tested
 	$(BIN)/python -c "import torch; from kernels.run import warm; warm(torch.device('cpu'))"
 	$(BIN)/python -m pytest tests/unit -m "$(1)" --numprocesses $(JOBS) --dist loadscope $(ARGS) || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest tests/e2e tests/integration tests/fault tests/fuzz -m "$(1)" --numprocesses $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest $(2) -m "$(1)" --numprocesses $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
 endef
 
-.PHONY: help demo test test-long check site clean
+.PHONY: help demo test test-long faults check site clean
 
 help:
-	@sed -n '3,7s/^# *//p' Makefile
+	@sed -n '3,8s/^# *//p' Makefile
 
 demo: $(VENV)/.demo
 	@$(BIN)/python -m service.demo $(if $(PICTURES),"$(PICTURES)")
 
 test: $(VENV)/.test
-	$(call tested,not long)
+	$(call tested,not long,tests/e2e tests/integration tests/fault tests/fuzz)
 
 test-long: $(VENV)/.test
-	$(call tested,long)
+	$(call tested,long,tests/e2e tests/integration tests/fuzz)
+	FAULT_TRIALS=3 $(BIN)/python -m pytest tests/fault -m "long or not long" $(ARGS) || [ $$? -eq 5 ]
+
+faults: $(VENV)/.test
+	FAULT_TRIALS=$(N) $(BIN)/python -m pytest tests/fault -m "long or not long" $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -38,6 +38,14 @@ class WorkerConfig:
     """How long what is begun may take to finish once the worker is told to leave."""
     item_timeout_s: float = 60.0
     """Longest time for one item, looked at between variants; a worker whose item goes on well beyond it leaves."""
+    sandbox: Literal["suspects", "always"] = "suspects"
+    """Which pictures are decoded in the sandbox: those that a worker died with, which are run there whole, or all."""
+    sandbox_bytes: int = 4 * 2**30
+    """Memory that one picture may take in the sandbox."""
+    max_crashes: int = 3
+    """Deaths in the sandbox after which a picture is given up."""
+    beats: int | None = None
+    """A descriptor that the heartbeat writes a byte to, for the one who watches over this process."""
     failpoints: str = ""
     """Faults planted on purpose, as `batching.failpoints` reads them."""
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 
+from batching import failpoints
 from kernels.errors import DeviceLost, DeviceOutOfMemory
 from kernels.partners import Partners
 from kernels.plan import Plan
@@ -72,6 +73,7 @@ def run_within_memory(
     too_large() is called for each set of plans that did not fit.
     """
     try:
+        failpoints.hit(failpoints.DEVICE)
         return run(plans, pictures, device, partners)
     except DeviceOutOfMemory as error:
         log.warning("%s; running %d pictures in halves", error.message, len(plans))
@@ -81,6 +83,7 @@ def run_within_memory(
     if device.type != "cpu":
         torch.cuda.empty_cache()
     if len(plans) == 1:
+        failpoints.hit(failpoints.DEVICE)
         return run(plans, pictures, CPU, partners)
     half = len(plans) // 2
     first = run_within_memory(plans[:half], pictures[:half], partners[:half], device, too_large)

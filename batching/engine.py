@@ -13,25 +13,36 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 
 from batching import failpoints
 from batching.device import CPU, Cap, own_stream, run_within_memory
-from batching.errors import Internal, ItemTimeout, ResourceExhausted
-from batching.execute import Decode, Lacking, Ran, Result, Work, decoded, encoded, partners, planned
+from batching.execute import (
+    Decode,
+    Died,
+    Lacking,
+    Ran,
+    Result,
+    Work,
+    complete,
+    decoded,
+    encoded,
+    isolated,
+    partners,
+    planned,
+)
 from batching.handoffs import HandOff
 from batching.items import Budget, Failed, Item
 from batching.telemetry import Tally
-from kernels.errors import AugmentationError, DeviceLost, DeviceOutOfMemory
-from kernels.partners import Partners, PartnerUnusable
+from kernels.errors import DeviceLost
+from kernels.partners import Partners
 from kernels.plan import Plan
 from kernels.tensors import Picture
 
 log = logging.getLogger(__name__)
 Done = Callable[[Result], None]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,7 @@ class _Computed:
 
 
 class Engine:
-    """Submit work, get exactly one result for it: `Ran`, `Failed` or `Lacking`. A bad picture fails alone.
+    """Submit work, get exactly one result for it: `Ran`, `Failed`, `Lacking` or `Died`. A bad picture fails alone.
 
     `lost` is called, once, when the device no longer answers; what was submitted then gets no result.
     """
@@ -173,19 +184,10 @@ class Engine:
             self._finish(task, isolated(task.item, partial(self._complete, task)))
 
     def _complete(self, task: _Task) -> Ran:
-        start, outputs = time.perf_counter(), []
-        prepared = self._prepare(task)
-        for variant, plan in zip(task.item.numbers, prepared.plans, strict=True):
-            with self._tally.stage("run"):
-                run = ([plan], [prepared.picture], [prepared.partners], self._config.device)
-                picture = run_within_memory(*run)[0]
-            failpoints.hit("ran")
-            with self._tally.stage("encode"):
-                outputs.append(encoded(task.item, variant, plan, picture))
-            failpoints.hit("encoded")
-            if time.perf_counter() - start > self._config.item_timeout_s and len(outputs) < len(prepared.plans):
-                raise ItemTimeout(self._config.item_timeout_s)
-        return Ran(task.item, tuple(outputs))
+        config = self._config
+        return complete(
+            task.work, self._decode, config.device, config.max_output_pixels, config.item_timeout_s, self._tally
+        )
 
     def _prepare(self, task: _Task) -> _Decoded:
         with self._tally.stage("decode"):
@@ -205,7 +207,7 @@ class Engine:
     def _decode_items(self) -> None:
         while task := self._next():
             prepared = isolated(task.item, partial(self._prepare_all, task))
-            if isinstance(prepared, Failed | Lacking):
+            if isinstance(prepared, Failed | Lacking | Died):
                 self._finish(task, prepared)
             else:
                 self._to_run.put(task.item.priority, prepared.cost, prepared)
@@ -214,12 +216,12 @@ class Engine:
         with own_stream(self._config.device):
             while group := self._to_run.get_many(self._cap.cost, self._config.budget.items):
                 for prepared, computed in zip(group, self._run_group(group), strict=True):
-                    if isinstance(computed, Failed | Lacking):
+                    if isinstance(computed, Failed | Lacking | Died):
                         self._finish(prepared.task, computed)
                     else:
                         self._to_encode.put(prepared.task.item.priority, prepared.cost, computed)
 
-    def _run_group(self, group: Sequence[_Decoded]) -> list[_Computed | Failed | Lacking]:
+    def _run_group(self, group: Sequence[_Decoded]) -> list[_Computed | Failed | Lacking | Died]:
         plans = [plan for prepared in group for plan in prepared.plans]
         pictures = [prepared.picture for prepared in group for _ in prepared.plans]
         found = [prepared.partners for prepared in group for _ in prepared.plans]
@@ -258,26 +260,3 @@ class Engine:
                 outputs.append(encoded(item, variant, plan, picture))
             failpoints.hit("encoded")
         return Ran(item, tuple(outputs))
-
-
-def isolated(item: Item, attempt: Callable[[], T]) -> T | Failed | Lacking:
-    """What `attempt` returns, or why the item failed; what is not the picture's fault is tried twice. Raises DeviceLost."""
-    error: BaseException = Internal()
-    for _ in range(2):
-        try:
-            return attempt()
-        except DeviceLost:
-            raise
-        except PartnerUnusable as unusable:
-            return Lacking(item, unusable.partner.key)
-        except AugmentationError as known:
-            if not known.retryable:
-                return Failed(item, known.code, known.message)
-            error = known
-        except MemoryError as memory:
-            error = memory
-        except Exception as unknown:
-            log.exception("item %s failed", item.id)
-            error = unknown
-    failure = ResourceExhausted() if isinstance(error, MemoryError | DeviceOutOfMemory) else Internal()
-    return Failed(item, failure.code, failure.message)

@@ -78,6 +78,14 @@ class ResourceExhausted(AugmentationError):
         super().__init__("there is not enough memory to run this picture, even alone")
 
 
+class Poison(AugmentationError):
+    """Every process that ran the picture died of it, one picture alone in each."""
+
+    def __init__(self, reason: str = "it used up its tries") -> None:
+        super().__init__(f"the processes that ran this picture died, each time; the last one: {reason}")
+        self.reason = reason
+
+
 class Internal(AugmentationError):
     """A fault of this system, not of the picture; the worker's log has the trace."""
 

@@ -1,29 +1,35 @@
-"""What an engine does with one item: bytes -> pixels -> plans -> variants -> bytes. Plain functions, no threads."""
+"""What is done with one item: bytes -> pixels -> plans -> variants -> bytes. Plain functions, no threads."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from batching import failpoints
-from batching.errors import SourceMissing
+from batching.device import run_within_memory
+from batching.errors import Internal, ItemTimeout, ResourceExhausted, SourceMissing
 from batching.items import Encoded, Failed, Item
 from batching.ledger import Member
+from batching.telemetry import Tally
 from kernels import codec
 from kernels.codec.gpu import Codec, GpuCodecs, decode_with
-from kernels.errors import InputError, WorkTooLarge
+from kernels.errors import AugmentationError, DeviceLost, DeviceOutOfMemory, ImageCorrupt, InputError, WorkTooLarge
 from kernels.labels import Labels
 from kernels.partners import Partner, Partners, PartnerUnusable, Pool
 from kernels.plan import Plan, Variant, plans
 from kernels.tensors import Picture
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 Decode = Callable[[bytes, Literal["drop", "keep"]], NDArray[np.uint8]]
 """decode(content, alpha) -> (H, W, 3 or 4) uint8 pixels; raises the classes of `kernels.errors`."""
 
@@ -65,13 +71,36 @@ class Lacking:
     """Item key of the partner."""
 
 
-Result = Ran | Failed | Lacking
+@dataclass(frozen=True)
+class Died:
+    """An item that killed the process of the sandbox that ran it, or decoded its picture."""
+
+    item: Item
+    reason: str
+    to_blame: bool = True
+    """Whether it was the picture; False: the sandbox fails pictures that are known to be good."""
+
+
+class Broken(Exception):
+    """The sandbox fails pictures that it must not fail: nobody's picture is to blame."""
+
+
+class SandboxDied(Exception):
+    """A process of the sandbox died, or did not come to an end."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+Result = Ran | Failed | Lacking | Died
 
 
 def decoder(limits: codec.Limits, config: GpuCodecs = GpuCodecs(), on_gpu: Codec | None = None) -> Decode:  # noqa: B008  # frozen
     """The decoder of `kernels.codec` with these limits; `on_gpu`, if given, decodes what `config` says it does."""
 
     def decode(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        failpoints.taste(content)
         if on_gpu is None:
             return codec.decode(content, alpha=alpha, limits=limits)
         return decode_with(on_gpu, content, alpha, limits, config)
@@ -104,6 +133,8 @@ def partners(work: Work, decode: Decode) -> Partners:
             return _labelled(torch.from_numpy(decode(guest.content, work.item.recipe.output.alpha)), labels)
         except InputError as error:
             raise PartnerUnusable(partner, error) from error
+        except SandboxDied as died:
+            raise PartnerUnusable(partner, ImageCorrupt(died.reason)) from died
 
     return found
 
@@ -142,3 +173,57 @@ def encoded(item: Item, variant: int, plan: Plan, picture: Picture) -> Encoded:
         draws=plan.draws,
         labels=None if picture.labels is None else picture.labels.document(),
     )
+
+
+def complete(
+    work: Work, decode: Decode, device: torch.device, max_output_pixels: int, item_timeout_s: float, tally: Tally
+) -> Ran:
+    """One item all the way. Errors: those of its steps, and ItemTimeout, looked at between variants."""
+    start, outputs = time.perf_counter(), []
+    with tally.stage("decode"):
+        picture = decoded(work, decode)
+        found = planned(work, picture, max_output_pixels)
+    guests = partners(work, decode)
+    for variant, plan in zip(work.item.numbers, found, strict=True):
+        with tally.stage("run"):
+            made = run_within_memory([plan], [picture], [guests], device)[0]
+        failpoints.hit("ran")
+        with tally.stage("encode"):
+            outputs.append(encoded(work.item, variant, plan, made))
+        failpoints.hit("encoded")
+        if time.perf_counter() - start > item_timeout_s and len(outputs) < len(found):
+            raise ItemTimeout(item_timeout_s)
+    return Ran(work.item, tuple(outputs))
+
+
+def isolated(item: Item, attempt: Callable[[], T]) -> T | Failed | Lacking | Died:
+    """What `attempt` returns, or why the item failed; what is not the picture's fault is tried twice. Raises DeviceLost."""
+    error: BaseException = Internal()
+    for _ in range(2):
+        try:
+            return attempt()
+        except DeviceLost:
+            raise
+        except PartnerUnusable as unusable:
+            return Lacking(item, unusable.partner.key)
+        except SandboxDied as died:
+            return Died(item, died.reason)
+        except Broken as broken:
+            return Died(item, str(broken), to_blame=False)
+        except AugmentationError as known:
+            if not known.retryable:
+                return Failed(item, known.code, known.message)
+            error = known
+        except MemoryError as memory:
+            error = memory
+        except Exception as unknown:
+            log.exception("item %s failed", item.id)
+            error = unknown
+    failure = ResourceExhausted() if _of_memory(error) else Internal()
+    return Failed(item, failure.code, failure.message)
+
+
+def _of_memory(error: BaseException) -> bool:
+    """Whether there was too little memory; torch and OpenCV say so of the host in words only."""
+    said = str(error)
+    return isinstance(error, MemoryError | DeviceOutOfMemory) or "can't allocate memory" in said or "(-4:" in said

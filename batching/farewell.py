@@ -23,6 +23,8 @@ class Farewell:
 
     async def settle(self, entries: Sequence[Taken], notices: Mapping[str, Notice]) -> None:
         """Removes entries and tells those who wait."""
+        if not entries:
+            return
         failpoints.hit("before_settle")
         with self._tally.stage("settle"):
             answers = await asyncio.gather(
@@ -36,6 +38,8 @@ class Farewell:
 
     async def give_back(self, entries: Sequence[Taken]) -> None:
         """Puts entries where other workers find them."""
+        if not entries:
+            return
         try:
             await self._lanes.give_back(entries)
         except LANES_DOWN as error:

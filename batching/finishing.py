@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from batching import failpoints
@@ -42,6 +43,8 @@ class Returned:
 
     entry: Taken
     item: Item
+    reason: Literal["hand_back", "crashed", "broken"] = "hand_back"
+    """crashed, broken: what the sandbox did with it; those wait for the reconciler, the others go back to their lane."""
 
 
 class Group:
@@ -203,18 +206,25 @@ class Finisher:
         for pause in back_off():
             now_s = time.monotonic()
             ours = [member for member in returned if self._leases.ours(member.item, now_s)]
+            whole = [member.item for member in ours if member.reason == "hand_back"]
             try:
-                if ours:
-                    await self._ledger.hand_back([member.item for member in ours])
+                if whole:
+                    await self._ledger.hand_back(whole)
+                for member in ours:
+                    if member.reason != "hand_back":
+                        await self._ledger.give_up(member.item, member.reason)
                 break
             except Exception as error:
                 log.warning("cannot hand %d items back: %s", len(ours), error)
             await asyncio.sleep(pause)
-        self._tally.count("handed_back", len(returned))
+        self._tally.count("fenced", len(returned) - len(ours))
+        for reason, number in Counter(member.reason for member in ours).items():
+            self._tally.count("handed_back" if reason == "hand_back" else reason, number)
         self._leases.drop(member.item for member in returned)
         entries = [member.entry for member in returned]
         self._free(entries)
-        self._later(self._farewell.give_back(entries))
+        self._later(self._farewell.give_back([member.entry for member in returned if member.reason == "hand_back"]))
+        self._later(self._farewell.settle([member.entry for member in returned if member.reason != "hand_back"], {}))
 
     def _later(self, parting: Coroutine[None, None, None]) -> None:
         # Not awaited: the next group must not wait for Redis, and an entry that stays behind is found by the reconciler.

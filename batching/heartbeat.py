@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -42,8 +43,10 @@ class Heartbeat:
         facts: Callable[[], dict[str, str]],
         hung: Callable[[], str | None],
         leave: Callable[[str], None],
+        beats: int | None = None,
     ) -> None:
-        """hung() says why the process must leave, or None; leave(reason) makes it."""
+        """hung() says why the process must leave, or None; leave(reason) makes it; `beats` gets a byte each time."""
+        self._beats = beats
         self._worker, self._redis_url, self._make_ledger = worker, redis_url, make_ledger
         self._leases, self._renew_s, self._tally = leases, lease_s / 5, tally
         self._facts, self._hung, self._leave = facts, hung, leave
@@ -104,6 +107,9 @@ class Heartbeat:
         while not self._stopping:
             if reason := self._hung():
                 self._leave(reason)
+            if self._beats is not None:
+                with suppress(OSError):  # full, or nobody listens
+                    os.write(self._beats, b".")
             try:
                 if self.registered:
                     await lanes.announce(self._worker, self._facts() | self._tally.facts(), REGISTERED_S)

@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from batching.items import PRIORITIES, Budget, Priority, Taken
+from batching.items import PRIORITIES, Budget, LaneKey, Priority, Taken
+
+MOST_ASIDE = 16
+"""Suspects that a worker takes on beside its other work."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,13 @@ class InFlight:
         self._budget, self._threads = budget, threads
         self._items: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
         self._cost: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
+        self._aside: set[tuple[LaneKey, str]] = set()
         self.freed = asyncio.Event()
         self.empty = asyncio.Event()
         self.empty.set()
 
     def __bool__(self) -> bool:
-        return any(self._items.values())
+        return any(self._items.values()) or bool(self._aside)
 
     def add(self, entries: Sequence[Taken]) -> None:
         """Entries that were taken."""
@@ -39,9 +43,20 @@ class InFlight:
             self._items[entry.lane.priority] += 1
             self._cost[entry.lane.priority] += entry.cost_pixels
 
+    def set_aside(self, entry: Taken) -> None:
+        """An entry of a suspect: it waits for the sandbox, and does not take the engine's room, up to a number."""
+        if len(self._aside) < MOST_ASIDE:
+            self._aside.add((entry.lane, entry.entry_id))
+            self._items[entry.lane.priority] -= 1
+            self._cost[entry.lane.priority] -= entry.cost_pixels
+            self.freed.set()
+
     def free(self, entries: Sequence[Taken]) -> None:
         """Entries that are finished, dropped or handed back."""
         for entry in entries:
+            if (entry.lane, entry.entry_id) in self._aside:
+                self._aside.discard((entry.lane, entry.entry_id))
+                continue
             self._items[entry.lane.priority] -= 1
             self._cost[entry.lane.priority] -= entry.cost_pixels
         self.freed.set()
@@ -61,8 +76,13 @@ class InFlight:
         return Room((*low, "bulk"), replace(self._budget, items=missing))
 
     def counts(self) -> dict[Priority, int]:
-        """Items in flight by priority."""
+        """Items in flight by priority, suspects not among them."""
         return dict(self._items)
+
+    @property
+    def aside(self) -> int:
+        """Suspects in flight."""
+        return len(self._aside)
 
     def _is_low(self, priority: Priority) -> bool:
         # Interactive items are taken at once, however much is in flight: one may be the only one of its tenant.

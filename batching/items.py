@@ -97,6 +97,12 @@ class Item:
     """Number of the first of its variants; above 0 where one variant is made again."""
     company_of: UUID | None = None
     """The batch whose pictures it may take as partners, where that is not its own."""
+    suspect: bool = False
+    """Whether a worker died while it held the item: it is run alone, in the sandbox."""
+    crashes: int = 0
+    """Deaths of processes that ran it alone, that of the run under way included where it is charged."""
+    charged: bool = False
+    """Whether the run under way is charged already: a suspect's is, before it begins, so that none can loop."""
 
     @property
     def numbers(self) -> range:

@@ -56,6 +56,12 @@ class Leases:
                 if (held := self._held.get(item.id)) and held.item.token == item.token:
                     del self._held[item.id]
 
+    def change(self, item: Item) -> None:
+        """Keeps what is newly known of an item that is held."""
+        with self._lock:
+            if (held := self._held.get(item.id)) and held.item.token == item.token:
+                self._held[item.id] = Lease(item, held.since_s)
+
     def ours(self, item: Item, now_s: float) -> bool:
         """Whether results of `item` may still be written."""
         with self._lock:

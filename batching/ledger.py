@@ -49,7 +49,21 @@ class Ledger(Protocol):
         ...
 
     async def hand_back(self, items: Sequence[Item]) -> None:
-        """`leased -> queued`, uncharged: a draining worker returns what it has not begun."""
+        """`leased -> queued`, uncharged: a draining worker returns what it has not begun, or will not end."""
+        ...
+
+    async def charge(self, item: Item) -> Item | None:
+        """A suspect is about to be run, alone: the item with its crash charged beforehand; None: it is no longer ours.
+
+        While the whole fleet dies nothing is charged, and the item says so.
+        """
+        ...
+
+    async def give_up(self, item: Item, reason: str) -> None:
+        """`leased -> queued` of an item that died in the sandbox (`crashed`), or that a broken sandbox failed (`broken`).
+
+        It is a suspect from now on, `item.crashes` is kept, and it is handed off again by the reconciler, not at once.
+        """
         ...
 
     async def pin(self, item: Item) -> None:

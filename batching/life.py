@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 
 from batching.bells import BELL_S
 from batching.config import WorkerConfig
-from batching.device import choose, described
+from batching.device import CPU, choose, described
 from batching.engine import Engine, EngineConfig
 from batching.events import Publisher
 from batching.execute import Decode
@@ -22,7 +22,9 @@ from batching.items import Item
 from batching.lanes import LANES_DOWN, Lanes, connect
 from batching.leases import Leases
 from batching.ledger import Store
+from batching.passage import Made
 from batching.retries import back_off
+from batching.sandbox import Sandbox, SandboxConfig
 from batching.serving import LAST_WORDS_S, ServeConfig, Server, Tools
 from batching.telemetry import Tally
 from batching.wake import blocking_client, forget_queue
@@ -70,6 +72,16 @@ class Life:
             max_output_pixels=config.max_output_pixels,
             item_timeout_s=config.item_timeout_s,
         )
+        self._sandbox = Sandbox(
+            SandboxConfig(
+                config.limits,
+                config.max_output_pixels,
+                config.item_timeout_s,
+                config.sandbox_bytes,
+                config.failpoints,
+            )
+        )
+        decode = decode if config.sandbox == "suspects" else self._sandbox.decode
         self._engine = make_engine(engine, decode, self._tally, self._device_lost)
         self._heartbeat = Heartbeat(
             name,
@@ -81,6 +93,7 @@ class Life:
             self._facts,
             self._hung,
             self._leave_hung,
+            config.beats,
         )
         self._server: Server | None = None
         self._lanes: Lanes | None = None
@@ -94,6 +107,8 @@ class Life:
         """Begins the threads. Returns when the loop thread is ready to serve, or when draining began before that."""
         # before anything is taken: no item may wait for a compiler
         warm(self._device)
+        if self._config.sandbox == "always":
+            self._sandbox.measures()
         self._thread.start()
         self._begun.wait()
         self._heartbeat.start()
@@ -122,6 +137,7 @@ class Life:
         with suppress(*LANES_DOWN):
             forget_queue(self.blocking, self.name)
         self.blocking.close()
+        self._sandbox.close()
         return self._engine.close(timeout_s=1.0) and not self._thread.is_alive()
 
     def _run_loop(self) -> None:
@@ -161,18 +177,20 @@ class Life:
             ledger=ledger,
             store=store,
             engine=self._engine,
+            sandbox=self._sandbox,
             leases=self._leases,
             tally=self._tally,
             farewell=Farewell(Publisher(client), self._lanes, self._tally),
         )
         serve = ServeConfig(
             worker=self.name,
-            device=described(self._device),
-            engine_version=engine_version(str(self._device), self._codec),
+            made=Made(described(self._device), engine_version(str(self._device), self._codec)),
+            made_alone=Made(described(CPU), engine_version(str(CPU))),
             budget=config.budget,
             threads=config.engine_threads,
             slice_s=config.slice_s,
             linger_s=config.linger_s,
+            max_crashes=config.max_crashes,
         )
         return Server(serve, tools)
 
@@ -197,6 +215,7 @@ class Life:
                 await self._lanes.retire(self.name)
                 await self._lanes.wake()
         finally:
+            self._sandbox.close()
             self._drained.set()
 
     def _facts(self) -> dict[str, str]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from batching import failpoints
 from batching.company import Companies
 from batching.engine import Engine
-from batching.errors import Internal, SourceMissing, Unavailable
-from batching.execute import Guest, Lacking, Ran, Result, Work
+from batching.errors import Internal, Poison, SourceMissing, Unavailable
+from batching.execute import Died, Guest, Lacking, Ran, Result, Work
 from batching.fetching import FetchGate
 from batching.items import Done, Encoded, Failed, Item, Outcome, Stored
 from batching.leases import Leases
-from batching.ledger import Store
+from batching.ledger import Ledger, Store
 from batching.retries import back_off
+from batching.sandbox import Sandbox
 from batching.telemetry import Tally
 from kernels.errors import InputError, RecipeInvalid, WorkTooLarge
 from kernels.partners import choices, most_partners
@@ -39,6 +40,22 @@ Found = TypeVar("Found")
 
 class NotOurs(Exception):
     """The item is to be handed back: it is not begun and the worker leaves, or its lease is lost."""
+
+
+class Crashed(Exception):
+    """The item died in the sandbox and has tries left, or a broken sandbox failed it: it is to be given up."""
+
+    def __init__(self, item: Item, reason: Literal["crashed", "broken"]) -> None:
+        super().__init__(reason)
+        self.item, self.reason = item, reason
+
+
+@dataclass(frozen=True)
+class Made:
+    """What results say they were made by."""
+
+    device: str
+    engine_version: str
 
 
 class _Held:
@@ -61,18 +78,20 @@ class Passage:
     def __init__(
         self,
         store: Store,
-        companies: Companies,
-        pin: Callable[[Item], Awaitable[None]],
+        ledger: Ledger,
         engine: Engine,
+        sandbox: Sandbox,
         leases: Leases,
         tally: Tally,
-        device: str,
-        engine_version: str,
+        made: Mapping[bool, Made],
+        max_crashes: int,
     ) -> None:
-        """pin: `Ledger.pin`. device, engine_version: what results say they were made by."""
-        self._objects, self._companies, self._pin, self._engine = store, companies, pin, engine
+        """made: by the engine (False), and by the sandbox (True)."""
+        self._objects, self._ledger, self._companies = store, ledger, Companies(ledger)
+        self._engine, self._sandbox = engine, sandbox
         self._leases, self._tally = leases, tally
-        self._device, self._engine_version = device, engine_version
+        self._made, self._max_crashes = made, max_crashes
+        self._alone = asyncio.Lock()
         self._gate, self._pinning = FetchGate(), asyncio.Semaphore(MOST_PINNED)
         self._running: dict[tuple[UUID, int], asyncio.Future[Result]] = {}
         """By attempt."""
@@ -86,7 +105,7 @@ class Passage:
                 future.set_exception(NotOurs())
 
     async def outcome(self, item: Item) -> Outcome:
-        """How an item ends. Errors: NotOurs."""
+        """How an item ends. Errors: NotOurs, Crashed."""
         if item.source_url:
             return await self._pinned(item)
         async with self._gate.fetching(urgent=item.priority == "interactive"):
@@ -117,10 +136,13 @@ class Passage:
                 if isinstance(completed, Failed):
                     return completed
                 work = completed
-            result = await self._compute(work)
+            result = await (self._run_alone(work) if item.suspect else self._compute(work))
+            if isinstance(result, Died):
+                return self._died(result)
             if not isinstance(result, Lacking):
                 return result
             self._companies.pass_over(item.company, result.partner)
+            work = replace(work, item=result.item)  # charged by now, if it is a suspect
             self._check_ours(item)
 
     async def _with_partners(self, work: Work, held: _Held) -> Work | Failed:
@@ -160,7 +182,7 @@ class Passage:
         async with self._pinning:
             self._check_begun(item)
             with self._tally.stage("pin"):
-                failed = await self._attempt(item, lambda: self._pin(item))
+                failed = await self._attempt(item, lambda: self._ledger.pin(item))
         if failed is None:
             raise NotOurs
         return failed
@@ -186,6 +208,40 @@ class Passage:
             self._check_ours(item)
             await asyncio.sleep(pause_s)
         raise AssertionError("back_off never ends")
+
+    async def _run_alone(self, work: Work) -> Result:
+        """A suspect, in the sandbox, when it is its turn; its crash is charged before it begins."""
+        async with self._alone:
+            self._check_begun(work.item)
+            charged = await self._charge(work.item)
+            self._tally.count("suspects")
+            with self._tally.stage("sandbox"):
+                return await asyncio.to_thread(self._sandbox.run, replace(work, item=charged))
+
+    async def _charge(self, item: Item) -> Item:
+        if item.charged:
+            return item
+        charged = await self._attempt(item, lambda: self._ledger.charge(item))
+        if not isinstance(charged, Item):
+            raise NotOurs
+        self._leases.change(charged)
+        return charged
+
+    def _died(self, died: Died) -> Failed:
+        """What becomes of an item that killed its process: given up for good at its budget. Errors: Crashed, NotOurs."""
+        if self._leaving:
+            raise NotOurs
+        item = died.item
+        if not died.to_blame:
+            log.error("%s", died.reason)
+            raise Crashed(replace(item, crashes=item.crashes - item.charged, charged=False), "broken")
+        if not item.suspect:  # in the sandbox to be decoded only, so nothing was charged beforehand
+            item = replace(item, crashes=item.crashes + 1)
+        log.warning("item %s killed the process of the sandbox that ran it: %s", item.id, died.reason)
+        if item.crashes < self._max_crashes:
+            raise Crashed(item, "crashed")
+        error = Poison(died.reason)
+        return Failed(item, error.code, error.message)
 
     async def _compute(self, work: Work) -> Result:
         loop = asyncio.get_running_loop()
@@ -218,7 +274,8 @@ class Passage:
             log.exception("storing the results of item %s failed", item.id)
             return Failed(item, Internal.code, Internal().message)
         failpoints.hit("stored")
-        return Done(item, tuple(stored), self._device, self._engine_version)
+        made = self._made[item.suspect]
+        return Done(item, tuple(stored), made.device, made.engine_version)
 
     async def _put(self, item: Item, output: Encoded) -> Stored:
         key = f"{item.tenant}/outputs/{item.day}/{item.id}/{output.variant}/{item.token}"

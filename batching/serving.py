@@ -16,7 +16,6 @@ from uuid import UUID
 
 from batching import failpoints
 from batching.bells import Bells
-from batching.company import Companies
 from batching.engine import Engine
 from batching.errors import Internal, Unavailable
 from batching.farewell import Farewell
@@ -26,8 +25,9 @@ from batching.items import PRIORITIES, Budget, Failed, Item, MicroBatch, Taken
 from batching.lanes import LANES_DOWN, Lanes
 from batching.leases import Leases
 from batching.ledger import Ledger, Store
-from batching.passage import NotOurs, Passage
+from batching.passage import Crashed, Made, NotOurs, Passage
 from batching.retries import back_off
+from batching.sandbox import Sandbox
 from batching.telemetry import Tally
 
 log = logging.getLogger(__name__)
@@ -41,14 +41,16 @@ class ServeConfig:
     """How a worker serves."""
 
     worker: str
-    device: str = "cpu"
-    """What results say of the device."""
-    engine_version: str = ""
+    made: Made
+    """What results of the engine say they were made by."""
+    made_alone: Made
+    """What those of the sandbox say."""
     budget: Budget = field(default_factory=Budget)
     threads: int = 1
     """Engine threads."""
     slice_s: float = 60.0
     linger_s: float = 2.0
+    max_crashes: int = 3
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Tools:
     ledger: Ledger
     store: Store
     engine: Engine
+    sandbox: Sandbox
     leases: Leases
     tally: Tally
     farewell: Farewell
@@ -77,13 +80,13 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._passage = Passage(
             tools.store,
-            Companies(tools.ledger),
-            tools.ledger.pin,
+            tools.ledger,
             tools.engine,
+            tools.sandbox,
             tools.leases,
             tools.tally,
-            config.device,
-            config.engine_version,
+            {False: config.made, True: config.made_alone},
+            config.max_crashes,
         )
         self._entries: dict[tuple[UUID, int], Taken] = {}
         """By attempt."""
@@ -168,6 +171,8 @@ class Server:
             await self._tools.farewell.give_back(batch.entries)
             return
         for item in items:
+            if item.suspect:
+                self._in_flight.set_aside(entries[item.id])
             self._begin(self._run(entries[item.id], item))
         ours = {entries[item.id].entry_id for item in items}
         dropped = [entry for entry in batch.entries if entry.entry_id not in ours]
@@ -201,6 +206,9 @@ class Server:
             outcome = await self._passage.outcome(item)
         except (NotOurs, asyncio.CancelledError):
             self._finisher.give_back(Returned(entry, item))
+            return
+        except Crashed as crashed:
+            self._finisher.give_back(Returned(entry, crashed.item, crashed.reason))
             return
         except Exception:
             log.exception("item %s failed outside of the engine", item.id)
@@ -247,6 +255,7 @@ class Server:
         """What the heartbeat announces of the server."""
         counts = self._in_flight.counts()
         return {f"in_flight:{priority}": str(counts[priority]) for priority in PRIORITIES} | {
+            "in_flight:suspects": str(self._in_flight.aside),
             "draining": str(int(self.draining)),
             "progress_age_s": f"{time.monotonic() - self.last_progress_s:.1f}",
         }

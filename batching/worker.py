@@ -108,7 +108,7 @@ def run_worker(
     failpoints.arm(failpoints.parse(config.failpoints))
     torch.set_num_threads(1)
     name = config.name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    on_gpu = trusted(config.codecs, choose(config.device))
+    on_gpu = None if config.sandbox == "always" else trusted(config.codecs, choose(config.device))
     decode = make_decode() if make_decode is not None else decoder(config.limits, config.codecs, on_gpu)
     codec = "cpu" if on_gpu is None else on_gpu.name
     life = Life(name, config, make_ledger, make_store, decode, _leave, codec, make_engine)

@@ -116,7 +116,11 @@ class Settings(BaseSettings):
     max_executions: Count = 5
     """Runs of one item before it is given up."""
     max_crashes: Count = 3
-    """Worker deaths charged to one item before it is given up."""
+    """Deaths of the process that ran an item alone, in the sandbox, before it is given up."""
+    sandbox: Literal["suspects", "always"] = "suspects"
+    """What is decoded in sandboxed processes: what a worker died with, which is run there whole, or every picture."""
+    sandbox_bytes: Count = 4 * 2**30
+    """Most memory that one picture may take in the sandbox."""
     item_timeout_s: Seconds = 60.0
     """Longest time to run one item, all variants."""
 
@@ -233,6 +237,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _guarded(self) -> Settings:
+        if self.sandbox == "always" and self.jpeg_decoder != "cpu":
+            raise ValueError("AUGMENT_SANDBOX=always decodes on the CPU, so AUGMENT_JPEG_DECODER must be cpu")
         if not self.loopback and self.api_key is None and not self.require_auth:
             raise ValueError(
                 f"AUGMENT_API_KEY is required to listen on {self.host}, which is not a loopback address; "

@@ -28,7 +28,7 @@ from service.repair.sole import Sole
 from service.settings import Settings
 from service.store import ObjectStore, open_store
 from service.telemetry import configure_logging
-from service.truth import partitions, replays
+from service.truth import fleet, partitions, replays
 from service.truth.database import AsyncEngine, DatabaseUnavailable, make_engine
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ class Reconciler:
     retired_batches, _images, _keys, removed_batches, _images, _rows, _objects, _orphans, made_partitions,
     dropped_partitions."""
     _epoch: str = ""
+    _dying: bool = False
     _troubles: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +107,15 @@ class Reconciler:
         return more
 
     async def _leases(self) -> bool:
-        return await self._pages(lambda: repairs.end_leases(self.engine, self.budgets))
+        before = self.repaired["expired"]
+        more = await self._pages(lambda: repairs.end_leases(self.engine, self.budgets))
+        if self.repaired["expired"] > before or self._dying:
+            was, self._dying = self._dying, await fleet.dying(self.engine)
+            if self._dying and not was:
+                log.error("workers die one after the other: no picture is charged for it, and the service is not ready")
+            elif was and not self._dying:
+                log.warning("workers live again: pictures are charged for the deaths of their processes")
+        return more
 
     async def _batches(self) -> bool:
         return await self._pages(lambda: repairs.end_batches(self.engine))
@@ -131,6 +140,7 @@ class Reconciler:
         async def page() -> Counter[str]:
             entries = await self.lanes.dead_entries(idle_ms, repairs.PAGE)
             if entries:
+                failpoints.hit(failpoints.REPAIR)
                 # first the rows: entries settled too soon would leave items that nobody looks for
                 await repairs.forget_items(self.engine, [entry.item_id for entry in entries])
                 await self.lanes.settle(entries)
@@ -162,6 +172,7 @@ class Reconciler:
         if most <= 0:
             return False
         waiting = await repairs.next_waiting(self.engine, lane, most, self.budgets)
+        failpoints.hit(failpoints.REPAIR)
         put = await put_and_stamp(self.engine, self.lanes, lane, waiting, self.lane_window) if waiting else 0
         self._count(Counter(refilled=put))
         return put == most < room

@@ -11,25 +11,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from batching.errors import Cancelled, Expired
+from batching.errors import Cancelled, Expired, Poison
 from batching.items import LaneKey, Waiting
 from service.truth.database import AsyncEngine, Row, statement
+from service.truth.fleet import DYING
 from service.truth.moves import COUNTED
 from service.truth.partitions import bounds
 
 PAGE = 1000
 SETTLED_S = 2.0
 """A hand-off younger than this may still be under way."""
-POISON = "the workers that ran this picture died, each time"
+SUSPECT_PART = 8
+"""A suspect takes as much of its tenant's turn as this part of a micro-batch, and so one worker takes a few at a time."""
+POISON = Poison("the worker that ran it died").message
 
 EXPIRED_LEASES = f"""
-WITH found AS MATERIALIZED (
-  SELECT i.id, i.worker, i.token, (i.crashes + 1 >= :max_crashes OR i.executions >= :max_executions) AS spent
-  FROM items i WHERE i.state = 'leased' AND i.lease_until < now()
-  ORDER BY i.id LIMIT :page FOR NO KEY UPDATE SKIP LOCKED
+WITH {DYING}, found AS MATERIALIZED (
+  SELECT i.id, i.worker, i.token, i.suspect AND NOT f.dying AS charged,
+         i.suspect AND NOT f.dying AND (i.crashes >= :max_crashes OR i.executions >= :max_executions) AS spent
+  FROM items i CROSS JOIN fleet f WHERE i.state = 'leased' AND i.lease_until < now()
+  ORDER BY i.id LIMIT :page FOR NO KEY UPDATE OF i SKIP LOCKED
 ), moved AS (
   UPDATE items i
-  SET state = CASE WHEN f.spent THEN 'failed' ELSE 'queued' END, crashes = i.crashes + 1, suspect = true, token = NULL,
+  SET state = CASE WHEN f.spent THEN 'failed' ELSE 'queued' END, suspect = true, token = NULL,
+      executions = greatest(i.executions - CASE WHEN f.charged THEN 0 ELSE 1 END, 0),
       lease_until = NULL, handed_off_at = NULL, epoch = NULL, finished_at = CASE WHEN f.spent THEN now() END,
       error_code = CASE WHEN f.spent THEN 'poison' END, error_detail = CASE WHEN f.spent THEN :poison END
   FROM found f WHERE i.id = f.id
@@ -94,7 +99,7 @@ LANES_WAITING = LANES.format(null="IS NULL")
 LANES_HANDED_OFF = LANES.format(null="IS NOT NULL")
 
 NEXT = """
-SELECT id, cost_pixels, crashes FROM items
+SELECT id, cost_pixels, suspect FROM items
 WHERE state = 'queued' AND handed_off_at IS NULL AND tenant = :tenant AND priority = :priority
   AND (executions > 0 OR queued_at < now() - make_interval(secs => :settled_s))
 ORDER BY tenant, priority, id LIMIT :page
@@ -111,7 +116,11 @@ class Budgets:
 
 
 async def end_leases(engine: AsyncEngine, budgets: Budgets) -> Counter[str]:
-    """Items whose lease ran out wait again, one crash charged; those that used up their budget fail as `poison`."""
+    """Items whose lease ran out wait again as suspects, which run alone; those that used up their budget fail as `poison`.
+
+    The first time costs an item nothing, for it was one of many. As a suspect it was charged when it was run, and is
+    charged an execution now, so that it cannot go on for ever; while the whole fleet dies, it is not.
+    """
     values = {
         "page": PAGE,
         "max_crashes": budgets.crashes,
@@ -170,14 +179,9 @@ async def next_waiting(engine: AsyncEngine, lane: LaneKey, most: int, budgets: B
     """The oldest items of a lane that are not handed off, but the newest, whose hand-off may be under way."""
     values = {**lane._asdict(), "settled_s": SETTLED_S, "page": most}
     return [
-        Waiting(row["id"], max(row["cost_pixels"], _share(row["crashes"]) * budgets.micro_batch_pixels // 8))
+        Waiting(row["id"], max(row["cost_pixels"], budgets.micro_batch_pixels // SUSPECT_PART if row["suspect"] else 0))
         for row in await statement(engine, NEXT, values)
     ]
-
-
-def _share(crashes: int) -> int:
-    """Eighths of a micro-batch that an item takes for itself: the more workers died with it, the fewer neighbours."""
-    return 0 if crashes == 0 else 1 if crashes == 1 else 8
 
 
 def _lane(row: Row) -> LaneKey:

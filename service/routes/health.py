@@ -17,13 +17,15 @@ from service.metrics import CONTENT_TYPE, queue_metrics, repair_metrics, worker_
 from service.parts import Parts
 from service.routes.documented import described
 from service.routes.shared import PartsOf
-from service.truth import queries
+from service.truth import fleet, queries
 
 router = APIRouter(tags=["health"])
 
 CHECK_S = 2.0
 """A part that has not answered by then counts as down."""
 FRESH_S = 1.0
+DYING = "dying"
+"""What the check `fleet` says then."""
 
 
 @router.get("/livez", response_class=Response, responses=described({200: "It lives."}))
@@ -34,13 +36,13 @@ async def livez() -> Response:
 
 @router.get("/readyz", response_class=Response, responses=described({200: "Ready.", 503: "Not ready."}))
 async def readyz(request: Request, parts: PartsOf, workers: Annotated[int, Query(ge=0, le=1)] = 0) -> Response:
-    """Whether pictures are accepted: PostgreSQL and the store can be written.
+    """Whether pictures are accepted: PostgreSQL and the store can be written, and workers do not die one after the other.
 
     Without Redis the status is `degraded`, and pictures are accepted all the same. With `workers=1` it also takes a live
     worker, and the answer lists them.
     """
     report = await _checked(request, parts)
-    ready = report["checks"]["database"] == report["checks"]["store"] == "ok"
+    ready = report["checks"]["database"] == report["checks"]["store"] == "ok" and report["checks"]["fleet"] != DYING
     status = "ready" if ready and report["checks"]["redis"] == "ok" else "degraded" if ready else "unavailable"
     body: dict[str, Any] = {"status": status, "checks": report["checks"]}
     if workers:
@@ -89,6 +91,7 @@ async def _report(parts: Parts) -> dict[str, Any]:
 
     checks: dict[str, Callable[[], Awaitable[object]]] = {
         "database": lambda: queries.writable(parts.engine),
+        "fleet": lambda: _dying(parts),
         "store": parts.store.ready,
         "redis": redis,
     }
@@ -100,10 +103,21 @@ def _shown(facts: dict[str, str]) -> dict[str, str]:
     return {name: facts[name] for name in ("device", "engine_version", "state") if name in facts}
 
 
+class _Dying(Exception):
+    """Workers die one after the other."""
+
+
+async def _dying(parts: Parts) -> None:
+    if await fleet.dying(parts.engine):
+        raise _Dying
+
+
 async def _ok(check: Callable[[], Awaitable[object]]) -> str:
     try:
         async with asyncio.timeout(CHECK_S):
             await check()
+    except _Dying:
+        return DYING
     except TimeoutError:
         return "slow"
     except (AugmentationError, *LANES_DOWN):

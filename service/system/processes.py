@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -37,6 +37,8 @@ class Program:
     """Runs under this user and group id (only root can ask for it)."""
     keep_fds: tuple[int, ...] = ()
     """Descriptors it inherits."""
+    silence_s: float | None = None
+    """It beats on the descriptor that is added to its command; once it has begun, it hangs when it is silent this long."""
 
 
 class Child:
@@ -48,7 +50,41 @@ class Child:
             raise RuntimeError("child processes are started from the main thread only")
         self.program = program
         self.started_s = time.monotonic()
-        self._process = _spawn(program)
+        self._beats: int | None = None
+        self._beat_s: float | None = None
+        if program.silence_s is None:
+            self._process = _spawn(program)
+            return
+        self._beats, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            beating = replace(program, command=(*program.command, str(theirs)), keep_fds=(*program.keep_fds, theirs))
+            self._process = _spawn(beating)
+        finally:
+            os.close(theirs)
+
+    def __del__(self) -> None:
+        if getattr(self, "_beats", None) is not None:
+            os.close(self._beats)  # type: ignore[arg-type]  # just looked at
+            self._beats = None
+
+    def hangs(self) -> bool:
+        """Whether it has been silent for too long. One that somebody has stopped (SIGSTOP) is not: it may go on."""
+        if self._beats is None or self.program.silence_s is None:
+            return False
+        now_s = time.monotonic()
+        try:
+            heard = bool(os.read(self._beats, 65536))
+        except BlockingIOError:
+            heard = False
+        if heard or self._is_stopped():
+            self._beat_s = now_s
+        return self._beat_s is not None and now_s - self._beat_s > self.program.silence_s
+
+    def _is_stopped(self) -> bool:
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        except (OSError, IndexError):
+            return False
 
     @property
     def pid(self) -> int:

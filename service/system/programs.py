@@ -13,6 +13,8 @@ from service.system.cannot_start import CannotStart
 from service.system.processes import Program
 
 STOP_MARGIN_S = 5.0
+SILENCE_MARGIN_S = 30.0
+"""Beyond an item's time: by then a worker ends itself, unless native code lets no other thread have a turn."""
 
 ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -77,6 +79,7 @@ def worker_program(settings: Settings, name: str, log: Path | None = None, numbe
         log=log,
         environment=as_environment(settings) | tuning | gpu_of(number, settings, os.environ),
         grace_s=settings.drain_s + STOP_MARGIN_S,
+        silence_s=settings.item_timeout_s + SILENCE_MARGIN_S,
     )
 
 

@@ -79,6 +79,9 @@ class Kept:
         if self.child is not None:
             status = self.child.exit_status()
             if status is None:
+                if self.child.hangs():
+                    say(f"{self.program.name} has said nothing for {self.program.silence_s:g} s: it is killed")
+                    self.child.kill()
                 return
             self.failures = 1 if now_s - self.child.started_s > STEADY_S else self.failures + 1
             pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self.failures - 1))

@@ -24,8 +24,8 @@ _CONNECTIONS = 4
 """Of one loop: leases, finishes and what runs beside them; the heartbeat's loop has its own."""
 
 
-def config_of(settings: Settings) -> WorkerConfig:
-    """What the worker is told of the settings."""
+def config_of(settings: Settings, beats: int | None = None) -> WorkerConfig:
+    """What the worker is told of the settings; `beats`, see `WorkerConfig`."""
     return WorkerConfig(
         redis_url=settings.redis_url,
         device=settings.device,
@@ -39,11 +39,15 @@ def config_of(settings: Settings) -> WorkerConfig:
         linger_s=settings.linger_s,
         drain_s=settings.drain_s,
         item_timeout_s=settings.item_timeout_s,
+        sandbox=settings.sandbox,
+        sandbox_bytes=settings.sandbox_bytes,
+        max_crashes=settings.max_crashes,
+        beats=beats,
         failpoints=settings.failpoints,
     )
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, beats: int | None = None) -> int:
     """Works until SIGTERM or SIGINT; the exit code."""
 
     def make_ledger() -> AbstractAsyncContextManager[Ledger]:
@@ -52,7 +56,7 @@ def run(settings: Settings) -> int:
     def make_store() -> AbstractAsyncContextManager[Store]:
         return _store(settings)
 
-    return run_worker(config_of(settings), make_ledger, make_store)
+    return run_worker(config_of(settings, beats), make_ledger, make_store)
 
 
 @asynccontextmanager
@@ -74,14 +78,14 @@ async def _store(settings: Settings) -> AsyncIterator[Store]:
 
 
 def main() -> None:
-    """`python -m service.system.worker_main`: settings from the environment."""
+    """`python -m service.system.worker_main [BEATS]`: settings from the environment; a descriptor to beat on."""
     try:
         settings = load()
     except CannotStart as error:
         sys.exit(f"augment worker: {error}")
     configure_logging(settings.log_format, settings.log_level)
     try:
-        status = run(settings)
+        status = run(settings, int(sys.argv[1]) if len(sys.argv) > 1 else None)
     except DeviceLost as error:
         sys.exit(f"augment worker: {error.message}")
     sys.exit(status)

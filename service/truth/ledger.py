@@ -10,16 +10,18 @@ import itertools
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from batching.errors import Internal, SourceUrlForbidden
+from batching.errors import Internal, Poison, SourceUrlForbidden
 from batching.items import Done, Failed, Item, Outcome
 from batching.ledger import Finish, Member
 from kernels.errors import AugmentationError
 from kernels.recipe import Recipe
 from service.ids import new_id
 from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, Row, statement
+from service.truth.fleet import DYING
 from service.truth.moves import COUNTED
 from service.truth.partitions import bounds, bounds_of
 
@@ -60,7 +62,7 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
   SELECT tenant, id, 'queued', 'running', 'first_lease' FROM opened
 )
 SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.item_key, m.labels,
-       CASE m.source_key WHEN '' THEN m.source_url END AS source_url, m.cost_pixels, m.executions,
+       CASE m.source_key WHEN '' THEN m.source_url END AS source_url, m.cost_pixels, m.executions, m.suspect, m.crashes,
        b.seed, b.variants, b.first_variant, b.replay_of, b.recipe_digest,
        CASE row_number() OVER (PARTITION BY b.recipe_digest ORDER BY m.id) WHEN 1 THEN CAST(b.recipe AS text) END AS recipe
 FROM moved m JOIN batches b ON b.id = m.batch_id
@@ -86,10 +88,12 @@ WITH ours AS MATERIALIZED (
   SELECT i.id, i.token, i.worker FROM items i
   JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS g (id, token) USING (id, token)
   WHERE i.state = 'leased' AND i.id BETWEEN :low AND :high ORDER BY i.id FOR NO KEY UPDATE OF i
+), given AS (
+  SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:crashes AS int[])) AS g (id, crashes)
 ), moved AS (
   UPDATE items i
   SET state = 'queued', token = NULL, worker = NULL, lease_until = NULL, executions = greatest(i.executions - 1, 0),
-      queued_at = now(), handed_off_at = now()
+      crashes = (SELECT g.crashes FROM given g WHERE g.id = i.id), queued_at = now(), handed_off_at = now()
   FROM ours o WHERE i.id = o.id AND i.id BETWEEN :low AND :high
   RETURNING i.id, i.tenant, i.batch_id, o.worker, o.token
 )
@@ -98,13 +102,36 @@ SELECT tenant, batch_id, id, 'leased', 'queued', 'hand_back', worker, token FROM
 """
 """`handed_off_at` is set anew, for the worker puts the ids back on their lanes; where it does not, the reconciler does."""
 
+CHARGE = f"""
+WITH {DYING}
+UPDATE items i SET crashes = CASE WHEN f.dying THEN :crashes ELSE :crashes + 1 END
+FROM fleet f WHERE i.id = :id AND i.token = :token AND i.state = 'leased'
+RETURNING i.crashes
+"""  # noqa: S608 - made of constants
+"""The number before is given, so the statement may run twice."""
+
+GIVE_UP = """
+WITH ours AS MATERIALIZED (
+  SELECT id, token, worker FROM items WHERE id = :id AND token = :token AND state = 'leased' FOR NO KEY UPDATE
+), moved AS (
+  UPDATE items i
+  SET state = 'queued', suspect = true, crashes = :crashes, token = NULL, worker = NULL, lease_until = NULL,
+      handed_off_at = NULL, epoch = NULL
+  FROM ours o WHERE i.id = o.id
+  RETURNING i.id, i.tenant, i.batch_id, o.worker, o.token
+)
+INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
+SELECT tenant, batch_id, id, 'leased', 'queued', CAST(:reason AS text), worker, token FROM moved
+"""
+"""`handed_off_at` is empty: the reconciler's next pass is pause enough for what died just now."""
+
 FINISH = f"""
 WITH given AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS g
-    (id uuid, token bigint, state text, code text, detail text, device text, engine_version text)
+    (id uuid, token bigint, crashes int, state text, code text, detail text, device text, engine_version text)
 ), held AS MATERIALIZED (
   SELECT i.id, i.batch_id, i.tenant, i.state AS from_state, i.worker, i.token,
-         g.state AS to_state, g.code, g.detail, g.device, g.engine_version
+         g.crashes, g.state AS to_state, g.code, g.detail, g.device, g.engine_version
   FROM items i JOIN given g USING (id, token)
   WHERE i.state IN ('leased', 'succeeded', 'failed') AND i.id BETWEEN :low AND :high
   ORDER BY i.id FOR NO KEY UPDATE OF i
@@ -122,7 +149,8 @@ WITH given AS MATERIALIZED (
   RETURNING item_id
 ), moved AS (
   UPDATE items i
-  SET state = h.to_state, lease_until = NULL, finished_at = now(), error_code = h.code, error_detail = h.detail
+  SET state = h.to_state, crashes = h.crashes, lease_until = NULL, finished_at = now(), error_code = h.code,
+      error_detail = h.detail
   FROM held h WHERE i.id = h.id AND i.id BETWEEN :low AND :high AND h.from_state = 'leased'
   RETURNING i.id, i.batch_id, i.tenant, h.from_state, i.state AS to_state, coalesce(h.code, 'finish') AS reason, h.worker,
             h.token, (SELECT count(*) FROM written w WHERE w.item_id = i.id) AS outputs
@@ -195,7 +223,23 @@ class SqlLedger:
     async def hand_back(self, items: Sequence[Item]) -> None:
         """Returns what is still ours to the queue, uncharged."""
         if items:
-            await statement(self._engine, HAND_BACK, _held(items))
+            crashes = [item.crashes - item.charged for item in items]
+            await statement(self._engine, HAND_BACK, {**_held(items), "crashes": crashes})
+
+    async def charge(self, item: Item) -> Item | None:
+        """The item with one more crash, written before it is run; without it while the fleet is dying."""
+        values = {"id": item.id, "token": item.token, "crashes": item.crashes}
+        rows = await statement(self._engine, CHARGE, values)
+        if not rows:
+            return None
+        if rows[0]["crashes"] == item.crashes:
+            log.error("many workers died in the last minute: the death of a picture's process is not charged to it")
+        return replace(item, crashes=rows[0]["crashes"], charged=rows[0]["crashes"] > item.crashes)
+
+    async def give_up(self, item: Item, reason: str) -> None:
+        """Returns a suspect that is still ours to the queue, with its crashes."""
+        values = {"id": item.id, "token": item.token, "crashes": item.crashes, "reason": reason}
+        await statement(self._engine, GIVE_UP, values)
 
     async def pin(self, item: Item) -> None:
         """Makes the picture at `item.source_url` a stored one. SourceUrlForbidden where addresses are not fetched."""
@@ -275,6 +319,8 @@ def _item(row: Row, recipe: Recipe) -> Item:
         source_url=row["source_url"] or "",
         first_variant=row["first_variant"],
         company_of=row["replay_of"],
+        suspect=row["suspect"],
+        crashes=row["crashes"],
     )
 
 
@@ -284,7 +330,11 @@ def _held(items: Sequence[Item]) -> dict[str, object]:
 
 
 def _final(outcome: Outcome) -> dict[str, Any]:
-    final: dict[str, Any] = {"id": str(outcome.item.id), "token": outcome.item.token}
+    item = outcome.item
+    # what was charged beforehand is taken back, unless it came to that
+    died = isinstance(outcome, Failed) and outcome.code == Poison.code
+    crashes = item.crashes - (item.charged and not died)
+    final: dict[str, Any] = {"id": str(item.id), "token": item.token, "crashes": crashes}
     if isinstance(outcome, Done):
         return final | {"state": "succeeded", "device": outcome.device, "engine_version": outcome.engine_version}
     return final | {"state": "failed", "code": outcome.code, "detail": _storable(outcome.detail)}

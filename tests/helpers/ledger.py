@@ -100,7 +100,7 @@ class MemoryLedger:
         with self._lock:
             lapsed = [row for row in self.rows.values() if row.state == "leased" and row.lease_until_s < time.monotonic()]
             for row in lapsed:
-                row.state = "queued"
+                row.state, row.item = "queued", replace(row.item, suspect=True)
             return [row.item for row in lapsed]
 
     async def lease(self, item_ids: Sequence[UUID], worker: str) -> list[Item]:
@@ -125,6 +125,20 @@ class MemoryLedger:
 
     async def pin(self, item: Item) -> None:
         raise SourceUrlForbidden
+
+    async def charge(self, item: Item) -> Item | None:
+        with self._called("charge"):
+            if not self._ours(item):
+                return None
+            row = self.rows[item.id]
+            row.item = replace(row.item, crashes=item.crashes + 1)
+            return replace(item, crashes=item.crashes + 1, charged=True)
+
+    async def give_up(self, item: Item, reason: str) -> None:
+        with self._called(reason):
+            if self._ours(item):
+                row = self.rows[item.id]
+                row.state, row.item = "queued", replace(row.item, suspect=True, crashes=item.crashes)
 
     async def members(self, batch_id: UUID) -> Sequence[Member]:
         with self._called("members"):
@@ -154,7 +168,8 @@ class MemoryLedger:
             for item in items:
                 if self._ours(item):
                     self.rows[item.id].state = "queued"
-                    self.rows[item.id].item = replace(item, executions=item.executions - 1)
+                    crashes = item.crashes - item.charged
+                    self.rows[item.id].item = replace(item, executions=item.executions - 1, crashes=crashes, charged=False)
 
     def _ours(self, item: Item) -> bool:
         row = self.rows[item.id]

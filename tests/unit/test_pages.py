@@ -9,11 +9,13 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.sandbox import table as sandbox_table
 from benchmarks.sharpness import table
 from kernels.ops import OPS
 from kernels.recipe import Recipe
 from service.errors import STATUS
 from service.settings import Settings, environment_name
+from tests.helpers.faults.report import table as faults_table
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -61,6 +63,14 @@ def test_every_test_that_the_page_on_bad_input_names_is_there() -> None:
     named = set(re.findall(r"`(?:\w+/)?(test_\w+\.py)`", (DOCS / "explanation" / "bad-input.md").read_text()))
     assert len(named) > 10
     assert named <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+def test_the_page_on_guarantees_shows_what_was_tried_and_measured() -> None:
+    page = (DOCS / "explanation" / "guarantees.md").read_text()
+    results = ROOT / "benchmarks" / "results"
+    (trials,), (cost,) = results.glob("*/faults--*.json"), results.glob("*/sandbox--*.json")
+    assert faults_table(json.loads(trials.read_text())["trials"]) in page
+    assert sandbox_table(json.loads(cost.read_text())) in page
 
 
 def test_every_recipe_in_the_pages_is_right() -> None:

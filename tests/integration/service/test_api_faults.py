@@ -138,3 +138,23 @@ def make_new(custom_id: str) -> NewBatch:
     )
     recipe = {"steps": [], "output": {"format": "jpeg", "quality": 90, "alpha": "drop"}, "profile": "fused"}
     return NewBatch(new_id(), "default", None, "bulk", recipe, "0" * 64, 1, 1, (item,))
+
+
+async def test_while_workers_die_one_after_the_other_it_is_not_ready(settings: Settings) -> None:
+    deaths = """
+      INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
+      SELECT 't', :id, :id, 'leased', 'queued', 'lease_expired', 'w' || number, number
+      FROM generate_series(1, :deaths) AS number
+    """
+    engine = make_engine(settings.database_url)
+    try:
+        async with running_api(create_app(settings)) as api:
+            await statement(engine, deaths, {"id": new_id(), "deaths": 2})
+            before = await api.get("/readyz")
+            await statement(engine, deaths, {"id": new_id(), "deaths": 3})
+            await asyncio.sleep(1.1)  # a report is kept for a second
+            after = await api.get("/readyz")
+    finally:
+        await engine.dispose()
+    assert (before.status_code, before.json()["checks"]["fleet"]) == (200, "ok")
+    assert (after.status_code, after.json()["status"], after.json()["checks"]["fleet"]) == (503, "unavailable", "dying")

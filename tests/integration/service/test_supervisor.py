@@ -90,6 +90,27 @@ def test_what_ends_is_started_again_with_growing_pauses(tmp_path: Path) -> None:
     assert "exit status 3" in said[0]
 
 
+def test_what_falls_silent_is_killed_but_not_while_it_is_stopped(tmp_path: Path) -> None:
+    said: list[str] = []
+    code = "for i in 1 2 3; do echo . > /dev/fd/$1; sleep 0.1; done; echo quiet; exec sleep 60"
+    program = Program("singer", ("sh", "-c", code, "singer"), tmp_path / "log", silence_s=1.0)
+    with signals_held() as signals:
+        supervisor = Supervisor(signals, said.append)
+        supervisor.keep([program])
+        supervisor.watch(until=lambda: "quiet" in tail(tmp_path / "log"))
+        [[kept]] = supervisor._groups
+        assert kept.child is not None
+        os.kill(kept.child.pid, signal.SIGSTOP)
+        until_s = time.monotonic() + 2.0
+        supervisor.watch(until=lambda: time.monotonic() > until_s)
+        assert said == []
+        os.kill(kept.child.pid, signal.SIGCONT)
+        supervisor.watch(until=lambda: len(said) >= 2)
+        supervisor.stop()
+    assert said[0] == "singer has said nothing for 1 s: it is killed"
+    assert "SIGKILL" in said[1]
+
+
 def test_groups_stop_the_other_way_round(tmp_path: Path) -> None:
     order = tmp_path / "order"
     code = "trap 'echo $0 >> {}; exit 0' TERM; echo ready; while :; do sleep 0.02; done"

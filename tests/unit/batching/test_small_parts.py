@@ -12,7 +12,7 @@ import pytest
 
 from batching import failpoints
 from batching.events import Notice, parse_notice
-from batching.inflight import InFlight, Room
+from batching.inflight import MOST_ASIDE, InFlight, Room
 from batching.items import Budget, LaneKey, Priority, Taken
 from batching.leases import SURE_PART, Leases
 from batching.retries import LONGEST_S, back_off
@@ -69,9 +69,12 @@ def test_failpoints_do_nothing_until_they_are_armed() -> None:
     assert time.perf_counter() - start >= 0.02
 
 
-@pytest.mark.parametrize("text", ["nowhere=kill", "taken=explode", "taken", "taken=sleep", "taken=kill:3", "ran=sleep:x"])
+@pytest.mark.parametrize(
+    "text",
+    ["nowhere=kill", "taken=explode", "taken", "taken=sleep", "taken=kill:x", "ran=sleep:x", "ran=poison", "decoding=kill"],
+)
 def test_a_failpoint_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"failpoint|action|float"):
+    with pytest.raises(ValueError, match=r"failpoint|action|float|int"):
         failpoints.parse(text)
 
 
@@ -133,3 +136,25 @@ def test_a_tally_says_counts_and_times() -> None:
         "micro_batch_items:inf": "1",
         "jobs": "1",
     }
+
+
+def test_suspects_take_no_room_up_to_a_number() -> None:
+    in_flight = InFlight(Budget(items=4, cost_pixels=1000))
+    suspects = entries("bulk", MOST_ASIDE + 3)
+    in_flight.add(suspects)
+    for entry in suspects:
+        in_flight.set_aside(entry)
+    assert (in_flight.aside, in_flight.counts()["bulk"]) == (MOST_ASIDE, 3)
+    assert "bulk" in in_flight.room().priorities
+    in_flight.free(suspects)
+    assert (in_flight.aside, in_flight.counts()["bulk"], bool(in_flight)) == (0, 0, False)
+    assert in_flight.empty.is_set()
+
+
+def test_what_is_newly_known_of_an_item_is_kept_with_its_lease() -> None:
+    leases, item = Leases(lease_s=10.0), make_item()
+    leases.add([item], since_s=0.0)
+    leases.change(replace(item, crashes=1, charged=True))
+    leases.change(replace(item, token=item.token + 1, crashes=7))
+    assert [held.crashes for held in leases.items()] == [1]
+    assert leases.ours(item, 1.0)

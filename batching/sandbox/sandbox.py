@@ -1,0 +1,266 @@
+"""Sandbox: the worker's side. Runs items, or decodes pictures, each in a process that may only compute."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batching.execute import Broken, Died, Lacking, Result, SandboxDied, Work
+from batching.items import Item
+from batching.retries import back_off
+from batching.sandbox.confine import CPU_MARGIN_S, MEASURES, WALL_MARGIN_S
+from batching.sandbox.messages import Asked, DecodeAsked, Garbled, Rules, RunAsked, receive_decoded, receive_ran, send
+from kernels import codec
+from kernels.codec import Limits
+from kernels.recipe import Recipe
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LOAD_S = 180.0
+"""Longest time to load everything; kernels that were never compiled are compiled then."""
+DECODE_S = 10.0
+ANSWER_MARGIN_S = 5.0
+"""Beyond the time after which the sandbox kills a process itself; then the sandbox is what hangs."""
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TMPDIR",
+    "TZ",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "XDG_CACHE_HOME",
+)
+PASSED_ON_PREFIXES = ("PYTHON", "NUMBA_", "OMP_", "OPENBLAS_", "MKL_", "MALLOC_", "GLIBC_", "THP_")
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """What a sandbox allows."""
+
+    limits: Limits = field(default_factory=Limits)
+    max_output_pixels: int = 200_000_000
+    item_timeout_s: float = 60.0
+    memory_bytes: int = 4 * 2**30
+    """Of one picture, beyond what the program itself takes."""
+    failpoints: str = ""
+
+    @property
+    def decode_s(self) -> float:
+        return min(DECODE_S, self.item_timeout_s)
+
+
+class Sandbox:
+    """Starts its program at the first request, and again whenever it is gone. Any thread may ask, several at once."""
+
+    def __init__(self, config: SandboxConfig) -> None:
+        self._config = config
+        self._zygote: _Zygote | None = None
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    def run(self, work: Work) -> Result:
+        """What becomes of an item, decode to encode: `Died` where it killed its process.
+
+        A partner that kills the process that decodes it makes the item `Lacking`, like one that cannot be decoded.
+        """
+        for key, guest in work.guests.items():
+            try:
+                self._decoded(guest.content, work.item.recipe.output.alpha)
+            except SandboxDied:
+                return Lacking(work.item, key)
+            except Exception:  # noqa: S112  # it is found out again, and said, where it is decoded for good
+                continue
+        try:
+            return self._run(work)
+        except SandboxDied as died:
+            try:
+                self.check()
+            except Broken as broken:
+                return Died(work.item, str(broken), to_blame=False)
+            return Died(work.item, died.reason)
+
+    def decode(self, content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        """The pixels of a picture. Errors: the decoder's, SandboxDied, Broken."""
+        try:
+            return self._decoded(content, alpha)
+        except SandboxDied:
+            self.check()
+            raise
+
+    def check(self) -> None:
+        """Returns when a picture of our own comes through. Errors: Broken."""
+        try:
+            result = self._run(own_work())
+        except SandboxDied as died:
+            raise Broken(f"the sandbox fails a picture that is known to be good: {died.reason}") from died
+        if isinstance(result, Lacking) or not hasattr(result, "outputs"):
+            raise Broken(f"the sandbox fails a picture that is known to be good: {result}")
+
+    def measures(self) -> frozenset[str]:
+        """Which of `confine.MEASURES` hold here."""
+        return self._ready().measures
+
+    def close(self) -> None:
+        """Ends everything in the sandbox; what was asked for has died."""
+        self._closed.set()
+        with self._lock:
+            if self._zygote is not None:
+                self._zygote.kill()
+                self._zygote = None
+
+    def _run(self, work: Work) -> Result:
+        most = self._config.max_output_pixels
+        return self._ask(RunAsked(work), self._config.item_timeout_s, lambda channel: receive_ran(channel, work, most))
+
+    def _decoded(self, content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        asked = DecodeAsked(content, alpha)
+        return self._ask(asked, self._config.decode_s, lambda channel: receive_decoded(channel, self._config.limits))
+
+    def _ask(self, asked: Asked, limit_s: float, receive: Callable[[socket.socket], T]) -> T:
+        zygote = self._ready()
+        channel, theirs = socket.socketpair()
+        status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with channel, status:
+            for end in (channel, status):
+                end.settimeout(limit_s + CPU_MARGIN_S + WALL_MARGIN_S + ANSWER_MARGIN_S)
+            with theirs, their_status:
+                zygote.fork(limit_s, theirs, their_status)
+            try:
+                send(channel, asked)
+                return receive(channel)
+            except (Garbled, OSError) as error:
+                log.debug("a process of the sandbox gave no answer: %r", error)
+            status.settimeout(ANSWER_MARGIN_S)
+            channel.close()  # what waits to be heard hears that nobody listens
+            raise SandboxDied(self._end_of(zygote, status))
+
+    def _end_of(self, zygote: _Zygote, status: socket.socket) -> str:
+        """How a process ended that gave no answer. A sandbox that cannot say it is ended too."""
+        try:
+            said = json.loads(status.recv(4096))
+            return ended(int(said["exit"]), bool(said["late"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            zygote.kill()
+            return "the sandbox ended"
+
+    def _ready(self) -> _Zygote:
+        with self._lock:
+            pauses = back_off()
+            while self._zygote is None or not self._zygote.alive:
+                if self._closed.is_set():
+                    raise SandboxDied("the worker leaves")
+                try:
+                    self._zygote = _Zygote(self._config)
+                except (OSError, ValueError, EOFError) as error:
+                    log.error("the sandbox does not start: %r", error)
+                    self._closed.wait(next(pauses))
+            return self._zygote
+
+
+class _Zygote:
+    """The program, running, with everything loaded. Errors, as it starts: OSError, ValueError, EOFError."""
+
+    def __init__(self, config: SandboxConfig) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603  # our own program
+                (sys.executable, "-m", "batching.sandbox.zygote", str(theirs.fileno())),
+                pass_fds=(theirs.fileno(),),
+                env=environment(os.environ),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._control = ours
+        rules = Rules(
+            config.limits, config.max_output_pixels, config.item_timeout_s, config.memory_bytes, config.failpoints
+        )
+        try:
+            ours.settimeout(LOAD_S)
+            ours.send(pickle.dumps(rules))
+            said = ours.recv(4096)
+            if not said:
+                raise EOFError("it ended while it was loading")
+            self.measures = frozenset(json.loads(said)["measures"])
+        except BaseException:
+            self.kill()
+            raise
+        if missing := set(MEASURES) - self.measures:
+            log.warning("the sandbox cannot take away here: %s", ", ".join(sorted(missing)))
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def fork(self, limit_s: float, *ends: socket.socket) -> None:
+        """Makes it start a process that is asked over the first of `ends`, and say on the second how that ended."""
+        with suppress(OSError):  # it has just ended: so will the conversation
+            socket.send_fds(self._control, [str(limit_s).encode()], [end.fileno() for end in ends])
+
+    def kill(self) -> None:
+        """Ends it and all its processes."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._control.close()
+
+
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What the sandbox sees of our environment: nothing that is a setting, an address or a credential, and no GPU."""
+    passed = {name: text for name, text in ours.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)}
+    return passed | {"CUDA_VISIBLE_DEVICES": ""}
+
+
+def ended(code: int, late: bool) -> str:
+    """How a process ended, in words for people."""
+    if late:
+        return "it did not come to an end in time"
+    if code >= 0:
+        return f"it ended with status {code}"
+    if -code == signal.SIGXCPU:
+        return "it used up its time"
+    return f"it was ended by {signal.Signals(-code).name}"
+
+
+def own_work() -> Work:
+    """A small picture of our own, that comes through wherever anything does."""
+    pixels = np.add.outer(np.arange(24, dtype=np.uint8) * 9, np.arange(32, dtype=np.uint8))[..., None].repeat(3, axis=2)
+    recipe = Recipe.parse({"steps": [{"op": "rotate", "degrees": 10}, {"op": "brightness", "factor": 1.2}]})
+    content = codec.encode(pixels, recipe.output)
+    item = Item(
+        id=UUID(int=0),
+        batch_id=UUID(int=0),
+        tenant="",
+        priority="bulk",
+        day="",
+        token=0,
+        source_key="",
+        source_sha256=hashlib.sha256(content).hexdigest(),
+        key=0,
+        seed=0,
+        variants=1,
+        recipe=recipe,
+        labels=None,
+        cost_pixels=0,
+        executions=0,
+    )
+    return Work(item, content)

@@ -1,0 +1,45 @@
+"""One running system for the faults of one file: what a trial breaks, it or the next one starts again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.helpers.faults import report
+from tests.helpers.faults.system import System
+
+TRIALS = int(os.environ.get("FAULT_TRIALS", "1"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`attempt` makes a test run once for each trial."""
+    if "attempt" in metafunc.fixturenames:
+        metafunc.parametrize("attempt", range(TRIALS))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of all trials, of this run and of those before it."""
+    trials = report.read(report.path())["trials"]
+    if trials and terminalreporter.config.option.verbose >= 0:
+        terminalreporter.write_sep("=", f"fault trials so far ({report.path()})")
+        terminalreporter.write_line(report.table(trials))
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, compiled_kernels: None) -> Iterator[System]:
+    made = System(tmp_path_factory.mktemp("faults"))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(autouse=True)
+def _whole_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a trial, whatever became of it, nothing is stopped any more and no fault is planted."""
+    yield
+    if "system" in request.fixturenames:
+        made: System = request.getfixturevalue("system")
+        made.resume_workers()

@@ -1,0 +1,289 @@
+"""Faults F1 to F4, F13 to F16, F18, F19, F22, F23: a process, a picture, a clock or a client goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+from redis import Redis
+
+from batching.failpoints import RUN, SUBMIT
+from service.settings import as_environment
+from service.system.processes import Child, Program, tail
+from tests.helpers.faults.canary import canary
+from tests.helpers.faults.checker import Expected, custom_id
+from tests.helpers.faults.history import numbers_of, submit
+from tests.helpers.faults.system import LEASE_S, System, trial
+
+pytestmark = pytest.mark.timeout(300)
+HOLDS_ITEMS = RUN[RUN.index("leased") : RUN.index("before_finish") + 1]
+
+
+def some(names: tuple[str, ...], *quick: str) -> list[object]:
+    """Parameters of which all but the quick ones are `long`."""
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.long) for name in names]
+
+
+def ended(system: System, child: Child, timeout_s: float = 90) -> int | None:
+    """How a process ended, after waiting for it."""
+    system.wait_for(lambda: child.exit_status() is not None, timeout_s, f"the end of {child.program.name}")
+    return child.exit_status()
+
+
+@pytest.mark.parametrize("point", some(SUBMIT, "committed"))
+def test_f1_the_api_is_killed(system: System, point: str, attempt: int) -> None:
+    system.start()
+    with trial(system, "F1", f"API killed: {point}") as run:
+        system.kill(system.api)
+        api = system.start_api(f"{point}=kill")
+        load = run.load(batches=4)
+        run.hit(ended(system, api) == -signal.SIGKILL, "the API was not killed")
+        system.start_api()
+        run.released()
+        load.join(60)
+        if point != "handed_off":  # by then the answer may have been sent
+            run.hit(run.history.unanswered, "every submit had its answer")
+
+
+@pytest.mark.parametrize("point", some(RUN, "stored"))
+def test_f2_a_worker_is_killed(system: System, point: str, attempt: int) -> None:
+    system.start()
+    with trial(system, "F2", f"worker killed: {point}") as run:
+        system.pause_workers()
+        failing = system.add_worker(f"{point}=kill")
+        load = run.load(batches=4)
+        status = ended(system, failing)
+        run.hit(status == -signal.SIGKILL, f"the worker ended with {status}")
+        if point in HOLDS_ITEMS:
+            run.hit(system.count("state = 'leased'"), "it held nothing")
+        system.resume_workers()
+        load.join(60)
+
+
+def test_f3_a_worker_is_paused_beyond_its_lease(system: System, attempt: int) -> None:
+    """Pause is not kill: it comes back, with results that are no longer its to write."""
+    system.start()
+    with trial(system, "F3", "worker paused for two leases") as run:
+        system.pause_workers()
+        paused = system.add_worker("stored=sleep:0.2")
+        load = run.load(batches=4)
+        system.wait_for(lambda: system.count("state = 'leased'") > 4, what="leases")
+        os.kill(paused.pid, signal.SIGSTOP)
+        run.hit(system.count("state = 'leased'"), "it held nothing")
+        system.wait_for(lambda: system.count("suspect AND state = 'queued'") > 0, 4 * LEASE_S, "an expired lease")
+        for worker in system.workers:
+            if worker is not paused:
+                os.kill(worker.pid, signal.SIGCONT)
+        load.join(60)
+        system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 60, "the others' results")
+        os.kill(paused.pid, signal.SIGCONT)
+        system.wait_for(lambda: int(system.facts_of(paused).get("fenced", 0)) > 0, 30, "a writer that is fenced")
+        assert paused.exit_status() is None
+    paused.kill()
+
+
+def test_f4_a_worker_is_asked_to_leave_twice(system: System, attempt: int) -> None:
+    system.start()
+    with trial(system, "F4", "SIGTERM under load, twice") as run:
+        system.pause_workers()
+        leaving = system.add_worker("encoded=sleep:0.05")
+        load = run.load(batches=6)
+        system.wait_for(lambda: system.count("state = 'leased'") > 4, what="leases")
+        os.kill(leaving.pid, signal.SIGTERM)
+        threading.Event().wait(0.2)
+        os.kill(leaving.pid, signal.SIGTERM)
+        assert ended(system, leaving, system.settings.drain_s + 10) == 0
+        moves = "SELECT count(*) AS n FROM state_log WHERE reason = 'hand_back' AND worker LIKE %(name)s"
+        run.hit(system.rows(moves, name=f"%-{leaving.pid}-%")[0]["n"], "nothing was handed back")
+        assert system.count("state = 'leased'") == 0
+        system.resume_workers()
+        load.join(60)
+    assert system.rows("SELECT count(*) AS n FROM items WHERE executions > 1 AND NOT suspect AND crashes > 0")[0]["n"] == 0
+
+
+def test_f13_sources_are_damaged_after_the_answer(system: System, attempt: int) -> None:
+    system.start()
+    with trial(system, "F13", "source gone, source damaged") as run:
+        system.pause_workers()
+        run.load(batches=3).join(60)
+        good = [wanted for wanted in run.history.expected if not wanted.codes]
+        gone, damaged = good[3], good[17]
+        sql = "SELECT source_key FROM items WHERE batch_id = %(batch)s AND custom_id = %(name)s"
+        for wanted in (gone, damaged):
+            [row] = system.rows(sql, batch=wanted.batch_id, name=custom_id(wanted.number))
+            path = system.folder / "store" / str(row["source_key"])
+            if wanted is gone:
+                path.unlink()
+            else:
+                path.write_bytes(path.read_bytes()[:-5] + b"other")
+            run.hit(not path.exists() or wanted is damaged, "the object is still there")
+        run.history.expected = [
+            replace(wanted, codes=frozenset({"source_missing"})) if wanted in (gone, damaged) else wanted
+            for wanted in run.history.expected
+        ]
+        system.resume_workers()
+
+
+POISONS = ("segv", "abort", "balloon", "loop")
+
+
+@pytest.mark.parametrize("poison", some(POISONS, "segv"))
+def test_f14_a_picture_kills_what_decodes_it(system: System, poison: str, attempt: int) -> None:
+    system.start()
+    with trial(system, "F14", f"poison: {poison}", recover_s=120) as run:
+        system.drop_workers()
+        planted = {"failpoints": "decoding=poison", "item_timeout_s": 3.0}
+        dying = system.add_worker(**planted)
+        load = run.load(batches=3, poison=poison)
+        run.hit(ended(system, dying) != 0, "the worker did not die")
+        system.add_worker(**planted)  # as the supervisor would
+        load.join(60)
+        system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 120, "the end of a poison")
+    [row] = system.rows("SELECT max(crashes) AS crashes, count(*) AS n FROM items WHERE error_code = 'poison'")
+    assert row["n"] == 0 or row["crashes"] == 3
+    assert system.count("state = 'succeeded' AND crashes > 0") == 0
+    system.drop_workers()
+
+
+@pytest.mark.long
+def test_f14_a_picture_lets_nothing_else_run(system: System, attempt: int) -> None:
+    """Native code that never lets go of Python's lock: only the supervisor can end that worker."""
+    system.start()
+    with trial(system, "F14", "poison: holds the worker still", recover_s=180) as run:
+        system.drop_workers()
+        settings = system.settings.model_copy(update={"failpoints": "decoding=poison", "item_timeout_s": 3.0})
+        log = system.folder / "data" / "logs" / "supervised.log"
+        supervised = Child(
+            Program("supervised", (sys.executable, "-m", "service", "worker"), log, as_environment(settings), grace_s=20)
+        )
+        try:
+            run.load(batches=2, poison="grip").join(60)
+            system.wait_for(lambda: "it is killed" in tail(log, 50), 120, "the supervisor's kill")
+            run.hit(True, "")
+            system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 120, "the end of a poison")
+        finally:
+            supervised.stop()
+
+
+@pytest.mark.parametrize("times", some(("once", "always"), "once"))
+def test_f15_the_device_has_too_little_memory(system: System, times: str, attempt: int) -> None:
+    system.start()
+    with trial(system, "F15", f"out of memory, {times}") as run:
+        system.pause_workers()
+        failing = system.add_worker("running=oom:1" if times == "once" else "running=oom")
+        began_at = time.time()
+        run.load(batches=2).join(60)
+        system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 60, "every item's end")
+        assert failing.program.log is not None
+        run.hit("in halves" in failing.program.log.read_text(), "no memory was short", began_at)
+        if times == "always":
+            run.history.expected = [
+                replace(wanted, codes=frozenset({"resource_exhausted"}) | wanted.codes) for wanted in run.history.expected
+            ]
+    failing.kill()
+    failing.wait(10)
+
+
+def test_f16_the_device_is_lost(system: System, attempt: int) -> None:
+    system.start()
+    with trial(system, "F16", "device lost") as run:
+        system.pause_workers()
+        losing = system.add_worker("running=lost")
+        load = run.load(batches=3)
+        run.hit(ended(system, losing) == 70, "the worker kept its device")
+        load.join(60)
+        ids = [wanted.batch_id for wanted in run.history.expected]
+        returned = "SELECT count(*) AS n FROM items WHERE batch_id = ANY(%(ids)s::uuid[]) AND state = 'queued'"
+        assert system.rows(returned, ids=ids)[0]["n"] > 0
+        system.resume_workers()
+    charged = "SELECT count(*) AS n FROM items WHERE batch_id = ANY(%(ids)s::uuid[]) AND (executions > 1 OR crashes > 0)"
+    assert system.rows(charged, ids=ids)[0]["n"] == 0
+
+
+def test_f18_reconcilers_die_and_double(system: System, attempt: int) -> None:
+    """Killed between what it read and what it writes, then two begin at once, while workers finish what they hold."""
+    system.start()
+    with trial(system, "F18", "reconciler killed in a repair, then two") as run:
+        system.kill(system.reconciler)
+        system.pause_workers()
+        failing = system.start_reconciler("repairing=kill")
+        run.load(batches=3).join(60)
+        with Redis.from_url(system.redis_url) as redis:
+            redis.flushall()
+        run.hit(ended(system, failing) == -signal.SIGKILL, "the reconciler was not killed")
+        other, _ = system.start_reconciler(), system.start_reconciler()
+        system.resume_workers()
+    other.kill()
+    other.wait(10)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("step_s", [3600, -3600])
+def test_f19_a_workers_clock_is_wrong(system: System, tmp_path: Path, step_s: int, attempt: int) -> None:
+    shim = "import time\n_now, _ns = time.time, time.time_ns\n"
+    shim += f"time.time = lambda: _now() + {step_s}\ntime.time_ns = lambda: _ns() + {step_s} * 10**9\n"
+    (tmp_path / "sitecustomize.py").write_text(shim)
+    system.start()
+    with trial(system, "F19", f"worker's clock {step_s:+d} s") as run:
+        system.pause_workers()
+        expired = system.count("suspect")
+        path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH", ""))))
+        wrong = system.add_worker(environment={"PYTHONPATH": path})
+        began_at = time.time()
+        run.load(batches=4).join(60)
+        system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 60, "every item's end")
+        said = float(system.facts_of(wrong)["announced_at"])
+        run.hit(abs(said - step_s - os.stat("/proc/self").st_mtime) < 600, "its clock is right", began_at)
+        assert system.count("suspect") == expired
+    wrong.kill()
+    wrong.wait(10)
+
+
+def test_f22_the_same_key_is_sent_by_many_at_once(system: System, attempt: int) -> None:
+    system.start()
+    with trial(system, "F22", "one key, 50 submits at once") as run:
+        numbers = numbers_of(3)
+        pictures, key = {custom_id(number): canary(number) for number in numbers}, f"same-{numbers[0]}"
+        together = threading.Barrier(50)
+
+        def send() -> None:
+            together.wait(30)
+            run.history.calls.append(submit(system.client, key, pictures, 2))
+
+        threads = [threading.Thread(target=send) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        acked = [call for call in run.history.calls if call.status == 202]
+        assert {call.status for call in run.history.calls} <= {202, 409}
+        [batch_id] = {cast(str, call.batch_id) for call in acked}
+        other = submit(system.client, key, pictures, 1)
+        assert (other.status, other.code) == (422, "idempotency_key_reused")
+        run.hit(len(acked) > 1, "only one came through")
+        run.history.expected = [Expected(batch_id, number, 2) for number in numbers]
+
+
+def test_f23_every_entry_is_delivered_three_times(system: System, attempt: int) -> None:
+    system.start()
+    with trial(system, "F23", "entries three times, hand-off replayed") as run:
+        system.pause_workers()
+        run.load(batches=3).join(60)
+        with Redis.from_url(system.redis_url) as redis:
+            system.wait_for(lambda: system.entries() == system.count("state = 'queued'"), what="the hand-off")
+            once = system.entries()
+            for lane in cast(list[bytes], redis.keys("lane:*")):
+                for _, fields in cast(list[tuple[bytes, dict[bytes, bytes]]], redis.xrange(lane)):
+                    for _ in range(2):
+                        redis.xadd(lane, fields)  # type: ignore[arg-type]  # bytes are fine
+        run.hit(system.entries() == 3 * once > 60, "they are not there thrice")
+        system.rows("UPDATE items SET handed_off_at = NULL, executions = 1 WHERE state = 'queued' RETURNING id")
+        system.rows("UPDATE items SET executions = 0 WHERE state = 'queued' RETURNING id")
+        system.resume_workers()

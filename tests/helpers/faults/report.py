@@ -1,0 +1,100 @@
+"""The report of fault trials: one JSON file in which trials of all runs add up, and a table of it.
+
+python -m tests.helpers.faults.report [FILE]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+DEFAULT = Path(__file__).parents[3] / ".pytest_cache" / "faults.json"
+VARIABLE = "FAULT_REPORT"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of one fault, after the fault was seen to hit."""
+
+    row: str
+    fault: str
+    acked: int
+    lost: int
+    duplicated: int
+    wrong_content: int
+    other: int
+    """Breaches of other invariants."""
+    recovery_s: float
+    """From the fault, or from its end where it is lifted, until the last acknowledged item was final."""
+    extra_executions: int
+    unanswered: int
+    """Submits without an answer, resolved by their idempotency key."""
+
+
+def path() -> Path:
+    """Where the trials of this run are added."""
+    return Path(os.environ.get(VARIABLE, DEFAULT))
+
+
+def add(trial: Trial, file: Path | None = None) -> None:
+    """Adds one trial to the file."""
+    file = file or path()
+    document = read(file)
+    document["trials"].append({"at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit(), **asdict(trial)})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".new")
+    temporary.write_text(json.dumps(document, indent=1))
+    temporary.replace(file)
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The document of a file, or an empty one: {machine, trials: [...]}."""
+    if file.exists():
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
+    return {
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release().split('-')[0]}",
+        "trials": [],
+    }
+
+
+def table(trials: Sequence[dict[str, Any]]) -> str:
+    """The trials by row and fault, as a Markdown table."""
+    lines = [
+        "| row | fault | trials | acked | lost | duplicated | wrong content | other | p50 / p95 / max s | runs again |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for trial in trials:
+        groups.setdefault((trial["row"], trial["fault"]), []).append(trial)
+    for (row, fault), found in sorted(groups.items(), key=lambda group: (int(group[0][0][1:]), group[0][1])):
+        times = sorted(trial["recovery_s"] for trial in found)
+        high = times[min(len(times) - 1, round(0.95 * (len(times) - 1)))]
+        sums = [sum(trial[name] for trial in found) for name in ("acked", "lost", "duplicated", "wrong_content", "other")]
+        lines.append(
+            f"| {row} | {fault} | {len(found)} | {' | '.join(map(str, sums))} "
+            f"| {median(times):.1f} / {high:.1f} / {times[-1]:.1f} | {sum(trial['extra_executions'] for trial in found)} |"
+        )
+    return "\n".join(lines)
+
+
+def _commit() -> str:
+    try:
+        done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    given = read(Path(sys.argv[1]) if len(sys.argv) > 1 else path())
+    sys.stdout.write(f"{given['machine']}; {len(given['trials'])} trials\n\n{table(given['trials'])}\n")

@@ -5,6 +5,7 @@ python -m tests.helpers.faults.report [FILE]
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -46,14 +47,18 @@ def path() -> Path:
 
 
 def add(trial: Trial, file: Path | None = None) -> None:
-    """Adds one trial to the file."""
+    """Adds one trial to the file, which tests that run side by side share."""
     file = file or path()
-    document = read(file)
-    document["trials"].append({"at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit(), **asdict(trial)})
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".new")
-    temporary.write_text(json.dumps(document, indent=1))
-    temporary.replace(file)
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        document = read(file)
+        document["trials"].append(
+            {"at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit(), **asdict(trial)}
+        )
+        temporary = file.with_suffix(".new")
+        temporary.write_text(json.dumps(document, indent=1))
+        temporary.replace(file)
 
 
 def read(file: Path) -> dict[str, Any]:

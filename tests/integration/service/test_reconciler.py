@@ -286,14 +286,14 @@ async def test_items_that_wait_in_their_lane_are_left_alone(
 async def test_entries_of_a_dead_consumer_are_handed_off_again(
     engine: AsyncEngine, lanes: Lanes, store: ObjectStore
 ) -> None:
-    reconciler = Reconciler(engine, lanes, store, lease_s=0.05, lane_window=1000, budgets=budgets(Settings()))
+    reconciler = Reconciler(engine, lanes, store, lease_s=0.5, lane_window=1000, budgets=budgets(Settings()))
     batch = await make_batch(engine, items=4, queued_s_ago=10)
     await hand_off(engine, lanes, batch.items)
     await taken(lanes, "dead")
     leased = await SqlLedger(engine, 30).lease(batch.items[:1], "alive")
     await reconciler.repair()
     assert reconciler.repaired["dead"] == 0
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(1.1)
     await reconciler.repair()
     assert reconciler.repaired["dead"] == 4
     assert await lanes.dead_entries(0) == []

@@ -166,6 +166,12 @@ def rows(most_rows: int, most_columns: int) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+OfClasses = Annotated[
+    tuple[Annotated[int, Field(strict=True)] | Annotated[str, Field(strict=True, max_length=255)], ...],
+    Field(max_length=1000),
+]
+"""Static names, or numbers, of the classes of labels that a step looks at; empty: all."""
+
 Border = Literal["constant", "replicate", "reflect", "wrap"]
 """What lies outside a picture: the fill colour, its edge pixels, its mirror image, or the picture again."""
 

@@ -163,8 +163,8 @@ def _made(step: Params, variants: int) -> list[tuple[Plan, Picture]]:
     def find(partner: Partner) -> Picture:
         return _pictures()[keys[partner.key]]
 
-    wanted = [Variant(rng.item_key("sample"), variant, own.size) for variant in range(variants)]
-    planned = plans(Recipe(steps=(step,)), _SEED, wanted, Pool(tuple(_pictures())))
+    wanted = [Variant(rng.item_key("sample"), variant, own.size, own.labels) for variant in range(variants)]
+    planned = plans(Recipe(steps=(step,)), _SEED, wanted, Pool(tuple(_pictures())), find)
     made = run_reference(planned, [own] * variants, [find] * variants)
     return list(zip(planned, made, strict=True))
 

@@ -10,11 +10,11 @@ from pydantic import Field
 from kernels.op import Op, Piece, Region, Within
 from kernels.ops.invert import Invert
 from kernels.ops.posterize import Posterize
-from kernels.params import Group
+from kernels.params import Group, listed
 from kernels.tensors import Size
 
 CHANNELS = ("red", "green", "blue")
-Channels = Annotated[tuple[Literal["red", "green", "blue"], ...], Field(min_length=1, max_length=3)]
+Channels = Annotated[tuple[Literal["red", "green", "blue"], ...], Field(min_length=1, max_length=3), listed(3)]
 
 
 class ChannelSubset(Group):

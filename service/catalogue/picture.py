@@ -66,7 +66,7 @@ def tiles(op: Op) -> tuple[Tile, ...]:
     """The sample, the first example, and draws of the usual fields; a draw that shows nothing new is left out.
 
     An operation that mixes pictures has the other one in the place of a draw. Where labels move, those of the sample are
-    drawn on it. What is shown is computed by the reference: nothing has to be compiled first, and every machine shows the
+    drawn on it, and where they are looked at. What is shown is computed by the reference: nothing has to be compiled first, and every machine shows the
     same.
     """
     always = {"chance": 1.0}
@@ -175,7 +175,7 @@ def _tile(picture: Picture, op: Op) -> Image.Image:
     image = Image.fromarray(picture.pixels.numpy())
     scale = min(width / sample().width, width / image.width, height / image.height)
     shrunk = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), _LANCZOS)
-    if label_behaviour(op) == "stay" or picture.labels is None:
+    if (label_behaviour(op) == "stay" and op.aim is None) or picture.labels is None:
         return shrunk
     return with_labels(shrunk, picture.labels, scale, _LINE)
 

@@ -240,34 +240,30 @@ def _covered(trail: _Trail, mixture: Mixture, rules: LabelRules) -> _Trail:
 
 
 def _bereft(trail: _Trail, objects: frozenset[int]) -> _Trail:
-    """The trail without some objects; the n-th of each kind are one object where all are as many."""
+    """The trail without some objects; the n-th of each kind are one object where all are of the same classes in order."""
     labels, boxes = trail.labels, trail.labels.boxes
-    count = len(trail.polygons or trail.boxes)
+    names: dict[LabelKind, list[ClassName | None]] = {
+        "box": [] if boxes is None else [*(boxes.classes or (None,) * len(boxes.values))],
+        "polygon": [one.category for one in labels.polygons],
+        "keypoints": [one.category for one in labels.keypoints],
+    }
+    outlined = names["polygon"] or names["box"]
 
-    def left(found: Sequence[Found]) -> tuple[Found, ...]:
-        return tuple(one for place, one in enumerate(found) if len(found) != count or place not in objects)
+    def left(kind: LabelKind, found: Sequence[Found]) -> tuple[Found, ...]:
+        gone = objects if names[kind] == outlined else ()
+        return tuple(one for place, one in enumerate(found) if place not in gone)
 
     if boxes is not None:
-        classes = None if boxes.classes is None else left(boxes.classes)
-        boxes = Boxes(format=boxes.format, values=left(boxes.values), classes=classes)
-    kinds: tuple[tuple[LabelKind, int], ...] = (
-        ("box", len(trail.boxes)),
-        ("polygon", len(trail.polygons)),
-        ("keypoints", len(trail.keypoints)),
-    )
-    lost = tuple(
+        classes = None if boxes.classes is None else left("box", boxes.classes)
+        boxes = Boxes(format=boxes.format, values=left("box", boxes.values), classes=classes)
+    lost = [
         Dropped(kind=kind, index=place, reason="covered")
-        for kind, its in kinds
-        if its == count
+        for kind in names
+        if names[kind] == outlined
         for place in sorted(objects)
-    )
-    kept = Labels(
-        boxes=boxes,
-        polygons=left(labels.polygons),
-        keypoints=left(labels.keypoints),
-        mask=labels.mask,
-        dropped=lost,
-    )
+    ]
+    polygons, keypoints = left("polygon", labels.polygons), left("keypoints", labels.keypoints)
+    kept = Labels(boxes=boxes, polygons=polygons, keypoints=keypoints, mask=labels.mask, dropped=tuple(lost))
     return _without(trail, kept)
 
 

@@ -65,9 +65,9 @@ class Tile:
 def tiles(op: Op) -> tuple[Tile, ...]:
     """The sample, the first example, and draws of the usual fields; a draw that shows nothing new is left out.
 
-    An operation that mixes pictures has the other one in the place of a draw. Where labels move, those of the sample are
-    drawn on it, and where they are looked at. What is shown is computed by the reference: nothing has to be compiled first, and every machine shows the
-    same.
+    An operation that mixes pictures has the other one in the place of a draw. Where labels move, or are looked at, those of
+    the sample are drawn on it. What is shown is computed by the reference: nothing has to be compiled first, and every
+    machine shows the same.
     """
     always = {"chance": 1.0}
     first, drawn = op.examples[0].model_copy(update=always), usual(op).model_copy(update=always)

@@ -160,6 +160,7 @@ class Converter:
         kind = call.kind or entry.kind
         for note in entry.notes:
             note(arguments)
+        refusal: tuple[str, tuple[str, ...]] | None
         try:
             container = self._contained(kind, arguments, inside, place, p, entry.fields)
         except Unmapped as reason:

@@ -163,6 +163,15 @@ def test_an_object_is_dropped_with_its_box_its_outline_and_its_points() -> None:
         assert [one.category for one in output.labels.keypoints] == ["ab"[1 - lost]]
 
 
+def test_only_labels_of_the_same_classes_are_taken_for_one_object() -> None:
+    polygon = {"points": [[5, 5], [20, 5], [20, 20], [5, 20]], "class": "nose"}
+    labels = {"boxes": {"values": [[40, 30, 60, 50]], "classes": ["eye"]}, "polygons": [polygon]}
+    (output,) = augmented([{"op": "mask_dropout"}], labels, variants=1)
+    assert output.labels is not None
+    assert boxes(output) == [(40.0, 30.0, 60.0, 50.0)]
+    assert [one.kind for one in output.labels.dropped] == ["polygon"]
+
+
 def at_step(output: Augmented, number: int) -> Any:
     return output.draws[number]["aimed"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +16,10 @@ from PIL import Image
 
 from kernels import Augmented, augment
 from kernels.labels import Labels, read_mask, write_mask
+from kernels.ops import OPS
 from kernels.tensors import Size
 from tests.helpers.pictures import labels_of, made, made_labels, make_image
+from tests.helpers.recipes import any_step
 
 SIZE = Size(60, 90)
 PICTURE = make_image(*SIZE)
@@ -279,6 +283,49 @@ def test_a_recipe_is_a_plan_of_the_same_numbers_with_and_without_its_gate() -> N
     sizes = {tuple(output.image.shape[:2]) for output in augmented(steps, variants=16)}  # type: ignore[union-attr]
     assert SIZE in sizes
     assert len(sizes) > 4
+
+
+def any_labels(rng: random.Random, height: int, width: int) -> dict[str, Any]:
+    """Labels anywhere on a picture and beyond its edges, points and lines among them."""
+
+    def point() -> list[float]:
+        return [rng.uniform(-0.3 * width, 1.3 * width), rng.uniform(-0.3 * height, 1.3 * height)]
+
+    def box() -> list[float]:
+        (a, b), (c, d) = point(), point()
+        return [min(a, c), min(b, d), max(a, c), max(b, d)]
+
+    count = rng.randint(0, 4)
+    mask = np.random.default_rng(rng.randint(0, 99)).integers(0, 4, (height, width)).astype(np.uint8)
+    labels: dict[str, Any] = {
+        "boxes": {"values": [box() for _ in range(count)], "classes": [rng.choice(["a", 1]) for _ in range(count)]},
+        "polygons": [{"points": [point() for _ in range(rng.randint(3, 6))]} for _ in range(rng.randint(0, 2))],
+        "keypoints": [{"points": [[*point(), rng.choice([0, 1, 2])]]} for _ in range(rng.randint(0, 2))],
+        "mask": write_mask(mask),
+    }
+    return {kind: labels[kind] for kind in labels if rng.random() < 0.7}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_the_labels_every_one_is_in_the_result_or_dropped(seed: int) -> None:
+    rng = random.Random(seed)
+    looking = [op for op in OPS.values() if op.aim is not None]
+    height, width = rng.choice([(1, 1), (1, 7), (9, 1), (20, 30), (33, 21)])
+    steps = [any_step(rng, rng.choice(looking)) for _ in range(rng.randint(1, 3))]
+    for step in steps:
+        step["classes"] = rng.choice([[], [1], ["a"], ["nothing"]])
+    given = any_labels(rng, height, width)
+    for output in augment([make_image(height, width)], {"steps": steps}, seed=seed, labels=[given], variants=2):
+        assert output.error is None
+        assert output.labels is not None
+        found = output.labels.document()
+        assert json.loads(json.dumps(output.draws)) == list(output.draws)
+        for kind, name in (("box", "boxes"), ("polygon", "polygons"), ("keypoints", "keypoints")):
+            before, after = (labels.get(name, []) for labels in (given, found))
+            counts = [len(one["values"] if isinstance(one, dict) else one) for one in (before, after)]
+            lost = [one["index"] for one in found.get("dropped", ()) if one["kind"] == kind]
+            assert len(lost) == len(set(lost))
+            assert counts[0] == counts[1] + len(lost)
 
 
 @pytest.mark.parametrize("form", ["xywh", "yolo"])

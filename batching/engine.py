@@ -192,8 +192,9 @@ class Engine:
     def _prepare(self, task: _Task) -> _Decoded:
         with self._tally.stage("decode"):
             picture = decoded(task.work, self._decode)
-            plans = planned(task.work, picture, self._config.max_output_pixels)
-        return _Decoded(task, picture, tuple(plans), partners(task.work, self._decode))
+            find = partners(task.work, self._decode)
+            plans = planned(task.work, picture, find, self._config.max_output_pixels)
+        return _Decoded(task, picture, tuple(plans), find)
 
     def _prepare_all(self, task: _Task) -> _Decoded:
         """Partners are decoded too: the one thread that runs must not wait for them."""

@@ -144,14 +144,15 @@ def _labelled(pixels: torch.Tensor, labels: Mapping[str, Any] | None) -> Picture
     return picture if labels is None else Picture(pixels, Labels.parse(labels, picture.size, "/labels"))
 
 
-def planned(work: Work, picture: Picture, max_output_pixels: int) -> list[Plan]:
-    """One plan for each variant. Errors: RecipeInvalid, and WorkTooLarge if they add up to too many pixels.
+def planned(work: Work, picture: Picture, find: Partners, max_output_pixels: int) -> list[Plan]:
+    """One plan for each variant. find: its partners, asked for where a step looks at labels after one that mixes.
 
-    The pixels of partners count like those of results.
+    The pixels of partners count like those of results. Errors: RecipeInvalid, those of `find`, and WorkTooLarge if they
+    add up to too many pixels.
     """
     item = work.item
-    wanted = [Variant(item.key, variant, picture.size) for variant in item.numbers]
-    found = plans(item.recipe, item.seed, wanted, work.pool)
+    wanted = [Variant(item.key, variant, picture.size, picture.labels, item.name) for variant in item.numbers]
+    found = plans(item.recipe, item.seed, wanted, work.pool, find)
     pixels = sum(plan.size_out.pixels for plan in found)
     taken = [partner for plan in found for step in plan.steps for partner in step.partners]
     pixels += sum(work.guests[partner.key].member.pixels for partner in taken)
@@ -182,8 +183,8 @@ def complete(
     start, outputs = time.perf_counter(), []
     with tally.stage("decode"):
         picture = decoded(work, decode)
-        found = planned(work, picture, max_output_pixels)
-    guests = partners(work, decode)
+        guests = partners(work, decode)
+        found = planned(work, picture, guests, max_output_pixels)
     for variant, plan in zip(work.item.numbers, found, strict=True):
         with tally.stage("run"):
             made = run_within_memory([plan], [picture], [guests], device)[0]

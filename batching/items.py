@@ -82,6 +82,8 @@ class Item:
     source_key: str
     """Object key of the picture's bytes."""
     source_sha256: str
+    name: str
+    """Its custom id: what the key is made of, and what says which sequence it is of."""
     key: int
     """64-bit item key of the draws."""
     seed: int

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kernels.errors import AugmentationError as AugmentationError
     from kernels.errors import InputError as InputError
+    from kernels.inverses import Inverse as Inverse
+    from kernels.inverses import inverse as inverse
     from kernels.labels import Labels as Labels
     from kernels.library import Augmented as Augmented
     from kernels.library import augment as augment
@@ -24,15 +26,29 @@ _HOME = {
     "AugmentationError": "errors",
     "Augmented": "library",
     "InputError": "errors",
+    "Inverse": "inverses",
     "Labels": "labels",
     "Output": "recipe",
     "Picture": "tensors",
     "Recipe": "recipe",
     "Size": "tensors",
     "augment": "library",
+    "inverse": "inverses",
 }
 
-__all__ = ["AugmentationError", "Augmented", "InputError", "Labels", "Output", "Picture", "Recipe", "Size", "augment"]
+__all__ = [
+    "AugmentationError",
+    "Augmented",
+    "InputError",
+    "Inverse",
+    "Labels",
+    "Output",
+    "Picture",
+    "Recipe",
+    "Size",
+    "augment",
+    "inverse",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -80,6 +80,11 @@ ALIASES: Mapping[str, Elsewhere] = MappingProxyType(
         "vflip": _L("RandomVerticalFlip", "VerticalFlip", "RandomVerticalFlip", "Flipud", "flip"),
         "water": _L("", "WaterRefraction", "", "", "water"),
         "zoom_out": _L("RandomZoomOut"),
+        "box_safe_crop": _L(
+            "RandomIoUCrop", "BBoxSafeRandomCrop RandomSizedBBoxSafeCrop", "", "", "random_bbox_crop ssd_random_crop"
+        ),
+        "crop_near_box": _L("", "RandomCropNearBBox"),
+        "non_empty_crop": _L("", "CropNonEmptyMaskIfExists AtLeastOneBBoxRandomCrop"),
         # changing pixels
         "auto_contrast": _L("RandomAutocontrast", "AutoContrast", "RandomAutoContrast", "pillike.Autocontrast"),
         "brightness": _L("", "", "RandomBrightness", "MultiplyBrightness AddToBrightness Multiply", "brightness"),
@@ -132,6 +137,8 @@ ALIASES: Mapping[str, Elsewhere] = MappingProxyType(
         "impulse_noise": _L("", "", "", "ImpulseNoise ReplaceElementwise"),
         "iso_noise": _L("", "ISONoise"),
         "laplace_noise": _L("", "", "", "AdditiveLaplaceNoise"),
+        "label_aware_dropout": _L("", "ConstrainedCoarseDropout"),
+        "mask_dropout": _L("", "MaskDropout"),
         "pepper": _L("", "", "", "Pepper"),
         "pixel_dropout": _L("", "PixelDropout", "", "Dropout"),
         "random_erasing": _L("RandomErasing", "Erasing", "RandomErasing", "", "erase"),
@@ -196,9 +203,13 @@ ALIASES: Mapping[str, Elsewhere] = MappingProxyType(
         # policies and containers
         "aug_mix": _L("AugMix"),
         "auto_augment": _L("AutoAugment", "", "AutoAugment", "", "auto_aug.auto_augment"),
+        "channel_subset": _L("", "SelectiveChannelTransform", "", "WithChannels"),
         "one_of": _L("RandomChoice", "OneOf OneOrOther", "", "OneOf"),
+        "patchwise": _L("", "", "PatchSequential"),
         "rand_augment": _L("RandAugment", "", "RandAugment", "RandAugment", "auto_aug.rand_augment"),
         "random_order": _L("RandomOrder", "RandomOrder"),
+        "region_limited": _L("", "", "", "BlendAlphaMask BlendAlphaBoundingBoxes BlendAlphaSegMapClassIds"),
+        "same_draws": _L("", "", "VideoSequential"),
         "some_of": _L("", "SomeOf", "ImageSequential", "SomeOf"),
         "sometimes": _L("RandomApply", "Sequential", "", "Sometimes"),
         "trivial_augment": _L("TrivialAugmentWide", "", "TrivialAugment", "", "auto_aug.trivial_augment_wide"),

@@ -109,6 +109,7 @@ _OF_KIND = {
     "places": 0.0,
     "mix": 15.0,
     "blend": 2.0,
+    "within": 2.0,
 }
 """For operations that were not measured: about the median of their kind."""
 

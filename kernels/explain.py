@@ -13,7 +13,7 @@ from kernels import costs
 from kernels.cpu.execute import SAMPLE_BYTES, SAMPLE_FLOATS
 from kernels.cpu.outline import Noted, outlined
 from kernels.equivalents import EQUIVALENTS
-from kernels.op import Container
+from kernels.op import Container, Within
 from kernels.params import Group, Params
 from kernels.plan import Plan, PlannedStep, Variant, plan, plans
 from kernels.recipe import Recipe
@@ -29,7 +29,7 @@ _WHY = {
     "resample": "a chain that shrinks, or moves whole pixels, after steps on pixels is read from planes",
     "mix": "other pictures, or pieces of this one, are laid over finished pixels",
     "rearrange": "whole pixels are moved before anything is computed",
-    "blend": "several chains begin at finished pixels",
+    "blend": "several chains, or those of parts of the picture, begin at finished pixels",
 }
 
 
@@ -37,7 +37,8 @@ def explain(recipe: Recipe, size: Size, seed: int = 0) -> dict[str, Any]:
     """A plain JSON document: stages with every step applied, chances, branches, sizes of results, an estimate of cost.
 
     Stages are those of one draw, branches and made-up steps as it has them; the estimate is the mean of some, with the
-    steps' chances. RecipeInvalid where the recipe does not fit a picture of this size.
+    steps' chances. There are no labels: steps that look at them do what they do without. RecipeInvalid where the recipe
+    does not fit a picture of this size.
     """
     always = recipe.model_copy(update={"steps": tuple(_always(step) for step in recipe.steps)})
     whole = plan(always, seed, 0, 0, size)
@@ -56,6 +57,11 @@ def explain(recipe: Recipe, size: Size, seed: int = 0) -> dict[str, Any]:
             if (chance := step.params.chance) < 1.0
         ],
         "branches": _branches(recipe),
+        "looks": [
+            {"step": step.number, "op": step.op.name, "says": "draws by the picture's labels; explained as without any"}
+            for step in tree(recipe).steps
+            if step.op.aim is not None
+        ],
         "cost": _cost(recipe, size, drawn),
     }
 
@@ -144,7 +150,10 @@ def _does(stage: Noted) -> str:
         case "measure":
             return "a statistic of the picture"
         case "blend":
-            return f"{len(stage.steps[0].chains)} chains from the same planes, blended"
+            count = len(stage.steps[0].chains)
+            if isinstance(stage.steps[0].op.kind, Within):
+                return "steps of its own" + (f", on {count} parts of the planes" if count > 1 else ", shown in a part")
+            return f"{count} chains from the same planes, blended"
         case _:
             return _sweep(stage)
 
@@ -208,10 +217,10 @@ def _us(stage: Noted) -> float:
     """Microseconds of CPU, an estimate."""
     out = stage.size_out.pixels
     if stage.kind == "blend":
-        return (
-            sum(_us(each) for each in stage.inside)
-            + len(stage.steps[0].chains) * costs.of_op(stage.steps[0].op) * out / 1000
-        )
+        step = stage.steps[0]
+        # each chain of a blend is as large as the picture, the parts of a picture are so together
+        parts = 1 if isinstance(step.op.kind, Within) else len(step.chains)
+        return sum(_us(each) for each in stage.inside) + parts * costs.of_op(step.op) * out / 1000
     if stage.kind == "measure":  # its arithmetic is counted where the step is applied
         return costs.PASS_US + costs.of_work("sweep") * out / 1000
     ns = sum(costs.of_op(step.op) for step in stage.steps) * out

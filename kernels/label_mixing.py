@@ -18,10 +18,22 @@ from kernels.chain import Link
 from kernels.errors import LabelInvalid
 from kernels.label_covers import Cover, Mask, is_hidden, is_left, with_mask
 from kernels.label_rules import LabelRules
-from kernels.labels import Boxes, ClassName, Corners, Dropped, Keypoints, Labels, Polygon, corners, write_mask
+from kernels.labels import (
+    Boxes,
+    ClassName,
+    Corners,
+    Dropped,
+    Keypoints,
+    LabelKind,
+    Labels,
+    Polygon,
+    corners,
+    read_mask,
+    write_mask,
+)
 from kernels.labels import written as written_box
 from kernels.mixing import Guest, Mixture, cut_objects, opacity
-from kernels.op import Classes, Layer, Likened, Region
+from kernels.op import Classes, Covering, Layer, Likened, Region
 from kernels.partners import Partner
 from kernels.stages import Chain, Stage
 from kernels.tensors import Size
@@ -110,6 +122,8 @@ def _told(lost: Dropped, origin: Origin) -> Dropped:
 def _mixed(trail: _Trail, mixture: Mixture, rules: LabelRules) -> _Trail:
     """The trail of the canvas: its own labels, then those of each partner, less what is covered."""
     size = mixture.step.size_out
+    if isinstance(mixture.step.op.kind, Covering):
+        return _covered(_moved(trail, (), size, size, rules), mixture, rules)
     pieces: list[_Trail] = []
     laid: list[_Trail] = []
     mask: Mask | None = None
@@ -210,6 +224,49 @@ def _chosen(trail: _Trail, mixture: Mixture, partner: Partner, layer: Layer) -> 
     )
 
 
+def _covered(trail: _Trail, mixture: Mixture, rules: LabelRules) -> _Trail:
+    """The trail less the objects that are painted over, and less what is hidden with them of others."""
+    size, hidden = mixture.step.size_in, mixture.step.fields["hidden"]
+    if not hidden.any():
+        return trail
+    own, pixels = trail.labels.boxes, replace(trail, labels=_in_pixels(trail.labels, size))
+    cover = Cover(Region(0, 0, size.width, size.height), hidden.astype(np.float32))
+    left = _hidden(_bereft(pixels, frozenset(mixture.step.fields["objects"])), cover, rules.min_visible)
+    mask: Mask | None = None
+    if left.labels.mask is not None:
+        mask = read_mask(left.labels.mask)
+        mask[hidden] = 0
+    return _joined([left], own, mask, size)
+
+
+def _bereft(trail: _Trail, objects: frozenset[int]) -> _Trail:
+    """The trail without some objects; the n-th of each kind are one object where all are of the same classes in order."""
+    labels, boxes = trail.labels, trail.labels.boxes
+    names: dict[LabelKind, list[ClassName | None]] = {
+        "box": [] if boxes is None else [*(boxes.classes or (None,) * len(boxes.values))],
+        "polygon": [one.category for one in labels.polygons],
+        "keypoints": [one.category for one in labels.keypoints],
+    }
+    outlined = names["polygon"] or names["box"]
+
+    def left(kind: LabelKind, found: Sequence[Found]) -> tuple[Found, ...]:
+        gone = objects if names[kind] == outlined else ()
+        return tuple(one for place, one in enumerate(found) if place not in gone)
+
+    if boxes is not None:
+        classes = None if boxes.classes is None else left("box", boxes.classes)
+        boxes = Boxes(format=boxes.format, values=left("box", boxes.values), classes=classes)
+    lost = [
+        Dropped(kind=kind, index=place, reason="covered")
+        for kind in names
+        if names[kind] == outlined
+        for place in sorted(objects)
+    ]
+    polygons, keypoints = left("polygon", labels.polygons), left("keypoints", labels.keypoints)
+    kept = Labels(boxes=boxes, polygons=polygons, keypoints=keypoints, mask=labels.mask, dropped=tuple(lost))
+    return _without(trail, kept)
+
+
 def _shifted(trail: _Trail, region: Region) -> _Trail:
     """From the pixels of a region to those of its canvas."""
     left, top = region.left, region.top
@@ -262,7 +319,8 @@ def _hidden(trail: _Trail, cover: Cover, least: float) -> _Trail:
     left: list[Keypoints] = []
     for index, one in enumerate(keypoints):
         points = tuple((0.0, 0.0, 0.0) if is_hidden(x, y, cover) else (x, y, seen) for x, y, seen in one.points)
-        if any(seen > 0 for _, _, seen in points):
+        # an object none of whose points was there has nothing to lose
+        if any(seen > 0 for _, _, seen in points) or not any(seen > 0 for _, _, seen in one.points):
             left.append(one.model_copy(update={"points": points}))
         else:
             lost.append(Dropped(kind="keypoints", index=index, reason="covered"))

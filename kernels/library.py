@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kernels import rng
 from kernels.codec import decode
 from kernels.errors import InputError
+from kernels.inverses import Inverse, inverse
 from kernels.labels import Labels
 from kernels.partners import Partner, Partners, PartnerUnusable, Pool, most_partners
 from kernels.plan import Plan, Variant, plans
@@ -37,6 +38,14 @@ class Augmented:
     """Each step's drawn numbers, as plain JSON."""
     labels: Labels | None = None
     error: InputError | None = None
+    plan: Plan | None = None
+    """All that happened to it."""
+
+    def inverse(self) -> Inverse:
+        """The way back to the picture's pixels. ValueError where there is none: see `kernels.inverses`."""
+        if self.plan is None:
+            raise ValueError("a picture that could not be read has no way back")
+        return inverse(self.plan)
 
 
 def augment(
@@ -50,9 +59,9 @@ def augment(
 ) -> list[Augmented]:
     """Results in order: picture 0 variant 0, picture 0 variant 1, ...; a bad picture gives results with an `error`.
 
-    A result depends on its picture, recipe, seed, key and variant only; where the recipe mixes pictures, on those that
-    it takes of this call too. keys: one for each picture, their places 0, 1, 2, ... if not given; no two alike where the
-    recipe mixes. labels: one for each picture (None for none), as documents or `Labels`.
+    A result depends on its picture and labels, recipe, seed, key and variant only; where the recipe mixes pictures, on
+    those that it takes of this call too. keys: one for each picture, their places 0, 1, 2, ... if not given; no two alike
+    where the recipe mixes. labels: one for each picture (None for none), as documents or `Labels`.
     RecipeInvalid and UnknownOp for a recipe given as a document that is wrong.
     """
     checked = Recipe.parse(recipe)
@@ -117,7 +126,7 @@ def _variants(
     except InputError as error:
         return [Augmented(key, variant, None, error=error) for variant in range(variants)]
     return [
-        Augmented(key, variant, result.pixels, plan.draws, result.labels)
+        Augmented(key, variant, result.pixels, plan.draws, result.labels, plan=plan)
         for variant, (plan, result) in enumerate(zip(planned, results, strict=True))
     ]
 
@@ -133,10 +142,10 @@ def _run(
     find: Partners,
 ) -> tuple[list[Plan], list[Picture]]:
     """Plans and results of a picture's variants. A partner that cannot be read is passed over for the next in rank."""
-    wanted = [Variant(rng.item_key(key), variant, picture.size) for variant in range(variants)]
+    wanted = [Variant(rng.item_key(key), variant, picture.size, picture.labels, str(key)) for variant in range(variants)]
     while True:
-        planned = plans(recipe, seed, wanted, pool)
         try:
+            planned = plans(recipe, seed, wanted, pool, find)
             return planned, run(planned, [picture] * variants, device, [find] * variants)
         except PartnerUnusable as error:
             pool = pool.without(error.partner.key)

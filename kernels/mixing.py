@@ -18,7 +18,7 @@ from kernels.chain import BLACK, Link
 from kernels.coverage import Coverage, patch
 from kernels.labels import Labels, corners, read_mask
 from kernels.matrices import moved, multiply, translation
-from kernels.op import Classes, Cutout, Layer, Likened, Mix, Region, asked
+from kernels.op import Classes, Covering, Cutout, Layer, Likened, Mix, Region, asked
 from kernels.partners import Partner, Partners, mixed
 from kernels.plan import PlannedStep
 from kernels.tensors import Picture, Size
@@ -108,6 +108,8 @@ def composed(planes: torch.Tensor, mixture: Mixture) -> torch.Tensor:
     """The canvas after the step, (C, H, W) float32 0..1. planes: the same of its own picture. PartnerUnusable."""
     if isinstance(mixture.step.op.kind, Likened):
         return _likened(planes, mixture, mixture.step.op.kind)
+    if isinstance(mixture.step.op.kind, Covering):
+        return _covered(planes, mixture)
     height, width = mixture.step.size_out
     canvas = torch.zeros((planes.shape[0], height, width), dtype=torch.float32, device=planes.device)
     for partner, layer, link in mixture.placed():
@@ -137,6 +139,14 @@ def _likened(planes: torch.Tensor, mixture: Mixture, kind: Likened) -> torch.Ten
             made = kind.blend(planes[None, :3], other[None], **mixture.step.fields)
             planes = torch.cat([made[0].to(torch.float32).clamp(0.0, 1.0), planes[3:]])
     return planes
+
+
+def _covered(planes: torch.Tensor, mixture: Mixture) -> torch.Tensor:
+    if mixture.part == "alpha":
+        return planes
+    hidden = torch.from_numpy(mixture.step.fields["hidden"]).to(planes.device)
+    color = torch.tensor(mixture.step.fields["color"], dtype=torch.float32, device=planes.device)[:, None, None]
+    return torch.cat([torch.where(hidden, color, planes[:3]), planes[3:]])
 
 
 def opacity(mixture: Mixture, partner: Partner | None, layer: Layer, link: Link) -> float | Coverage | None:

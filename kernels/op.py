@@ -175,18 +175,58 @@ class Likened(Mix):
     blend: Callable[..., torch.Tensor]
 
 
+def _everywhere(place: int, source: Size, canvas: Size) -> Layer:
+    return Layer((1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), Region(0, 0, canvas.width, canvas.height))
+
+
+@dataclass(frozen=True)
+class Covering(Mix):
+    """The picture with some of its objects painted over in one colour: they are gone, and their labels with them.
+
+    The step's aim finds `hidden`, (H, W) bool, and `objects`, the places of those that are gone among its outlines; its
+    `color` is what is painted. Transparency stays.
+    """
+
+    partners: int = 0
+    layer: Callable[..., Layer] = _everywhere
+
+
+class Piece(NamedTuple):
+    """A part of the picture that steps are carried out on, and how much of what they make is taken.
+
+    share: 0..1, float32, of the region's shape (height, width), or (3, 1, 1), a number for each channel; None: all of it.
+    """
+
+    region: Region
+    share: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Within:
+    """Steps inside, carried out on parts of the picture alone, each on the picture as it comes; labels and alpha stay.
+
+    pieces(size_in, fields by name) -> the parts, which do not overlap. The step's children are dealt out to them in turn,
+    as many to each as are written in the recipe. What is inside moves no pixels, mixes no pictures and looks at no labels.
+    A barrier: what is before and after it is fused on its own.
+    """
+
+    pieces: Callable[..., Sequence[Piece]]
+
+
 @dataclass(frozen=True)
 class Container:
     """Steps inside: which of them are carried out, and in which order. Whatever these are, they run and fuse as ever.
 
     draws(params) -> how many fractions it takes beside its gate and its drawn fields. taken(params, fractions, drawn fields
     by name) -> places, among `params.children()`, of the steps that are carried out, in their order. bounds(params) -> the
-    fewest and the most of them.
+    fewest and the most of them. sequence(params, name of a picture) -> the name that its draws, and those of all steps
+    inside, are made for; if it is not given, the picture's own.
     """
 
     draws: Callable[[Any], int]
     taken: Callable[..., Sequence[int]]
     bounds: Callable[[Any], tuple[int, int]]
+    sequence: Callable[[Any, str], str] | None = None
 
 
 class Member(NamedTuple):
@@ -232,7 +272,27 @@ class Blend:
 
 
 Part = Literal["chain", "mixture", "blend", "painting"]
-Kind = Pixels | Statistic | Places | Field | Stencil | Whole | Mix | Container | Policy | Blend
+Kind = Pixels | Statistic | Places | Field | Stencil | Whole | Mix | Within | Container | Policy | Blend
+
+
+class Aimed(NamedTuple):
+    """What a step has found out about labels: further fields of its functions, and what its record says of them."""
+
+    fields: Mapping[str, Any]
+    told: Mapping[str, Any]
+    """Plain JSON."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a step works out from the picture's labels, as they are when it comes to it, before a pixel is touched.
+
+    function(sight, size_in, seed, fields by name) -> Aimed, with a field for each of `names`. sight: the labels, or None
+    where there are none (`kernels.sight.Sight`). Its numbers are the step's own fields and seed, as ever.
+    """
+
+    names: tuple[str, ...]
+    function: Callable[..., Aimed]
 
 
 @dataclass(frozen=True)
@@ -242,11 +302,17 @@ class Op:
     params: type[Params]
     kind: Kind
     examples: tuple[Params, ...]
+    aim: Aim | None = None
+    """How it looks at labels, if it does."""
 
     def __post_init__(self) -> None:
         fields = {name for name, _ in drawn_fields(self.params)} | set(static_fields(self.params))
         # read by the resampler and by the plan, never by the operation
         fields -= {"border", "fill"} | ({"steps"} if issubclass(self.params, Group) else set())
+        if self.aim is not None:
+            self._check(self.aim.function, set(), ("sight", "size_in"), ("seed", *fields))
+            # what the aim has read the kind's functions may leave out
+            fields = (fields - self._seen) | set(self.aim.names)
         match self.kind:
             case Pixels(function):
                 self._check(function, fields, ("r", "g", "b"), FRAME)
@@ -267,6 +333,9 @@ class Op:
                 self._check(function, fields, ("image",), ())
             case Whole(function):
                 self._check(function, fields, ("image",), ("seed",))
+            case Covering():
+                if self.aim is None or self.aim.names != ("hidden", "objects") or "color" not in fields:
+                    raise TypeError(f"{self.name}: must have a field `color`, and an aim at what is hidden and its objects")
             case Likened(layer=layer, blend=blend):
                 self._check(layer, set(), ("place", "source", "canvas"), tuple(fields))
                 self._check(blend, fields, ("image", "other"), ())
@@ -277,7 +346,9 @@ class Op:
                     self._check(pieces, set(), (), tuple(fields))
                 if canvas is not None:
                     self._check(canvas, set(), ("size_in",), tuple(fields))
-            case Container(_, function, _):
+            case Within(function):
+                self._check(function, set(), ("size_in",), tuple(fields))
+            case Container(taken=function):
                 self._check(function, set(), ("params", "fractions"), tuple(fields))
             case Policy(_, function) | Blend(_, function):
                 self._check(function, set(), ("fractions", "size_in"), tuple(fields))
@@ -290,10 +361,16 @@ class Op:
         asked = tuple(inspect.signature(function).parameters)
         if asked[: len(first)] != first:
             raise TypeError(f"{self.name}: {function.__name__} must start with {', '.join(first)}")
-        unknown = set(asked) - set(first) - fields - set(optional)
+        unknown = set(asked) - set(first) - fields - set(optional) - self._seen
         missing = fields - set(asked)
         if unknown or missing:
             raise TypeError(f"{self.name}: {function.__name__} asks for {unknown or '{}'}, leaves out {missing or '{}'}")
+
+    @cached_property
+    def _seen(self) -> set[str]:
+        """The fields that its aim reads."""
+        known = set(self.params.model_fields)
+        return set() if self.aim is None else known & set(arguments(self.aim.function))
 
     @cached_property
     def name(self) -> str:
@@ -321,7 +398,7 @@ class Op:
                 return "chain"
             case Mix():
                 return "mixture"
-            case Blend():
+            case Blend() | Within():
                 return "blend"
             case _:
                 return "painting"

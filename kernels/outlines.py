@@ -88,7 +88,7 @@ def forward(points: Points, link: Link) -> Points:
     field = link.displacement.numpy()
     places = points
     for _ in range(_INVERSE_STEPS):
-        before, places = places, points - _read(field, places)
+        before, places = places, points - displacement_at(field, places)
         off = np.abs(places - before).max(axis=1, initial=0.0)
         if off.max(initial=0.0) < _CLOSE:
             return places
@@ -102,15 +102,18 @@ def _solved(field: NDArray[np.float32], points: Points) -> Points:
     _, height, width = field.shape
     across, down = (np.linspace(0.0, side, min(side + 1, _LATTICE)) for side in (width, height))
     known = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
-    reached = known + _read(field, known)
+    reached = known + displacement_at(field, known)
     chunks = [points[first : first + _AT_ONCE] for first in range(0, len(points), _AT_ONCE)]
     nearest = [np.square(chunk[:, None] - reached).sum(axis=2).argmin(axis=1) for chunk in chunks]
     places = known[np.concatenate(nearest)] if nearest else points
     for _ in range(_INVERSE_STEPS):
-        off = places + _read(field, places) - points
+        off = places + displacement_at(field, places) - points
         if np.abs(off).max(initial=0.0) < _CLOSE:
             break
-        pace_x, pace_y = (step + _read(field, places + step / 2) - _read(field, places - step / 2) for step in np.eye(2))
+        pace_x, pace_y = (
+            step + displacement_at(field, places + step / 2) - displacement_at(field, places - step / 2)
+            for step in np.eye(2)
+        )
         determinant = pace_x[:, 0] * pace_y[:, 1] - pace_x[:, 1] * pace_y[:, 0]
         determinant = np.where(np.abs(determinant) < 1e-3, 1e-3, determinant)
         right = (off[:, 0] * pace_y[:, 1] - off[:, 1] * pace_y[:, 0]) / determinant
@@ -253,7 +256,7 @@ def _lengths(outlines: Outlines) -> NDArray[np.intp]:
     return np.diff(np.append(outlines.starts, len(outlines.points)))
 
 
-def _read(field: NDArray[np.float32], points: Points) -> Points:
+def displacement_at(field: NDArray[np.float32], points: Points) -> Points:
     """The displacement (n, 2) at points, bilinear between pixels, its edge beyond them."""
     _, height, width = field.shape
     x, y = np.clip(points[:, 0] - 0.5, 0, width - 1), np.clip(points[:, 1] - 0.5, 0, height - 1)

@@ -153,6 +153,17 @@ Color = tuple[Channel, Channel, Channel]
 """A static [red, green, blue], each a fraction of full brightness."""
 
 
+def listed(most: int) -> BeforeValidator:
+    """Refuses what is no list of at most so many, before its items are looked at: a million wrong ones take seconds."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, list | tuple) or len(value) > most:
+            raise ValueError(f"must be a list of at most {most}")
+        return value
+
+    return BeforeValidator(check)
+
+
 def rows(most_rows: int, most_columns: int) -> BeforeValidator:
     """Refuses what is no list of so many short lists, before its items are looked at: a million wrong ones take minutes."""
 
@@ -165,6 +176,15 @@ def rows(most_rows: int, most_columns: int) -> BeforeValidator:
 
     return BeforeValidator(check)
 
+
+OfClasses = Annotated[
+    tuple[
+        Annotated[int, Field(ge=-(2**53), le=2**53, strict=True)] | Annotated[str, Field(strict=True, max_length=255)], ...
+    ],
+    Field(max_length=100),
+    listed(100),
+]
+"""Static names, or numbers, of the classes of labels that a step looks at; empty: all."""
 
 Border = Literal["constant", "replicate", "reflect", "wrap"]
 """What lies outside a picture: the fill colour, its edge pixels, its mirror image, or the picture again."""

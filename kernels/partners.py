@@ -140,10 +140,11 @@ def choices(recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool) 
     steps = _mixing(recipe)
     if not steps:
         return [{} for _ in variants]
+    numbers = [step.number for step in steps]
     counter = rng.counters(
-        np.array([variant.key for variant in variants], dtype=np.uint64)[:, None, None],
+        tree.keys(tree.tree(recipe), variants, numbers)[:, :, None],
         np.array([variant.variant for variant in variants], dtype=np.uint64)[:, None, None],
-        np.array([step.number for step in steps], dtype=np.uint64)[None, :, None],
+        np.array(numbers, dtype=np.uint64)[None, :, None],
         np.array([0, rng.PARTNER_BLOCK], dtype=np.uint64)[None, None, :],
     )
     words = rng.philox(counter, seed)
@@ -159,7 +160,7 @@ def _reached(recipe: Recipe, seed: int, variants: Sequence[Variant]) -> Sequence
     if found.is_flat:
         return [None] * len(variants)
     fractions, _ = tree.draws(found, seed, variants)
-    return [frozenset(step.number for step in tree.taken(found, each)[0]) for each in fractions]
+    return [frozenset(step.number for step in tree.taken(found, found.roots, each, {})) for each in fractions]
 
 
 class _Step(NamedTuple):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
 
 
 def weighed(weights: Sequence[float], fraction: float) -> int:
@@ -38,3 +41,8 @@ def shuffled(places: Sequence[int], fractions: Sequence[float]) -> list[int]:
         other = int(fractions[last - 1] * (last + 1))
         order[last], order[other] = order[other], order[last]
     return order
+
+
+def one_of(things: Sequence[Thing], fraction: float) -> Thing:
+    """The one of some things that a fraction in [0, 1] falls on, each as likely as the others."""
+    return things[min(int(fraction * len(things)), len(things) - 1)]

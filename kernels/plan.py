@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kernels import rng, tree
 from kernels.equivalents import EQUIVALENTS
 from kernels.errors import RecipeInvalid
 from kernels.label_rules import LabelRules
-from kernels.op import Blend, Member, Op, Policy, asked
+from kernels.labels import Labels
+from kernels.op import Blend, Member, Op, Piece, Policy, Within, asked
 from kernels.ops import OPS
-from kernels.params import Cycle, Drawn, Params
-from kernels.partners import Choices, Partner, Pool, choices
+from kernels.params import Cycle, Drawn, Group, Params
+from kernels.partners import Choices, Partner, Partners, Pool, choices
 from kernels.recipe import Profile, Recipe
 from kernels.tensors import MAX_PIXELS, MAX_SIDE, Size
 from kernels.tree import Step, Taken, Tree
 
+if TYPE_CHECKING:
+    from kernels.sight import Sight
+
 _RULES = LabelRules()
-_NONE_TAKEN: Taken = {}
 _NO_NOISE = (0, 0)
 
 
@@ -40,7 +43,11 @@ class PlannedStep(NamedTuple):
     partners: tuple[Partner, ...] = ()
     """The pictures that a mixing step takes, where the plan was made for a pool."""
     chains: tuple[tuple[PlannedStep, ...], ...] = ()
-    """The steps that a blend puts together, whose weights are among its fields."""
+    """The steps that a blend puts together, or those that are carried out on each part of the picture."""
+    weights: tuple[float, ...] = ()
+    """Of a blend the share of each chain."""
+    pieces: tuple[Piece, ...] = ()
+    """The part of the picture that each chain is for."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ class Plan:
     """Every step of the recipe, skipped ones too, as plain JSON: {step, op, applied, draws}.
 
     And partners, if it took some; taken, of a container, the numbers of the steps inside that were carried out, in their
-    order; members, of a policy, or strands, of a blend, each with its weight: what it made up.
+    order; members, of a policy, or strands, of a blend, each with its weight: what it made up; aimed, of a step that looks
+    at labels: what it found there.
     """
     label_rules: LabelRules = _RULES
     """Which labels the result keeps."""
@@ -68,43 +76,81 @@ class Variant:
     key: int
     variant: int
     size: Size
+    labels: Labels | None = None
+    """Those of the picture: steps that look at labels draw by them."""
+    name: str | None = None
+    """Its custom id, which says what sequence it is of; if not given, its key in decimal digits."""
 
 
-def plan(recipe: Recipe, seed: int, key: int | str, variant: int, size: Size, pool: Pool | None = None) -> Plan:
+def plan(
+    recipe: Recipe,
+    seed: int,
+    key: int | str,
+    variant: int,
+    size: Size,
+    pool: Pool | None = None,
+    labels: Labels | None = None,
+    partners: Partners | None = None,
+) -> Plan:
     """The plan of one variant. seed: 0 .. 2^53-1; key: the item's integer or custom id."""
-    return plans(recipe, seed, [Variant(rng.item_key(key), variant, size)], pool)[0]
+    return plans(recipe, seed, [Variant(rng.item_key(key), variant, size, labels, str(key))], pool, partners)[0]
 
 
-def plans(recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool | None = None) -> list[Plan]:
+def plans(
+    recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool | None = None, partners: Partners | None = None
+) -> list[Plan]:
     """Plans of many variants under one recipe and seed, all numbers drawn in one go.
 
     pool: where mixing steps find their partners; without one, plans tell sizes and draws, but cannot be run if they mix.
-    RecipeInvalid where the pool holds no partner, or a canvas is too large.
+    partners: where partners are found, for steps that look at labels after one that mixes; asked by them alone.
+    RecipeInvalid where the pool holds no partner, or a canvas is too large; PartnerUnusable.
     """
     if not 0 <= seed <= rng.MAX_SEED:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
     found = tree.tree(recipe)
     fractions, noise = tree.draws(found, seed, variants)
-    partners: Sequence[Choices] = [{}] * len(variants) if pool is None else choices(recipe, seed, variants, pool)
+    chosen: Sequence[Choices] = [{}] * len(variants) if pool is None else choices(recipe, seed, variants, pool)
     rules = recipe.labels
-    made = [_planned(found, rules, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
+    made = [
+        _planned(_Numbers(found, rules, *each, partners)) for each in zip(variants, fractions, noise, chosen, strict=True)
+    ]
     if recipe.profile == "fused":
         return made
     return [_within_reach(replace(each, profile=recipe.profile), found) for each in made]
 
 
-def _planned(
-    found: Tree,
-    rules: LabelRules,
-    variant: Variant,
-    fractions: Sequence[float],
-    noise: Sequence[int],
-    partners: Choices,
-) -> Plan:
+class _Numbers(NamedTuple):
+    """What the plan of one variant is made of."""
+
+    found: Tree
+    rules: LabelRules
+    variant: Variant
+    fractions: Sequence[float]
+    noise: Sequence[int]
+    chosen: Choices
+    partners: Partners | None
+
+
+def _planned(numbers: _Numbers) -> Plan:
+    found, record = numbers.found, list[Mapping[str, Any]]()
+    taken: dict[int, tuple[int, ...]] = {}
+    steps = found.steps if found.is_flat else tree.taken(found, found.roots, numbers.fractions, taken)
+    applied, size = _applied(numbers, steps, numbers.variant.size, record, taken)
+    if not found.is_flat:
+        record = _completed(found, numbers.fractions, record, taken)
+    return Plan(tuple(applied), numbers.variant.size, size, tuple(record), numbers.rules)
+
+
+def _applied(
+    numbers: _Numbers,
+    steps: Iterable[Step],
+    size: Size,
+    record: list[Mapping[str, Any]],
+    taken: dict[int, tuple[int, ...]],
+) -> tuple[list[PlannedStep], Size]:
+    """Those of the steps that are applied, on a canvas of `size` at first, and the size that they leave."""
+    found, _, variant, fractions, noise, chosen, _ = numbers
     applied: list[PlannedStep] = []
-    record: list[Mapping[str, Any]] = []
-    size = variant.size
-    steps, taken = (found.steps, _NONE_TAKEN) if found.is_flat else tree.taken(found, fractions)
     for number, op, params, fields, static, gate, canvas, own in steps:
         drawn: dict[str, Drawn] = {}
         for place, (name, kind, ends) in enumerate(fields, gate + 1):
@@ -119,22 +165,59 @@ def _planned(
         if own is not None:
             applied += _made_up(found.steps[number], values, fractions[own], size, told)
             continue
+        if op.aim is not None:
+            seen = _seen(numbers, applied, size)
+            aimed = op.aim.function(seen, size, **asked(op.aim.function, {**values, "seed": seed}))
+            values, told["aimed"] = {**values, **aimed.fields}, aimed.told
+        if isinstance(op.kind, Within):
+            applied.append(_enclosed(numbers, found.steps[number], values, size, record, taken))
+            continue
         size_out = size if canvas is None else _canvas(op, canvas, size, values, found.pointers[number])
-        taken_partners = partners.get(number, ())
+        taken_partners = chosen.get(number, ())
         if taken_partners:
             told["partners"] = [partner.document() for partner in taken_partners]
         applied.append(PlannedStep(number, op, params, values, seed, size, size_out, taken_partners))
         size = size_out
-    if not found.is_flat:
-        record = _completed(found, fractions, record, taken)
-    return Plan(tuple(applied), variant.size, size, tuple(record), rules)
+    return applied, size
+
+
+def _seen(numbers: _Numbers, applied: Sequence[PlannedStep], size: Size) -> Sight | None:
+    """The labels as they are after the steps that are applied so far."""
+    from kernels.sight import sight  # which is made of chains and mixtures, and these of plans
+
+    return sight(numbers.variant.labels, applied, numbers.variant.size, size, numbers.rules, numbers.partners)
+
+
+def _enclosed(
+    numbers: _Numbers,
+    step: Step,
+    fields: Mapping[str, Any],
+    size: Size,
+    record: list[Mapping[str, Any]],
+    taken: dict[int, tuple[int, ...]],
+) -> PlannedStep:
+    """A step with steps inside that are carried out on parts of the picture, each part as a picture of its own."""
+    assert isinstance(step.op.kind, Within)
+    assert isinstance(step.params, Group)
+    pieces = tuple(step.op.kind.pieces(size, **asked(step.op.kind.pieces, fields)))
+    inside, each = numbers.found.inside[step.number], len(step.params.steps)
+    chains: list[tuple[PlannedStep, ...]] = []
+    for place, piece in enumerate(pieces):
+        if not piece.region.size.pixels:
+            chains.append(())
+            continue
+        first = place * each % len(inside)
+        steps = tree.taken(numbers.found, inside[first : first + each], numbers.fractions, taken)
+        chains.append(tuple(_applied(numbers, steps, piece.region.size, record, taken)[0]))
+    return PlannedStep(step.number, step.op, step.params, fields, _NO_NOISE, size, size, (), tuple(chains), (), pieces)
 
 
 def _completed(
     found: Tree, fractions: Sequence[float], record: Sequence[Mapping[str, Any]], taken: Taken
 ) -> list[Mapping[str, Any]]:
     """The record with what stands in branches not taken, and containers with the steps that they let through."""
-    told = {each["step"]: each for each in record}
+    # the same steps may be carried out on several parts of a picture: what they drew is the same
+    told = {each["step"]: each for each in reversed(record)}
     for step in found.steps:
         if step.number not in told:
             skipped = {"step": step.number, "op": step.op.name, "applied": False, "draws": step.numbers(fractions)}
@@ -158,8 +241,8 @@ def _made_up(
                 {"weight": strand.weight, "members": [member.document() for member in strand.members]} for strand in strands
             ]
             chains = tuple(tuple(_member(step, member, size) for member in strand.members) for strand in strands)
-            values = {**fields, "weights": tuple(strand.weight for strand in strands)}
-            return [PlannedStep(step.number, step.op, step.params, values, _NO_NOISE, size, size, (), chains)]
+            weights = tuple(strand.weight for strand in strands)
+            return [PlannedStep(step.number, step.op, step.params, fields, _NO_NOISE, size, size, (), chains, weights)]
         case _:
             raise TypeError(f"{step.op.name} makes up no steps")
 

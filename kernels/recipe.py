@@ -16,6 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 from kernels.aliases import ops_called
 from kernels.errors import RecipeInvalid, UnknownOp
 from kernels.label_rules import LabelRules
+from kernels.op import Mix, Within
 from kernels.ops import OPS
 from kernels.params import MAX_DEPTH, MAX_STEPS, Group, Params
 
@@ -158,7 +159,24 @@ def _parse_step(value: object, pointer: str, depth: int) -> Params:
         if depth == MAX_DEPTH:
             raise RecipeInvalid(f"is nested too deeply; at most {MAX_DEPTH} containers may stand in each other", pointer)
         value = {**value, "steps": parse_steps(value["steps"], f"{pointer}/steps", depth + 1)}
-    return _checked(params, value, pointer)
+    step = _checked(params, value, pointer)
+    if isinstance(OPS[name].kind, Within):
+        _check_inside(name, step.children(), pointer)
+    return step
+
+
+def _check_inside(name: str, steps: tuple[Params, ...], pointer: str) -> None:
+    """Nothing, or RecipeInvalid where a step on a part of a picture does more than change the colours that are there."""
+    for step in preorder(steps):
+        op = OPS[step.op]
+        if op.moves_labels or isinstance(op.kind, Mix) or op.aim is not None:
+            does = (
+                "mixes pictures" if isinstance(op.kind, Mix) else "moves pixels" if op.moves_labels else "looks at labels"
+            )
+            raise RecipeInvalid(
+                f"{step.op} {does}, and {name} takes only steps that change colours in place; put it before or after",
+                f"{pointer}/steps",
+            )
 
 
 def unknown_op(name: str, pointer: str) -> UnknownOp:

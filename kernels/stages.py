@@ -28,12 +28,11 @@ class Painting(NamedTuple):
 
 
 class Blending(NamedTuple):
-    """A step that blends chains of steps, each taken from the picture as it comes, by its share of the result."""
+    """A step that puts chains of steps together, each on the picture as it comes, or on a part of it: see `blending`."""
 
     step: PlannedStep
-    weights: tuple[float, ...]
     chains: tuple[tuple[Stage, ...], ...]
-    """One for each weight."""
+    """One for each of its weights, or for each part of the picture."""
 
 
 Stage = Chain | Painting | Mixture | Blending
@@ -43,6 +42,11 @@ _PART = operator.attrgetter("op.part")
 def stages(plan: Plan, guests: Guests | None = None) -> tuple[Stage, ...]:
     """The plan's steps in order. guests: where steps that mix find their partners; ValueError where there are none."""
     return _cut(plan.steps, chain, guests)
+
+
+def cut(steps: Sequence[PlannedStep], guests: Guests | None = None) -> tuple[Stage, ...]:
+    """`stages` of the first steps of a plan."""
+    return _cut(steps, chain, guests)
 
 
 def outline(plan: Plan) -> tuple[Stage, ...]:
@@ -62,10 +66,7 @@ def _cut(
             case "mixture":
                 found += [Mixture(step, _found(step, guests)) for step in steps]
             case "blend":
-                found += [
-                    Blending(step, step.fields["weights"], tuple(_cut(chain, linked, None) for chain in step.chains))
-                    for step in steps
-                ]
+                found += [Blending(step, tuple(_cut(chain, linked, None) for chain in step.chains)) for step in steps]
             case _:
                 found.append(Painting(steps))
     return tuple(found)

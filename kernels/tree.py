@@ -7,13 +7,13 @@ instead, or skipped, moves no number of any other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from kernels import rng
-from kernels.op import Blend, Container, Mix, Op, Places, Policy, asked
+from kernels.op import Blend, Container, Mix, Op, Places, Policy, Within, asked
 from kernels.ops import OPS
 from kernels.params import Drawn, DrawnKind, Group, Params, drawn_fields, static_fields
 from kernels.recipe import Recipe
@@ -61,7 +61,11 @@ class Tree(NamedTuple):
     counters: rng.Words
     """(steps and their blocks, 2): the step and the draw block of each block of draws that a plan takes."""
     is_flat: bool
-    """Whether it has no container."""
+    """Whether no step stands in another."""
+    sources: tuple[int, ...]
+    """Of each step whose draws it has: 0, the picture's own; 1, 2, ...: those of one of its sequences."""
+    sequences: tuple[Callable[[str], str], ...]
+    """The name of each sequence by that of the picture."""
 
 
 Taken = Mapping[int, tuple[int, ...]]
@@ -75,23 +79,30 @@ def tree(recipe: Recipe) -> Tree:
     inside: list[tuple[int, ...]] = []
     pointers: list[str] = []
 
-    def add(params: Params, pointer: str) -> int:
+    sources: list[int] = []
+    sequences: list[Callable[[str], str]] = []
+
+    def add(params: Params, pointer: str, source: int) -> int:
         """Appends a step, then those inside it; its number."""
-        number = len(steps)
+        number, kind = len(steps), OPS[params.op].kind
+        if isinstance(kind, Container) and kind.sequence is not None:
+            sequences.append(partial(kind.sequence, params))
+            source = len(sequences)
         steps.append(_step(number, params, _end(steps[-1]) if steps else 0))
+        sources.append(source)
         inside.append(())
         pointers.append(pointer)
         count = len(params.steps) if isinstance(params, Group) else 0
         children = enumerate(params.children())
-        inside[number] = tuple(add(child, f"{pointer}/steps/{place % count}") for place, child in children)
+        inside[number] = tuple(add(child, f"{pointer}/steps/{place % count}", source) for place, child in children)
         return number
 
-    roots = tuple(add(params, f"/steps/{place}") for place, params in enumerate(recipe.steps))
+    roots = tuple(add(params, f"/steps/{place}", 0) for place, params in enumerate(recipe.steps))
     blocks = [(step.number, block) for step in steps for block in range((_end(step) - step.draw) // 4)]
     blocks += [(step.number, rng.NOISE_BLOCK) for step in steps]
     counters = np.array(blocks, dtype=np.uint64).reshape(-1, 2)
-    is_flat = not any(isinstance(step.op.kind, Container) for step in steps)
-    return Tree(tuple(steps), tuple(inside), tuple(pointers), roots, counters, is_flat)
+    is_flat = not any(isinstance(step.op.kind, Container | Within) for step in steps)
+    return Tree(tuple(steps), tuple(inside), tuple(pointers), roots, counters, is_flat, tuple(sources), tuple(sequences))
 
 
 def _step(number: int, params: Params, draw: int) -> Step:
@@ -112,10 +123,24 @@ def _end(step: Step) -> int:
     return step.draw - (step.draw - end) // 4 * 4
 
 
+def keys(found: Tree, variants: Sequence[Variant], steps: Sequence[int]) -> rng.Words:
+    """The item keys that the draws of some steps, by their numbers, are made for: (variants, steps).
+
+    (variants, 1) where the recipe knows no sequences, and all are the pictures' own.
+    """
+    own = np.array([variant.key for variant in variants], dtype=np.uint64)[:, None]
+    if not found.sequences:
+        return own
+    names = [str(variant.key) if variant.name is None else variant.name for variant in variants]
+    shared = [[rng.item_key(sequence(name)) for name in names] for sequence in found.sequences]
+    every = np.concatenate([own, np.array(shared, dtype=np.uint64).T], axis=1)
+    return every[:, [found.sources[step] for step in steps]]
+
+
 def draws(found: Tree, seed: int, variants: Sequence[Variant]) -> tuple[list[list[float]], list[list[int]]]:
     """Of each variant: fractions in [0, 1), a step's from its place `draw` on, and two noise words of each step."""
     counter = rng.counters(
-        np.array([variant.key for variant in variants], dtype=np.uint64)[:, None],
+        keys(found, variants, found.counters[:, 0].tolist() if found.sequences else ()),
         np.array([variant.variant for variant in variants], dtype=np.uint64)[:, None],
         found.counters[:, 0],
         found.counters[:, 1],
@@ -126,15 +151,13 @@ def draws(found: Tree, seed: int, variants: Sequence[Variant]) -> tuple[list[lis
     return rng.fractions(words[:, :drawn].reshape(len(variants), -1)).tolist(), noise.tolist()
 
 
-def taken(found: Tree, fractions: Sequence[float]) -> tuple[list[Step], Taken]:
-    """The steps that containers let through, in the order in which they run, their own gates not yet asked."""
-    by_container: dict[int, tuple[int, ...]] = {}
-    return list(_walked(found, found.roots, fractions, by_container)), by_container
-
-
-def _walked(
+def taken(
     found: Tree, numbers: Sequence[int], fractions: Sequence[float], by_container: dict[int, tuple[int, ...]]
 ) -> Iterator[Step]:
+    """Those of some steps, and of the steps in them, that containers let through, in the order in which they run.
+
+    Their own gates are not yet asked. by_container: is given the numbers of the steps that each container lets through.
+    """
     for number in numbers:
         step = found.steps[number]
         kind = step.op.kind
@@ -145,4 +168,4 @@ def _walked(
             assert step.own is not None
             places = kind.taken(step.params, fractions[step.own], **drawn)
             by_container[number] = tuple(found.inside[number][place] for place in places)
-            yield from _walked(found, by_container[number], fractions, by_container)
+            yield from taken(found, by_container[number], fractions, by_container)

@@ -224,7 +224,7 @@ class Stage(BaseModel):
     Of containers and policies only the draws say what they are: each is by itself, with all steps in it.
     """
 
-    stage: Literal["resample", "pixels", "mix", "blend", "policy", "container"]
+    stage: Literal["resample", "pixels", "mix", "blend", "within", "policy", "container"]
     steps: list[int]
     ops: list[str]
 
@@ -274,6 +274,14 @@ class StepBranch(BaseModel):
     says: str
 
 
+class StepLook(BaseModel):
+    """A step that draws by a picture's labels; a recipe is explained without any."""
+
+    step: int
+    op: str
+    says: str
+
+
 class SizeRange(BaseModel):
     """Sizes of results, [height, width], over some draws."""
 
@@ -300,6 +308,7 @@ class Explanation(BaseModel):
     stages: list[FusedStage]
     chances: list[StepChance]
     branches: list[StepBranch]
+    looks: list[StepLook]
     cost: CostEstimate
 
 

@@ -31,7 +31,7 @@ class Noted:
     rearrange: bytes moved as they are · sweep: tiles read once, taken through all of `steps` in the processor's cache,
     written once · resample: planes read along a chain by torch · weigh: a weighted neighbourhood · function: a step's own
     function on planes · measure: a step's own statistic of planes · mix: other pictures laid over planes · blend: the sum
-    of what several chains make of planes, each with passes of its own.
+    of what several chains make of planes, or parts of them put together, each with passes of its own.
     """
 
     kind: Kind
@@ -51,7 +51,7 @@ class Noted:
     """Weights of a neighbourhood; 1 leaves the picture."""
     function: Callable[..., object] | None = None
     inside: tuple[Noted, ...] = ()
-    """Passes of the chains of a blend."""
+    """Passes of the chains of a blend, or of the parts of a picture."""
 
 
 def outlined(plan: Plan) -> tuple[Noted, ...]:
@@ -130,7 +130,7 @@ class _Outline(Passes):
         step = blending.step
         inside: list[Noted] = []
         for steps, chain in zip(step.chains, blending.chains, strict=True):
-            walked = _Outline(self._size, steps)
+            walked = _Outline(steps[0].size_in if steps else self._size, steps)
             walked._front = PLANES
             walked.walk(chain)
             walked._settle()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic.fields import FieldInfo
 
 from kernels.equivalents import EQUIVALENTS
-from kernels.op import Blend, Container, Field, Mix, Op, Places, Policy
+from kernels.op import Blend, Container, Field, Mix, Op, Places, Policy, Within
 from kernels.params import Choice, Cycle, Integer, Params, Uniform, drawn_fields
 
 LabelBehaviour = Literal["follow", "stay", "merged", "inside"]
@@ -29,6 +29,7 @@ KINDS = {
     "stencil": "a neighbourhood of each pixel",
     "whole": "the picture as a whole",
     "mix": "the picture and others of the same batch, chosen by the seed, or pieces of it",
+    "within": "steps inside it, on a part of the picture, or on several",
     "container": "steps inside it, which run and fuse as they would without it",
     "policy": "steps of other operations that it makes up, which run and fuse as if they were written out",
     "blend": "several chains of steps that it makes up, added up by weights",
@@ -75,7 +76,7 @@ def fields(op: Op) -> tuple[FieldFacts, ...]:
 
 def label_behaviour(op: Op) -> LabelBehaviour:
     """What becomes of labels: they follow, stay, are merged with those of other pictures, or fare as steps inside say."""
-    if op.examples[0].children():
+    if isinstance(op.kind, Container):
         return "inside"
     if isinstance(op.kind, Mix) and op.moves_labels:
         return "merged" if op.kind.partners else "follow"
@@ -93,7 +94,7 @@ def stepwise(op: Op) -> str:
         return "`kornia.geometry.transform.warp_affine`, or `warp_perspective`."
     if isinstance(op.kind, Field):
         return "`kornia.geometry.transform.remap`."
-    if isinstance(op.kind, Container):
+    if isinstance(op.kind, Container | Within):
         return "the steps inside, each by itself."
     if isinstance(op.kind, Policy | Blend):
         return "the steps that it makes up, each by itself."

@@ -65,9 +65,9 @@ class Tile:
 def tiles(op: Op) -> tuple[Tile, ...]:
     """The sample, the first example, and draws of the usual fields; a draw that shows nothing new is left out.
 
-    An operation that mixes pictures has the other one in the place of a draw. Where labels move, those of the sample are
-    drawn on it. What is shown is computed by the reference: nothing has to be compiled first, and every machine shows the
-    same.
+    An operation that mixes pictures has the other one in the place of a draw. Where labels move, or are looked at, those of
+    the sample are drawn on it. What is shown is computed by the reference: nothing has to be compiled first, and every
+    machine shows the same.
     """
     always = {"chance": 1.0}
     first, drawn = op.examples[0].model_copy(update=always), usual(op).model_copy(update=always)
@@ -163,8 +163,8 @@ def _made(step: Params, variants: int) -> list[tuple[Plan, Picture]]:
     def find(partner: Partner) -> Picture:
         return _pictures()[keys[partner.key]]
 
-    wanted = [Variant(rng.item_key("sample"), variant, own.size) for variant in range(variants)]
-    planned = plans(Recipe(steps=(step,)), _SEED, wanted, Pool(tuple(_pictures())))
+    wanted = [Variant(rng.item_key("sample"), variant, own.size, own.labels) for variant in range(variants)]
+    planned = plans(Recipe(steps=(step,)), _SEED, wanted, Pool(tuple(_pictures())), find)
     made = run_reference(planned, [own] * variants, [find] * variants)
     return list(zip(planned, made, strict=True))
 
@@ -175,7 +175,7 @@ def _tile(picture: Picture, op: Op) -> Image.Image:
     image = Image.fromarray(picture.pixels.numpy())
     scale = min(width / sample().width, width / image.width, height / image.height)
     shrunk = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), _LANCZOS)
-    if label_behaviour(op) == "stay" or picture.labels is None:
+    if (label_behaviour(op) == "stay" and op.aim is None) or picture.labels is None:
         return shrunk
     return with_labels(shrunk, picture.labels, scale, _LINE)
 

@@ -44,7 +44,7 @@ def check_recipe(file: Path, size: tuple[int, int], *, as_json: bool) -> None:
     console.print(_steps(recipe))
     console.print()
     console.print(_stages(explanation))
-    for noted in (*explanation["chances"], *explanation["branches"]):
+    for noted in (*explanation["chances"], *explanation["branches"], *explanation["looks"]):
         console.print(f"step {noted['step']}, {noted['op']}: {noted['says']}")
     console.print()
     quality = "" if recipe.output.format == "png" else f", quality {recipe.output.quality}"

@@ -193,7 +193,7 @@ ROWS: Mapping[str, Mapping[str, Covered]] = MappingProxyType(
             "random_resized_crop": ("random_resized_crop",),
             "crop_and_pad": ("crop_and_pad",),
             "box_safe_crop (IoU crop)": ("box_safe_crop",),
-            "crop_near_box / nonempty_mask_crop": ("crop_near_box",),
+            "crop_near_box / nonempty_mask_crop": ("crop_near_box", "non_empty_crop"),
             "zoom_out (expand canvas)": ("zoom_out",),
             "scale_jitter (LSJ)": ("scale_jitter",),
             "multi_crop (five / ten)": ("multi_crop",),
@@ -262,7 +262,9 @@ ROWS: Mapping[str, Mapping[str, Covered]] = MappingProxyType(
             "corruption_suite (ImageNet-C)": Otherwise(
                 "ready recipes, `corruption-fog-3` and so on: 19 kinds at 5 severities"
             ),
-            "invertible / test-time": ("inverse",),
+            "invertible / test-time": Otherwise(
+                "`kernels.inverse`, and `inverse()` of each result: its points, labels and maps told on the picture"
+            ),
             "box_hygiene": Otherwise("`labels` of a recipe: clip, min_visible, min_side, min_area"),
         },
     }

@@ -48,6 +48,7 @@ _REASONS = {
     "elastic": "noise as large as the picture is drawn and smoothed, then the picture is read through it",
     "copy_paste": "the partner is resampled and its outlines are drawn and softened",
     "mosaic": "three more pictures are resampled",
+    "mask_dropout": "objects are painted over in a pass of its own",
 }
 """Why one operation is slow, where its kind does not say it."""
 _OF_KIND = {

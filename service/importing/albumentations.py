@@ -21,6 +21,7 @@ from service.importing.albumentations_steps import (
     affine,
     boxes,
     brightness_contrast,
+    channels,
     clip_limit,
     coarse_dropout,
     color_jitter,
@@ -29,7 +30,9 @@ from service.importing.albumentations_steps import (
     crop_box,
     downscale,
     erasing,
+    erosion,
     fill,
+    filled,
     gauss_noise,
     gaussian_blur,
     hue_saturation_value,
@@ -40,15 +43,19 @@ from service.importing.albumentations_steps import (
     matched,
     morphology,
     multiplicative,
+    objects,
+    of_classes,
     pad,
     points,
     reach,
+    shift,
     shift_scale_rotate,
     solarize,
     sun,
     unsharp,
     up_to,
     warp,
+    whole_seen,
 )
 from service.importing.convert import Call, Library, calls_in, probability
 from service.importing.rules import (
@@ -79,7 +86,7 @@ _REFERENCES = Missing(
     "its pictures come with the pipeline there, from the batch here",
     ("fda", "histogram_matching", "pixel_distribution_adaptation"),
 )
-_BOXES = Missing("no operation chooses its window by boxes", ("random_resized_crop", "random_crop"))
+_DRAWN = "the object is drawn from the picture's labels"
 _VIDEO = Missing("volumes and videos are not taken")
 _FILES = Nothing("nothing to do: pictures come and go as files of 8 bits")
 ENTRIES: dict[str, Entry] = {
@@ -93,14 +100,38 @@ ENTRIES: dict[str, Entry] = {
     "OneOrOther": Container("one_of"),
     "SomeOf": Container("some_of", notes=(matched,)),
     "RandomOrder": Container("some_of", notes=(matched,)),
-    "SelectiveChannelTransform": Missing("no container works on some of the channels"),
+    "SelectiveChannelTransform": Container("channel_subset", notes=(whole_seen,), fields={"channels": channels}),
     # moving pixels
     "Affine": Rule(affine, p=0.5),
-    "BBoxSafeRandomCrop": _BOXES,
-    "AtLeastOneBBoxRandomCrop": _BOXES,
-    "RandomSizedBBoxSafeCrop": _BOXES,
-    "RandomCropNearBBox": _BOXES,
-    "CropNonEmptyMaskIfExists": Missing("no operation chooses its window by masks", ("random_crop",)),
+    "BBoxSafeRandomCrop": rule("box_safe_crop", "without boxes a window about the middle is cut out", erode=erosion),
+    "AtLeastOneBBoxRandomCrop": rule(
+        "non_empty_crop",
+        "the box that is drawn is shown whole where it fits",
+        passed_over("erosion_factor"),
+        size=sides(),
+    ),
+    "RandomSizedBBoxSafeCrop": rule(
+        "box_safe_crop",
+        "without boxes a window about the middle is cut out",
+        passed_over("interpolation|mask_interpolation"),
+        size=sides(),
+        erode=erosion,
+    ),
+    "RandomCropNearBBox": rule(
+        "crop_near_box",
+        _DRAWN,
+        passed_over("cropping_bbox_key|cropping_box_key"),
+        left=shift(1),
+        top=shift(0),
+        right=shift(1),
+        bottom=shift(0),
+    ),
+    "CropNonEmptyMaskIfExists": rule(
+        "non_empty_crop",
+        "where there are boxes or outlines too they say where objects are",
+        passed_over("ignore_values|ignore_channels"),
+        size=sides(),
+    ),
     "CenterCrop": crop("center_crop"),
     "Crop": Rule(crop_box),
     "CropAndPad": Rule(crop_and_pad),
@@ -440,7 +471,19 @@ ENTRIES: dict[str, Entry] = {
     ),
     # noise and masks
     "CoarseDropout": Rule(coarse_dropout, p=0.5),
-    "ConstrainedCoarseDropout": Missing("no operation hides parts of objects", ("random_erasing",)),
+    "ConstrainedCoarseDropout": rule(
+        "label_aware_dropout",
+        "holes lie within the objects' boxes; without labels they lie anywhere",
+        MASKS,
+        passed_over("fill_mask"),
+        p=0.5,
+        share=same([1.0, 1.0]),
+        holes=whole_pair("num_holes_range", (1, 1)),
+        height=pair("hole_height_range", (0.1, 0.1)),
+        width=pair("hole_width_range", (0.1, 0.1)),
+        color=filled,
+        classes=of_classes,
+    ),
     "Erasing": Rule(erasing, p=0.5),
     "GaussNoise": Rule(gauss_noise, p=0.5),
     "GridDropout": rule(
@@ -459,7 +502,14 @@ ENTRIES: dict[str, Entry] = {
         passed_over("color_shift|intensity"),
         p=0.5,
     ),
-    "MaskDropout": Missing("no operation hides objects", ("random_erasing",)),
+    "MaskDropout": rule(
+        "mask_dropout",
+        "objects are the outlines or boxes, where there are some, and go with all their labels",
+        passed_over("fill_mask"),
+        p=0.5,
+        n=objects,
+        color=filled,
+    ),
     "MultiplicativeNoise": Rule(multiplicative, p=0.5),
     "PixelDropout": rule(
         "pixel_dropout",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kernels.ops.channel_subset import CHANNELS
 from service.importing.arguments import Arguments
 from service.importing.rules import (
     BITS,
@@ -404,3 +405,52 @@ def points(arguments: Arguments) -> dict[str, Any]:
 
 def matched(arguments: Arguments) -> None:
     unless("replace", False, (False,), "none is taken twice here")(arguments)
+
+
+def erosion(arguments: Arguments) -> list[float]:
+    """How much smaller what is kept may be than the boxes, drawn up to this."""
+    return [arguments.number("erosion_rate", 0.0)] * 2
+
+
+def shift(axis: int) -> Callable[[Arguments], list[float]]:
+    """How far a side of the window may lie from the box's: axis 0 down, 1 across."""
+
+    def read(arguments: Arguments) -> list[float]:
+        found = arguments.numbers("max_part_shift", (0.0, 0.3), (1, 2))
+        most = found[axis] if len(found) == 2 else found[0]
+        return [-most, most]
+
+    return read
+
+
+def filled(arguments: Arguments) -> list[float]:
+    """The colour of what is painted over; black where it is no colour."""
+    given = arguments.value("fill|fill_value", 0)
+    if isinstance(given, str):
+        arguments.note(f"what is painted is not {ascii(given)[:40]} but black")
+        return [0.0, 0.0, 0.0]
+    return list(color("fill|fill_value")(arguments))
+
+
+def objects(arguments: Arguments) -> list[int]:
+    """How many objects are lost; a single number is the most."""
+    found = arguments.ends("max_objects", 1)
+    low, high = found if isinstance(found, tuple) else (1.0, found)
+    return [round(low), round(high)]
+
+
+def of_classes(arguments: Arguments) -> list[Any]:
+    """The classes of the objects, by name or by number in the mask."""
+    named, numbered = arguments.value("bbox_labels", []), arguments.value("mask_indices", [])
+    found = [*(named if isinstance(named, list) else [named]), *(numbered if isinstance(numbered, list) else [numbered])]
+    return [int(one) if isinstance(one, float) and one.is_integer() else one for one in found]
+
+
+def channels(arguments: Arguments) -> list[str]:
+    """The channels by name."""
+    numbers = {round(number) for number in arguments.numbers("channels", (0, 1, 2), (1, 2, 3))}
+    return [name for number, name in enumerate(CHANNELS) if number in numbers] or ["none"]
+
+
+def whole_seen(arguments: Arguments) -> None:
+    arguments.note("the transforms inside see all channels, and some of their result is taken")

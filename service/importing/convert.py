@@ -12,7 +12,7 @@ from kernels.ops import OPS
 from kernels.params import MAX_STEPS
 from kernels.recipe import parse_steps
 from service.importing.arguments import Arguments
-from service.importing.rules import Container, Entry, LabelRule, Missing, Nothing, Rule, Step, Unmapped
+from service.importing.rules import Container, Entry, LabelRule, Missing, Nothing, Reader, Rule, Step, Unmapped
 from service.uploads.json_text import escaped
 
 MOST_ITEMS = 256
@@ -160,11 +160,16 @@ class Converter:
         kind = call.kind or entry.kind
         for note in entry.notes:
             note(arguments)
-        container = self._contained(kind, arguments, inside, place, p)
+        refusal: tuple[str, tuple[str, ...]] | None
+        try:
+            container = self._contained(kind, arguments, inside, place, p, entry.fields)
+        except Unmapped as reason:
+            container, refusal = Made(()), (reason.why, reason.nearest)
+        else:
+            refusal = _refusal([_as_one(container)] if container.p < 1 or kind != "line" else container.steps)
         if inside and not any(inside):
             _missing(item, "nothing that is inside it could be mapped")
             return None
-        refusal = _refusal([_as_one(container)] if container.p < 1 or kind != "line" else container.steps)
         if refusal is not None:
             for other in self.items[begin:]:
                 if other.verdict != "missing":
@@ -174,12 +179,20 @@ class Converter:
         self._finish(item, arguments)
         return container
 
-    def _contained(self, kind: str, arguments: Arguments, inside: Sequence[Made | None], place: int, p: float) -> Made:
+    def _contained(
+        self,
+        kind: str,
+        arguments: Arguments,
+        inside: Sequence[Made | None],
+        place: int,
+        p: float,
+        read: Mapping[str, Reader],
+    ) -> Made:
         made = [one for one in inside if one is not None]
         if kind == "line":
             return Made(tuple(step for one in made for step in _in_line(one)), p)
-        fields = self._settings(kind, arguments, inside)
-        if (lost := len(inside) - len(made)) and kind != "random_order":
+        fields = self._settings(kind, arguments, inside) | {name: reader(arguments) for name, reader in read.items()}
+        if (lost := len(inside) - len(made)) and kind in ("one_of", "some_of"):
             arguments.note(f"{lost} of the {len(inside)} choices could not be mapped; the others are drawn more often")
         forced = kind in self._library.forced
         steps = tuple(_as_one(replace(one, p=1.0) if forced else one) for one in made)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kernels.errors import RecipeInvalid
+from service.importing.arguments import Arguments
 from service.importing.convert import Call, Library, calls_in, named_call, probability
 from service.importing.kornia_steps import (
     PADDING,
@@ -44,6 +45,7 @@ from service.importing.rules import (
     Entry,
     Missing,
     Rule,
+    Unmapped,
     borders,
     color,
     in_pixels,
@@ -60,6 +62,20 @@ from service.importing.rules import (
 from service.importing.torchvision import EVEN_RATIO, MIRROR, SHRINKS
 from service.uploads.json_text import escaped
 
+
+def _grid(arguments: Arguments) -> list[int]:
+    """The patches; what is inside goes over each of them."""
+    if arguments.flag("patchwise_apply", True):
+        raise Unmapped(
+            "each patch has an operation of its own there; `patchwise_apply: false` is what there is here", "patchwise"
+        )
+    if arguments.value("random_apply", False) is not False:
+        raise Unmapped(
+            "some of the operations are drawn for each patch there: put them into a container", "patchwise", "some_of"
+        )
+    return [round(side) for side in arguments.numbers("grid_size", (4, 4), (2,))]
+
+
 ENTRIES: dict[str, Entry] = {
     # containers
     "Sequential": Container("line"),
@@ -67,8 +83,8 @@ ENTRIES: dict[str, Entry] = {
     "AugmentationSequential": Container(
         "line", notes=(passed_over("data_keys|transformation_matrix_mode|extra_args|same_on_frame"),)
     ),
-    "PatchSequential": Missing("no container works on patches of a picture"),
-    "VideoSequential": Missing("videos are not taken"),
+    "PatchSequential": Container("patchwise", notes=(passed_over("padding|random_apply_weights"),), fields={"grid": _grid}),
+    "VideoSequential": Missing("videos are not taken, but their frames are", ("same_draws",)),
     # moving pixels
     "CenterCrop": rule("center_crop", passed_over("cropping_mode|resample"), size=square()),
     "LongestMaxSize": rule("longest_max_size", READ, SHRINKS, max_size=lambda arguments: arguments.whole("max_size", 0)),
@@ -265,6 +281,8 @@ def read(value: Any, pointer: str) -> Call:
     if listed is None:
         raise RecipeInvalid("a container needs `args`, the list of what is inside", below)
     children = calls_in(arguments.pop(listed), f"{below}/{escaped(listed)}")
+    if name == "PatchSequential":
+        return Call(name, arguments, pointer, below, p, children)
     return Call(name, *_taken(arguments, pointer, below, len(children)), p=p, children=children, kind=_kind(arguments))
 
 

@@ -74,6 +74,8 @@ class Container:
     kind: str
     p: float = 1.0
     notes: tuple[Callable[[Arguments], None], ...] = ()
+    fields: Mapping[str, Reader] = field(default_factory=dict)
+    """Fields of our operation, with how each is read."""
 
 
 Entry = Rule | Nothing | Missing | LabelRule | Container

@@ -219,7 +219,14 @@ ENTRIES: dict[str, Entry] = {
     "RandomAffine": Rule(_random_affine),
     "RandomCrop": Rule(_random_crop),
     "RandomHorizontalFlip": rule("hflip", p=0.5),
-    "RandomIoUCrop": Missing("no operation chooses its window by boxes", ("random_resized_crop",)),
+    "RandomIoUCrop": rule(
+        "box_safe_crop",
+        "each side is cut by a share of its own, and no window is tried and thrown away; `labels: {min_visible}` says how "
+        "much of an object must be left",
+        passed_over("min_scale|max_scale|min_aspect_ratio|max_aspect_ratio|sampler_options|trials"),
+        keep=same("one"),
+        erode=same([0.0, 1.0]),
+    ),
     "RandomPerspective": rule(
         "perspective",
         _read_as("bilinear"),

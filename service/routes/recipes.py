@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from kernels.errors import RecipeInvalid
 from kernels.explain import explain
-from kernels.op import Blend, Container, Mix, Op, Policy
+from kernels.op import Blend, Container, Mix, Op, Policy, Within
 from kernels.ops import OPS
 from kernels.plan import plan
 from kernels.recipe import Recipe, preorder
@@ -181,10 +181,10 @@ def _inner(found: Tree, number: int) -> Iterator[Step]:
         yield from _inner(found, child)
 
 
-_ALONE = ("container", "policy", "blend")
+_ALONE = ("container", "within", "policy", "blend")
 
 
 def _stage(op: Op) -> str:
-    if isinstance(op.kind, Mix | Container | Policy | Blend):
+    if isinstance(op.kind, Mix | Within | Container | Policy | Blend):
         return op.kind_name
     return "resample" if op.moves_labels else "pixels"

@@ -61,9 +61,9 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
   INSERT INTO state_log (tenant, batch_id, from_state, to_state, reason)
   SELECT tenant, id, 'queued', 'running', 'first_lease' FROM opened
 )
-SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.item_key, m.labels,
-       CASE m.source_key WHEN '' THEN m.source_url END AS source_url, m.cost_pixels, m.executions, m.suspect, m.crashes,
-       b.seed, b.variants, b.first_variant, b.replay_of, b.recipe_digest,
+SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.custom_id, m.item_key,
+       m.labels, CASE m.source_key WHEN '' THEN m.source_url END AS source_url, m.cost_pixels, m.executions, m.suspect,
+       m.crashes, b.seed, b.variants, b.first_variant, b.replay_of, b.recipe_digest,
        CASE row_number() OVER (PARTITION BY b.recipe_digest ORDER BY m.id) WHEN 1 THEN CAST(b.recipe AS text) END AS recipe
 FROM moved m JOIN batches b ON b.id = m.batch_id
 ORDER BY b.recipe_digest, m.id
@@ -309,6 +309,7 @@ def _item(row: Row, recipe: Recipe) -> Item:
         token=row["token"],
         source_key=row["source_key"],
         source_sha256=row["source_sha256"],
+        name=row["custom_id"],
         key=int(row["item_key"], 16),
         seed=row["seed"],
         variants=row["variants"],

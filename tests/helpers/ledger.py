@@ -29,6 +29,7 @@ def make_item(
     batch_id: UUID | None = None,
     cost_pixels: int = 100_000,
     key: int = 1,
+    name: str = "picture",
     labels: Mapping[str, Any] | None = None,
 ) -> Item:
     """A queued item whose picture is `content`."""
@@ -42,6 +43,7 @@ def make_item(
         token=0,
         source_key=f"{tenant}/images/{sha256[:2]}/{sha256}",
         source_sha256=sha256,
+        name=name,
         key=key,
         seed=7,
         variants=variants,

@@ -62,6 +62,28 @@ def _mask(height: int, width: int) -> str:
     return write_mask(classes)
 
 
+def labels_of(size: Size) -> Labels:
+    """Labels of a picture of any size: two objects, each with a box, an outline and points."""
+    height, width = size
+
+    def at(*places: tuple[float, float]) -> list[tuple[float, float]]:
+        return [(round(x * width, 4), round(y * height, 4)) for x, y in places]
+
+    boxes = [at((0.1, 0.2), (0.45, 0.6)), at((0.5, 0.45), (0.9, 0.95))]
+    document = {
+        "boxes": {"values": [[*low, *high] for low, high in boxes], "classes": ["a", "b"]},
+        "polygons": [
+            {"points": at((0.12, 0.22), (0.42, 0.3), (0.2, 0.58)), "class": "a"},
+            {"points": at((0.55, 0.5), (0.86, 0.55), (0.82, 0.93), (0.6, 0.88)), "class": "b"},
+        ],
+        "keypoints": [
+            {"points": [[x, y, 2] for x, y in at(*places)], "class": name}
+            for name, places in (("a", ((0.2, 0.3), (0.3, 0.4))), ("b", ((0.6, 0.6), (0.8, 0.9))))
+        ],
+    }
+    return Labels.parse(document, size)
+
+
 def make_plan(
     steps: Steps,
     size: tuple[int, int],
@@ -69,9 +91,11 @@ def make_plan(
     key: int | str = 0,
     variant: int = 0,
     rules: Mapping[str, Any] | None = None,
+    labels: Labels | None = None,
 ) -> Plan:
     """A plan of one variant; steps that mix take partners of `company`."""
-    return plan(Recipe.parse({"steps": list(steps), "labels": rules or {}}), seed, key, variant, Size(*size), POOL)
+    recipe = Recipe.parse({"steps": list(steps), "labels": rules or {}})
+    return plan(recipe, seed, key, variant, Size(*size), POOL, labels, company)
 
 
 def make_picture(pixels: Pixels, labels: Mapping[str, Any] | None = None) -> Picture:
@@ -88,8 +112,8 @@ def made(pixels: Pixels, steps: Steps, seed: int = 7, key: int | str = 0, varian
 
 def made_labels(size: tuple[int, int], labels: Mapping[str, Any], steps: Steps, **chosen: Any) -> dict[str, Any]:
     """The labels of one variant of a black picture, as a document."""
-    planned = make_plan(steps, size, **chosen)
     picture = make_picture(np.zeros((*size, 3), dtype=np.uint8), labels)
+    planned = make_plan(steps, size, labels=picture.labels, **chosen)
     moved = run([planned], [picture], CPU)[0].labels
     assert moved is not None
     return moved.document()

@@ -6,14 +6,14 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.op import Blend, Container, Field, Mix, Op, Places, Policy
+from kernels.op import Blend, Container, Field, Mix, Op, Places, Policy, Within
 from kernels.ops import OPS
 from kernels.params import Choice, Integer, Warp, drawn_fields
 
 Step = dict[str, Any]
 BORDERS = ("constant", "replicate", "reflect", "wrap")
 MOVING = tuple(op for op in OPS.values() if isinstance(op.kind, Places | Field))
-COMPOSED = tuple(op for op in OPS.values() if isinstance(op.kind, Container | Policy | Blend))
+COMPOSED = tuple(op for op in OPS.values() if isinstance(op.kind, Container | Within | Policy | Blend))
 """Operations that are made of others, by steps inside or made up."""
 ALONE = tuple(op for op in OPS.values() if op not in COMPOSED and not isinstance(op.kind, Mix))
 """Operations that need no other picture, and are no others."""

@@ -49,7 +49,7 @@ async def test_a_lease_brings_all_that_a_run_needs(engine: AsyncEngine, ledger: 
     assert [item.id for item in items] == list(batch.items)
     item = items[2]
     assert (item.batch_id, item.tenant, item.priority, item.day) == (batch.id, "acme", "interactive", "2026-01-02")
-    assert (item.source_key, item.source_sha256, item.key) == ("acme/images/3", "0" * 64, 3)
+    assert (item.source_key, item.source_sha256, item.key, item.name) == ("acme/images/3", "0" * 64, 3, "picture 3")
     assert (item.seed, item.variants, item.executions, item.cost_pixels) == (2**53 - 1, 4, 1, 50176)
     assert item.recipe.steps[0].op == "solarize"
     assert item.labels == {"boxes": {"values": []}}

@@ -29,6 +29,7 @@ from kernels.errors import DeviceLost, DeviceOutOfMemory
 from kernels.partners import Partners, Pool
 from kernels.plan import Plan
 from kernels.recipe import Output, Recipe
+from kernels.rng import item_key
 from kernels.run import run
 from kernels.tensors import Picture
 from tests.helpers.ledger import make_item
@@ -152,6 +153,31 @@ def test_labels_move_with_their_picture(start: Started) -> None:
     moved = result.outputs[0].labels
     assert moved is not None
     assert moved["boxes"]["values"] == [[20, 0, 30, 5]]
+
+
+def test_labels_and_names_are_causes_of_results_as_in_the_library(start: Started) -> None:
+    content = picture_bytes()
+    steps = [{"op": "same_draws", "steps": [{"op": "rotate"}]}, {"op": "box_safe_crop"}, {"op": "label_aware_dropout"}]
+    recipe = {"steps": steps, "output": {"format": "png"}}
+    draws = {}
+    for name, box in (("a/1.png", [4, 4, 12, 12]), ("a/2.png", [4, 4, 12, 12]), ("a/1.png", [15, 8, 28, 18])):
+        labels = {"boxes": {"values": [box]}}
+        item = make_item(content, recipe=Recipe.parse(recipe), labels=labels, key=item_key(name), name=name, variants=2)
+        [result] = results(start(), [Work(item, content)]).values()
+        assert isinstance(result, Ran)
+        expected = augment([content], recipe, seed=item.seed, keys=[name], variants=2, labels=[labels])
+        for output, known in zip(result.outputs, expected, strict=True):
+            assert known.image is not None
+            assert known.labels is not None
+            assert np.array_equal(codec.decode(output.content), known.image)
+            assert output.draws == known.draws
+            assert output.labels == known.labels.document()
+        draws[name, str(box)] = result.outputs[0].draws
+    one, other, elsewhere = draws.values()
+    assert one[:2] == other[:2]
+    assert one[2]["draws"] != other[2]["draws"]
+    assert one[2]["draws"] == elsewhere[2]["draws"]
+    assert one[2]["aimed"] != elsewhere[2]["aimed"]
 
 
 def test_too_much_output_for_one_item_fails_it(start: Started) -> None:

@@ -12,7 +12,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from kernels.op import Blend, Container, Op, Places, Policy
+from kernels.labels import Labels
+from kernels.op import Blend, Container, Op, Places, Policy, Within
 from kernels.ops import OPS
 from kernels.params import Choice, Params, drawn_fields
 from kernels.plan import Plan, plan
@@ -25,6 +26,7 @@ from tests.helpers import (
     references_filters,
     references_framing,
     references_geometry,
+    references_labels,
     references_light,
     references_mixing,
     references_noise,
@@ -32,7 +34,7 @@ from tests.helpers import (
     references_textures,
     references_weather,
 )
-from tests.helpers.pictures import POOL, company
+from tests.helpers.pictures import POOL, company, labels_of
 
 CPU = torch.device("cpu")
 REFERENCES = {
@@ -47,14 +49,16 @@ REFERENCES = {
     **references_tables.REFERENCES,
     **references_filters.REFERENCES,
     **references_textures.REFERENCES,
+    **references_labels.REFERENCES,
 }
-COMPOSED = {name for name, op in OPS.items() if isinstance(op.kind, Container | Policy | Blend)}
+COMPOSED = {name for name, op in OPS.items() if isinstance(op.kind, Container | Within | Policy | Blend)}
 """Operations that are other ones: `test_composed_ops_are_the_steps_that_their_draws_name` is their reference."""
 COLOURING = {
     "alpha_blend",
     "beta_noise",
     "channel_dropout",
     "channel_gain",
+    "channel_subset",
     "chromatic_aberration",
     "coarse_dropout",
     "color_space_convert",
@@ -112,6 +116,7 @@ TOLERANCES = {
     **references_framing.TOLERANCES,
     **references_fields.TOLERANCES,
     **references_weather.TOLERANCES,
+    **references_labels.TOLERANCES,
 }
 """(levels beyond rounding, share of values within) of the operations for which (MARGIN, 1) is too strict."""
 
@@ -156,11 +161,21 @@ PICTURES = {"noise": noise_picture(48, 64), "smooth": smooth_picture(41, 53)}
 
 
 def planned(params: Params, pixels: torch.Tensor, seed: int = 7, key: int = 3, variant: int = 1) -> Plan:
-    return plan(Recipe(steps=(params,)), seed, key, variant, Size(*pixels.shape[:2]), POOL)
+    size = Size(*pixels.shape[:2])
+    return plan(Recipe(steps=(params,)), seed, key, variant, size, POOL, labels_for(params, size))
+
+
+def labels_for(params: Params, size: Size) -> Labels | None:
+    """Labels of two objects for an operation that looks at them: without any it does less."""
+    return labels_of(size) if OPS[params.op].aim else None
+
+
+def labelled(params: Params, pixels: torch.Tensor) -> Picture:
+    return Picture(pixels, labels_for(params, Size(*pixels.shape[:2])))
 
 
 def ran(params: Params, pixels: torch.Tensor, device: torch.device = CPU) -> torch.Tensor:
-    return run([planned(params, pixels)], [Picture(pixels)], device, [company])[0].pixels
+    return run([planned(params, pixels)], [labelled(params, pixels)], device, [company])[0].pixels
 
 
 def agrees(params: Params, pixels: torch.Tensor) -> None:
@@ -234,15 +249,31 @@ def test_composed_ops_are_the_steps_that_their_draws_name(params: Params) -> Non
     pixels = smooth_picture(45, 62)
     for key in range(12):
         made = planned(params, pixels, key=key)
-        result = run([made], [Picture(pixels)], CPU, [company])[0].pixels
+        result = run([made], [labelled(params, pixels)], CPU, [company])[0].pixels
         if strands := made.draws[0].get("strands"):
             parts = [written_out([fixed(params, each) for each in one["members"]], pixels) for one in strands]
             expected = sum(one["weight"] * part.double() for one, part in zip(strands, parts, strict=True))
             assert sum(one["weight"] for one in strands) == pytest.approx(1.0)
             # every part is rounded to whole levels, and so is their sum; thresholds may tear a few further apart
             assert ((result - expected).abs() <= 1.0 + MARGIN).double().mean() >= 0.995
+        elif isinstance(OPS[params.op].kind, Within):
+            assert torch.equal(result, in_parts(params, made, pixels))
         else:
             assert torch.equal(result, written_out(named_steps(params, list(made.draws)), pixels))
+
+
+def in_parts(params: Params, made: Plan, pixels: torch.Tensor) -> torch.Tensor:
+    """Each part of the picture cut out, taken through the steps that the draws name, and laid in where it belongs."""
+    result = pixels.clone()
+    steps, recorded = params.children(), list(made.draws)
+    written = len(params.model_dump()["steps"])
+    for place, (left, top, right, bottom, shown) in enumerate(references_labels.parts(params, made, *pixels.shape[:2])):
+        first = place * written % len(steps)
+        numbers = range(first, first + written)
+        named = [one for number in numbers for one in named_steps(steps[number], [recorded[1 + number]])]
+        part = written_out(named, pixels[top:bottom, left:right].contiguous())
+        result[top:bottom, left:right][torch.from_numpy(shown)] = part[torch.from_numpy(shown)]
+    return result
 
 
 def written_out(steps: Sequence[Params], pixels: torch.Tensor) -> torch.Tensor:

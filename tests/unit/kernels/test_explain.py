@@ -53,7 +53,7 @@ def any_recipe(rng: random.Random) -> list[dict[str, Any]]:
     steps = [rng.choice(OPS[name].examples).model_dump(mode="json") for name in names]
     for step in steps:
         step["chance"] = rng.choice([1.0, 1.0, 0.5])
-        if "size" in step and isinstance(step["size"][0], int) and step["op"] in ("resize", "random_crop", "center_crop"):
+        if step["op"] in ("resize", "random_crop", "center_crop"):
             step["size"] = [rng.randint(8, 90), rng.randint(8, 90)]
     return steps
 

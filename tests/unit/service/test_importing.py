@@ -364,6 +364,49 @@ def test_what_comes_close_is_in_the_catalogue() -> None:
             assert not isinstance(entry, Missing) or set(entry.nearest) <= OPS.keys(), name
 
 
+def test_what_looks_at_labels_becomes_ours() -> None:
+    made = {
+        "BBoxSafeRandomCrop": ({"erosion_rate": 0.2}, {"op": "box_safe_crop", "erode": 0.2}),
+        "RandomSizedBBoxSafeCrop": ({"height": 20, "width": 30}, {"op": "box_safe_crop", "size": [20, 30]}),
+        "AtLeastOneBBoxRandomCrop": ({"height": 20, "width": 30}, {"op": "non_empty_crop", "size": [20, 30]}),
+        "CropNonEmptyMaskIfExists": ({"height": 20, "width": 30}, {"op": "non_empty_crop", "size": [20, 30]}),
+        "RandomCropNearBBox": (
+            {"max_part_shift": [0.1, 0.2]},
+            {"op": "crop_near_box", "left": [-0.2, 0.2], "top": [-0.1, 0.1], "right": [-0.2, 0.2], "bottom": [-0.1, 0.1]},
+        ),
+        "MaskDropout": (
+            {"max_objects": [1, 3], "fill": 255},
+            {"op": "mask_dropout", "n": [1, 3], "color": [1.0, 1.0, 1.0]},
+        ),
+        "ConstrainedCoarseDropout": (
+            {"num_holes_range": [2, 4], "hole_height_range": [0.2, 0.3], "bbox_labels": ["car"], "mask_indices": [3]},
+            {"op": "label_aware_dropout", "share": 1, "holes": [2, 4], "height": [0.2, 0.3], "width": 0.1}
+            | {"classes": ["car", 3]},
+        ),
+    }
+    for name, (arguments, expected) in made.items():
+        imported = albumentations(name, p=1, **arguments)
+        assert verdicts(imported) == {name: "different"}
+        assert step(imported, expected["op"]) == expected
+    (crop,) = steps(import_pipeline([{"RandomIoUCrop": {"trials": 10}}], "torchvision"))
+    assert crop == {"op": "box_safe_crop", "keep": "one", "erode": [0.0, 1.0]}
+
+
+def test_containers_of_parts_become_ours() -> None:
+    inside = [{"__class_fullname__": name, "p": 1.0} for name in ("InvertImg", "HorizontalFlip")]
+    imported = albumentations("SelectiveChannelTransform", p=1, channels=[0, 2], transforms=inside[:1])
+    assert steps(imported) == [{"op": "channel_subset", "channels": ["red", "blue"], "steps": [{"op": "invert"}]}]
+    refused = albumentations("SelectiveChannelTransform", p=1, channels=[0, 2], transforms=inside)
+    assert set(verdicts(refused).values()) == {"missing"}
+    assert "hflip moves pixels" in refused.report()[0]["says"][0]
+    patches = {"args": [{"RandomInvert": {"p": 0.5}}], "grid_size": [2, 3], "patchwise_apply": False}
+    imported = import_pipeline([{"PatchSequential": patches}], "kornia")
+    assert steps(imported) == [{"op": "patchwise", "grid": [2, 3], "steps": [{"op": "invert", "chance": 0.5}]}]
+    refused = import_pipeline([{"PatchSequential": {"args": patches["args"]}}], "kornia")
+    assert "an operation of its own" in refused.report()[0]["says"][0]
+    assert refused.report()[0]["verdict"] == "missing"
+
+
 def test_a_generalised_gaussian_keeps_its_numbers() -> None:
     [blur] = steps(
         albumentations("AdvancedBlur", p=1.0, sigma_x_limit=(1.0, 2.0), beta_limit=(1.0, 1.0), noise_limit=(0.8, 1.1))

@@ -15,7 +15,7 @@ from kernels.matrices import IDENTITY, Quad, inverse, is_affine
 from kernels.op import Field, Matrix, Places, asked
 from kernels.params import Border, Warp
 from kernels.plan import PlannedStep
-from kernels.route import CODES, Fill, matrix_of, most_rows, route, shrinking
+from kernels.route import CODES, Boxes, Fill, boxes, matrix_of, most_rows, route
 from kernels.tensors import Size
 
 _TINY = 1e-6
@@ -58,14 +58,14 @@ class Way:
     """Where output pixels lie on the first canvas: at `matrix` applied to `base`, under `veils` from first to last step.
 
     base: x and y, each (H, W) float32, or None for the centres of the output's pixels. reach: a quadrilateral that holds
-    every place, see `route`. shrink: columns and rows of the first canvas that fit into an output pixel, see `shrinking`.
+    every place, see `route`. boxes: what the first canvas is summed over first.
     """
 
     matrix: Matrix
     base: tuple[torch.Tensor, torch.Tensor] | None
     veils: tuple[Veil, ...]
     reach: Quad
-    shrink: tuple[int, int]
+    boxes: Boxes
 
 
 def chain(steps: Sequence[PlannedStep]) -> tuple[Link, ...]:
@@ -134,7 +134,7 @@ def way(links: Sequence[Link], device: torch.device) -> Way:
                 folded(x, width, _BORDERS[int(code)]).clamp(margin_x, width - margin_x),
                 folded(y, height, _BORDERS[int(code)]).clamp(margin_y, height - margin_y),
             )
-    return Way(last, base, tuple(veils), reach, shrinking(told))
+    return Way(last, base, tuple(veils), reach, Boxes(*boxes(told)))
 
 
 def locate(

@@ -10,7 +10,7 @@ from types import CodeType
 from typing import Any
 
 from kernels import costs
-from kernels.cpu.execute import SAMPLE_BYTES, SAMPLE_FLOATS
+from kernels.cpu.execute import ALONG_ROUTES, SAMPLE_FLOATS
 from kernels.cpu.outline import Noted, outlined
 from kernels.equivalents import EQUIVALENTS
 from kernels.op import Container, Within
@@ -160,7 +160,7 @@ def _does(stage: Noted) -> str:
 
 def _sweep(stage: Noted) -> str:
     parts = []
-    if stage.front in (SAMPLE_BYTES, SAMPLE_FLOATS):
+    if stage.front in ALONG_ROUTES:
         parts.append("one coordinate chain, resampled once")
         if stage.shrink != (1, 1):
             parts.append(f"antialiased: boxes of {stage.shrink[0]} x {stage.shrink[1]} averaged first")
@@ -226,7 +226,7 @@ def _us(stage: Noted) -> float:
     ns = sum(costs.of_op(step.op) for step in stage.steps) * out
     if stage.kind == "sweep":
         ns += costs.of_work("sweep") * out * (1 if stage.averaged is None else 2)
-        if stage.front in (SAMPLE_BYTES, SAMPLE_FLOATS):
+        if stage.front in ALONG_ROUTES:
             ns += costs.of_work("chain") * out
         if stage.shrink != (1, 1):
             ns += costs.of_work("shrink") * stage.size_in.pixels

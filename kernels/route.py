@@ -33,7 +33,6 @@ from kernels.matrices import (
     inverse,
     is_affine,
     length,
-    moved_point,
     moved_quad,
     multiply,
     steps,
@@ -53,13 +52,27 @@ _FAR = 1e6
 """Outside every canvas, and within the whole numbers."""
 
 
-class Box(NamedTuple):
-    """Columns left .. right and rows top .. bottom of a canvas, in pixels, ends excluded."""
+class Boxes(NamedTuple):
+    """What a source is summed over before it is read: boxes of wide x high pixels, `across` and `down` pixels apart."""
+
+    wide: int
+    high: int
+    across: int
+    down: int
+
+    @property
+    def are_needed(self) -> bool:
+        """Whether they are of more than a pixel."""
+        return self.wide > 1 or self.high > 1
+
+
+class Lattice(NamedTuple):
+    """Boxes that are read: `columns` x `rows` of them, the first one from (left, top) on, which may be off the canvas."""
 
     left: int
     top: int
-    right: int
-    bottom: int
+    columns: int
+    rows: int
 
 
 def most_rows(links: int) -> int:
@@ -139,46 +152,86 @@ def matrix_of(link: Row) -> Matrix:
     return link[0], link[1], link[2], link[3], link[4], link[5], link[6], link[7], link[8]
 
 
-def shrinking(links: Links) -> tuple[int, int]:
-    """Columns and rows of the source that fit into one output pixel wherever the chain shrinks least; at least 1."""
+def boxes(links: Links) -> tuple[int, int, int, int]:
+    """The `Boxes` by which a chain that shrinks is smoothed, by how it shrinks in the middle of the output."""
     count = len(links)
-    forward = IDENTITY
+    back = IDENTITY
     for number in range(count):
-        forward = multiply(matrix_of(links[number]), forward)
-    most_x = most_y = 1e-9
-    if is_affine(forward):
-        most_x, most_y = max(most_x, length(forward[0], forward[3])), max(most_y, length(forward[1], forward[4]))
-    else:
-        height, width = links[count - 1][OUTPUT], links[count - 1][OUTPUT + 1]
-        back = IDENTITY
-        for number in range(count):
-            back = multiply(back, inverse(matrix_of(links[number])))
-        for across in (0.02, 0.5, 0.98):
-            for down in (0.02, 0.5, 0.98):
-                x, y = moved_point(back, (across * width, down * height))
-                if not math.isnan(x):
-                    step_x, step_y = steps(forward, x, y)
-                    most_x, most_y = max(most_x, step_x), max(most_y, step_y)
+        back = multiply(back, inverse(matrix_of(links[number])))
+    a, b, d, e = _paces(back, links[count - 1][OUTPUT + 1] / 2.0, links[count - 1][OUTPUT] / 2.0)
+    area = abs(a * e - b * d)
     height, width = links[0][INPUT], links[0][INPUT + 1]
-    return min(max(int(1.0 / most_x + 1e-6), 1), int(width)), min(max(int(1.0 / most_y + 1e-6), 1), int(height))
+    wide, across = _side(area / max(length(d, e), _TINY), width)
+    high, down = _side(area / max(length(a, b), _TINY), height)
+    if is_affine(back) and b == 0.0 and d == 0.0:
+        if _is_whole(abs(a), back[2], width):
+            wide = across = int(abs(a) + 0.5)
+        if _is_whole(abs(e), back[5], height):
+            high = down = int(abs(e) + 0.5)
+    return wide, high, across, down
 
 
-def needed(reach: Quad, width: float, height: float, shrink_x: int, shrink_y: int) -> tuple[int, int, int, int]:
-    """The part of a canvas that is read within `reach`, in whole boxes, as the sides of a `Box`; all without a bound."""
-    if not is_bounded(reach):
-        return 0, 0, int(width), int(height)
-    low_x, low_y, high_x, high_y = _extent(reach)
-    left, right = _boxed(low_x, high_x, shrink_x, int(width))
-    top, bottom = _boxed(low_y, high_y, shrink_y, int(height))
-    return left, top, right, bottom
+def _side(fit: float, side: float) -> tuple[int, int]:
+    """Pixels of a box and from one to the next, along a side of the source of which `fit` pixels fit into an output pixel.
+
+    Boxes overlap by half or more. A side of `fit` pixels has the variance fit^2 / 12, a box wide^2 / 12, and reading
+    bilinearly between boxes adds apart^2 / 6: `wide` makes both alike, to a whole number, rather too large than too small.
+    From a fit of the root of 3 up, reading between single pixels is too sharp. Of 2, 3 and 4 pixels, they are boxes of so
+    many.
+    """
+    most = 4.0 * side
+    fit = fit if fit < most else most
+    apart = max(int(fit / 2.2), 1)
+    ideal = math.sqrt(max(fit * fit - 2.0 * apart * apart, 0.0))
+    wide = max(int(ideal + 0.75), 2 if ideal > 1.0 else 1)
+    return min(wide, int(side)), min(apart, int(side))
 
 
-def _boxed(low: float, high: float, shrink: int, side: int) -> tuple[int, int]:
-    """Pixels that bilinear reading from low to high touches, in whole boxes and on the canvas; at least one box."""
+def _is_whole(fit: float, start: float, side: float) -> bool:
+    """Whether each output pixel is a box, of more pixels than `_side` knows of: the first begins at `start`."""
+    whole = math.floor(fit + 0.5) if 4.5 < fit <= side else 1
+    begun = start / whole
+    return whole > 1 and abs(fit - whole) <= _TINY and abs(begun - math.floor(begun + 0.5)) <= _TINY
+
+
+def _paces(back: Matrix, u: float, v: float) -> tuple[float, float, float, float]:
+    """Source pixels from an output point to the next, in x along its row and down its column, then in y."""
+    a, b, c, d, e, f, g, h, i = back
+    w = g * u + h * v + i
+    if w < _TINY:
+        return 1.0, 0.0, 0.0, 1.0
+    x, y = (a * u + b * v + c) / w, (d * u + e * v + f) / w
+    return (a - x * g) / w, (b - x * h) / w, (d - y * g) / w, (e - y * h) / w
+
+
+def lattice(
+    reach: Quad, width: float, height: float, of: tuple[int, int, int, int], border: int
+) -> tuple[int, int, int, int]:
+    """The `Lattice` of boxes that are read about places in `reach`: all if that has no bound, or places come back.
+
+    A constant border's fill fills up boxes that begin before the canvas or end after it, and a canvas that is repeated
+    goes on with the other side's pixels; other borders have whole boxes, but for a last one that ends after the canvas.
+    """
+    wide, high, across, down = of
+    low_x, low_y, high_x, high_y = -_FAR, -_FAR, _FAR, _FAR
+    if is_bounded(reach) and border not in (REFLECT, WRAP):
+        low_x, low_y, high_x, high_y = _extent(reach)
+    first, columns = _read_between(low_x, high_x, wide, across, int(width), border)
+    upper, rows = _read_between(low_y, high_y, high, down, int(height), border)
+    return first * across, upper * down, columns, rows
+
+
+def _read_between(low: float, high: float, wide: int, apart: int, side: int, border: int) -> tuple[int, int]:
+    """Number of the first box that bilinear reading from low to high touches, and of boxes: at least one."""
+    first, end = 0, -(-max(side - wide, 0) // apart) + 1
+    if border == CONSTANT:
+        first, end = -((wide - 1) // apart), -(-side // apart)
+    elif border == WRAP:
+        end = -(-side // apart)
     low, high = max(min(low, _FAR), -_FAR), max(min(high, _FAR), -_FAR)
-    first, last = math.floor((low - 1.0) / shrink) - 1, math.floor((high + 1.0) / shrink) + 2
-    first = min(max(first, 0), (side - 1) // shrink)
-    return first * shrink, min(max(last, first + 1) * shrink, side)
+    first = min(max(math.floor((low - 1.0 - wide / 2.0) / apart), first), end - 1)
+    end = max(min(math.floor((high + 1.0 - wide / 2.0) / apart) + 2, end), first + 1)
+    return first, end - first
 
 
 def within(points: Quad, width: float, height: float, margin_x: float, margin_y: float) -> bool:

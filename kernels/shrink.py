@@ -1,37 +1,48 @@
-"""Means of boxes of pixels: what a picture is smoothed by before it is read at a smaller scale."""
+"""Sums of boxes of pixels: what a picture is smoothed by before it is read at a smaller scale."""
 
 from __future__ import annotations
 
 import torch
 
+from kernels.route import Boxes, Lattice
 
-def box_sums(pixels: torch.Tensor, high: int, wide: int) -> torch.Tensor:
-    """Sums of boxes `high` x `wide` of (H, W, C) pixels, the last ones cut off by the edge: (ceil, ceil, C) float32.
+
+def box_sums(pixels: torch.Tensor, of: Boxes, read: Lattice, wraps: bool) -> torch.Tensor:
+    """Sums of the boxes of (H, W, C) pixels: (rows, columns, C) float32. Beside the picture is 0, or its other side.
 
     Sums of uint8 pixels are exact, so no device or thread count changes them.
     """
-    most = 255 * high * wide
+    most = 255 * of.high * of.wide
     if pixels.dtype == torch.uint8:
         kind = torch.int16 if most < 2**15 else torch.int32 if most < 2**31 else torch.int64
     else:
         kind = torch.float32
-    return _strided_sum(_strided_sum(pixels, 0, high, kind), 1, wide, kind).to(torch.float32)
+    tall = _sums(pixels, 0, (read.top, of.high, of.down, read.rows), wraps, kind)
+    return _sums(tall, 1, (read.left, of.wide, of.across, read.columns), wraps, kind).to(torch.float32)
 
 
-def box_counts(side: int, length: int, device: torch.device) -> torch.Tensor:
-    """How many pixels each box of `length` along a side holds: all but the last are full."""
-    boxes = -(-side // length)
-    counts = torch.full((boxes,), float(length), dtype=torch.float32, device=device)
-    counts[-1] = float(side - (boxes - 1) * length)
-    return counts
+def box_counts(side: int, start: int, length: int, apart: int, count: int, device: torch.device) -> torch.Tensor:
+    """How many pixels of a side each of its boxes holds: (count,) float32."""
+    first = torch.arange(count, device=device) * apart + start
+    return ((first + length).clamp(max=side) - first.clamp(min=0)).to(torch.float32)
 
 
-def _strided_sum(pixels: torch.Tensor, dim: int, length: int, kind: torch.dtype) -> torch.Tensor:
-    """Every `length` neighbours along a dimension added up, in their order."""
-    side = pixels.shape[dim]
-    rows: tuple[slice, ...] = (slice(None),) * dim
-    total = pixels[(*rows, slice(0, None, length))].to(kind, copy=True)
-    for place in range(1, min(length, side)):
-        part = pixels[(*rows, slice(place, None, length))]
-        total.narrow(dim, 0, part.shape[dim]).add_(part)
+def _sums(pixels: torch.Tensor, dim: int, boxes: tuple[int, int, int, int], wraps: bool, kind: torch.dtype) -> torch.Tensor:
+    """`length` neighbours along a dimension added up, in their order, from `start` on and every `apart`."""
+    start, length, apart, count = boxes
+    side, stop = pixels.shape[dim], start + (count - 1) * apart + length
+    if wraps and stop > side:
+        pixels = torch.cat([pixels, pixels.narrow(dim, 0, stop - side)], dim)
+        side = stop
+    shape = list(pixels.shape)
+    shape[dim] = count
+    total = torch.zeros(shape, dtype=kind, device=pixels.device)
+    for place in range(length):
+        # boxes whose pixel at this place lies on the picture
+        first = max(-(-(-start - place) // apart), 0)
+        end = min((side - 1 - start - place) // apart + 1, count)
+        if first < end:
+            begin = start + place + first * apart
+            rows = (slice(None),) * dim + (slice(begin, begin + (end - first - 1) * apart + 1, apart),)
+            total.narrow(dim, first, end - first).add_(pixels[rows])
     return total

@@ -1,8 +1,8 @@
 """Moving pixels and class masks along a chain: bit for bit where it only rearranges pixels, else one bilinear reading.
 
-A chain that shrinks is smoothed first: the source is averaged over whole boxes, as many pixels wide and high as fit into
-one output pixel (from 2 up), so fine patterns turn into their mean and not into moiré. Transparency, if a picture has
-it, is moved like a fourth colour, is 0 outside the picture, and does not weigh the colours.
+A chain that shrinks is smoothed first: the source is averaged over boxes of pixels that overlap, so large that what is
+read between them is as soft as the output pixel (`route.boxes`), and fine patterns turn into their mean and not into moiré.
+Transparency, if a picture has it, is moved like a fourth colour, is 0 outside the picture, and does not weigh the colours.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from torch.nn import functional
 from kernels import matrices
 from kernels.chain import Link, Way, folded, locate, way
 from kernels.index_maps import IndexMap, gather, index_map
-from kernels.route import Box, Fill, needed, within
+from kernels.params import Border
+from kernels.route import CODES, Boxes, Fill, Lattice, lattice, within
 from kernels.shrink import box_counts, box_sums
 from kernels.tensors import Size
+
+_RING = 2
+"""The first box's middle lies at most so many boxes from the edge: none is wider than four from one to the next."""
 
 
 def to_planes(pixels: torch.Tensor) -> torch.Tensor:
@@ -116,19 +120,20 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     level, image = (255.0, source) if source.dtype == torch.uint8 else (1.0, source.permute(1, 2, 0))
     first, output = links[0], links[-1].size_out
     back = way(links, source.device)
-    shrink_x, shrink_y = back.shrink
-    inner = _inner(back, first)
-    filled = first.border == "constant" and not inner
+    (height, width), of = first.size_in, back.boxes
+    inner = within(back.reach, width, height, of.wide / 2, of.high / 2)
+    border: Border = "replicate" if inner else first.border
+    filled = border == "constant"
     fill = color_of(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
-    box = _needed(back, first)
-    left, top = box.left, box.top
-    read = _read(image[box.top : box.bottom, box.left : box.right], shrink_x, shrink_y, filled, fill)
-    if first.border == "wrap" and not inner:
-        read, left, top = _ringed(read), left - shrink_x, top - shrink_y
-    grid = _grid(back, first, output, read, (left, top, shrink_x, shrink_y), inner)
+    at = Lattice(*lattice(back.reach, width, height, of, CODES[border]))
+    read = _read(image, of, at, border, fill)
+    if border == "wrap":
+        read = _ringed(read)
+        at = at._replace(left=at.left - _RING * of.across, top=at.top - _RING * of.down)
+    grid = _grid(back, first, output, read, of, at, border)
     padding = "zeros" if filled else "border"
     planes = functional.grid_sample(read.permute(2, 0, 1)[None], grid[None], "bilinear", padding, align_corners=False)[0]
-    scale = level * shrink_x * shrink_y
+    scale = level * of.wide * of.high
     if scale != 1.0:
         planes *= 1.0 / scale
     if fill is not None:
@@ -142,62 +147,47 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     return planes.clamp_(0.0, 1.0)
 
 
-def _read(image: torch.Tensor, shrink_x: int, shrink_y: int, filled: bool, fill: torch.Tensor | None) -> torch.Tensor:
-    """The part of the source that is read: sums of boxes, (H, W, C) float32, less those of the fill.
+def _read(image: torch.Tensor, of: Boxes, at: Lattice, border: Border, fill: torch.Tensor | None) -> torch.Tensor:
+    """What is read of the source: sums of boxes, (H, W, C) float32, less those of the fill.
 
-    So the zeros read outside stand for the fill. Boxes that the edge cuts off are filled up with the fill where the
-    outside is `filled`, else with the mean of what they hold.
+    So the zeros read outside stand for the fill. Boxes that reach beyond the edge are filled up with the fill where the
+    border is constant, else with the mean of what they hold.
     """
     height, width = image.shape[:2]
-    sums = image.to(torch.float32) if shrink_x == 1 and shrink_y == 1 else box_sums(image, shrink_y, shrink_x)
-    if fill is not None:
-        across, down = (box_counts(*side, image.device) for side in ((width, shrink_x), (height, shrink_y)))
-        return sums - (down[:, None] * across)[:, :, None] * fill
-    if not filled:
-        if height % shrink_y:
-            sums[-1] *= shrink_y / (height % shrink_y)
-        if width % shrink_x:
-            sums[:, -1] *= shrink_x / (width % shrink_x)
-    return sums
+    if not of.are_needed:
+        sums = image[at.top : at.top + at.rows, at.left : at.left + at.columns].to(torch.float32)
+        return sums if fill is None else sums - fill
+    sums = box_sums(image, of, at, border == "wrap")
+    if border == "wrap" or (border == "constant" and fill is None):
+        return sums
+    across = box_counts(width, at.left, of.wide, of.across, at.columns, image.device)
+    down = box_counts(height, at.top, of.high, of.down, at.rows, image.device)
+    held = (down[:, None] * across)[:, :, None]
+    return sums * (of.wide * of.high / held) if fill is None else sums - held * fill
 
 
 def _ringed(image: torch.Tensor) -> torch.Tensor:
-    """(H, W, C) with one more pixel on every side, from the opposite edge."""
-    taller = torch.cat([image[-1:], image, image[:1]])
-    return torch.cat([taller[:, -1:], taller, taller[:, :1]], dim=1)
+    """(H, W, C) with `_RING` more pixels on every side, from the opposite edge."""
+    rows, columns = (torch.arange(-_RING, side + _RING, device=image.device) % side for side in image.shape[:2])
+    return image[rows][:, columns]
 
 
-def _grid(
-    back: Way, first: Link, output: Size, read: torch.Tensor, frame: tuple[int, int, int, int], inner: bool
-) -> torch.Tensor:
+def _grid(back: Way, first: Link, output: Size, read: torch.Tensor, of: Boxes, at: Lattice, border: Border) -> torch.Tensor:
     """Where each output pixel reads, in the units of `grid_sample`: (H, W, 2), -1..1 across `read`."""
-    left, top, shrink_x, shrink_y = frame
-    scale_x, scale_y = 2.0 / (read.shape[1] * shrink_x), 2.0 / (read.shape[0] * shrink_y)
+    scale_x, scale_y = 2.0 / (read.shape[1] * of.across), 2.0 / (read.shape[0] * of.down)
+    # half of what a box reaches further than to the next one
+    left, top = at.left + (of.wide - of.across) / 2, at.top + (of.high - of.down) / 2
     offset_x, offset_y = -left * scale_x - 1.0, -top * scale_y - 1.0
     grid = torch.empty((*output, 2), dtype=torch.float32, device=read.device)
-    if first.border in ("reflect", "wrap") and not inner:
+    if border in ("reflect", "wrap"):
         x, y = locate(back.matrix, back.base, output, read.device)
-        x, y = folded(x, first.size_in.width, first.border), folded(y, first.size_in.height, first.border)
+        x, y = folded(x, first.size_in.width, border), folded(y, first.size_in.height, border)
         grid[..., 0], grid[..., 1] = x * scale_x + offset_x, y * scale_y + offset_y
         return grid
     to_units = (scale_x, 0.0, offset_x, 0.0, scale_y, offset_y, 0.0, 0.0, 1.0)
     x, y = locate(matrices.multiply(to_units, back.matrix), back.base, output, read.device)
     grid[..., 0], grid[..., 1] = x, y
     return grid
-
-
-def _inner(back: Way, first: Link) -> bool:
-    """Whether all is read from whole boxes of the first canvas, so that nothing of its outside shows."""
-    height, width = first.size_in
-    return within(back.reach, width, height, back.shrink[0] / 2, back.shrink[1] / 2)
-
-
-def _needed(back: Way, first: Link) -> Box:
-    """The part of the source that is read, in whole boxes; all of it where places fold or have no bound."""
-    height, width = first.size_in
-    if first.border in ("reflect", "wrap") and not _inner(back, first):
-        return Box(0, 0, width, height)
-    return Box(*needed(back.reach, width, height, *back.shrink))
 
 
 def color_of(fill: Fill, channels: int, device: torch.device) -> torch.Tensor:

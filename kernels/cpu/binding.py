@@ -48,9 +48,9 @@ class Binder:
         """`function` as a kernel that others call."""
         return self._compiled(function, {})
 
-    def entry(self, function: Function, signature: Any) -> Any:
-        """`function` compiled for `signature` now, or read from numba's cache folder; other types are refused."""
-        return njit([signature], cache=True, **_rounding(function), **_OPTIONS)(self._rebuilt(function))
+    def entry(self, function: Function, *signatures: Any) -> Any:
+        """`function` compiled for `signatures` now, or read from numba's cache folder; other types are refused."""
+        return njit(list(signatures), cache=True, **_rounding(function), **_OPTIONS)(self._rebuilt(function))
 
     @property
     def modules(self) -> set[str]:

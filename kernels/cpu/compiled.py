@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kernels.cpu.machine import compiling, is_hashed
 
-Plotted = tuple[int, int, int, int, int, int, int, int]
+Plotted = tuple[int, int, int, int, int, int, int, int, int, int]
 
 _lock = threading.Lock()
 _made: list[Kernels] = []
@@ -22,7 +22,7 @@ class Kernels:
     advance: Callable[..., None]
     """`tiles.advance`."""
     shrink: Callable[..., None]
-    """`boxes.shrink`."""
+    """`boxes.shrink`, to sums of 16 bits or to floats."""
     weigh: Callable[..., None]
     """`blurs.weigh`."""
     slide: Callable[..., None]
@@ -55,16 +55,16 @@ def _compile(folder: Path | None) -> Kernels:
     sum_values = frames.summer(tuple(opcodes.means().values()))
     binder = Binder({tiles.run_steps: run_steps, tiles.sum_values: sum_values})
     whole, yes = types.int64, types.boolean
-    levels, floats, places = types.uint8[::1], types.float32[::1], types.int64[::1]
+    levels, sums, floats, places = types.uint8[::1], types.uint16[::1], types.float32[::1], types.int64[::1]
     planes, table, program = types.float32[:, ::1], types.float64[:, ::1], types.int64[:, ::1]
     images = types.uint8[:, :, ::1]
-    to_advance = (whole, levels, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
-    to_shrink = (levels, whole, whole, whole, whole, whole, whole, yes, floats, floats)
-    plotted = types.UniTuple(whole, 8)  # type: ignore[no-untyped-call]  # numba has no types of its own
+    to_advance = (whole, levels, sums, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
+    to_shrink = [types.void(levels, *[whole] * 10, yes, floats, result) for result in (sums, floats)]
+    plotted = types.UniTuple(whole, 10)  # type: ignore[no-untyped-call]  # numba has no types of its own
     with compiling(folder):
         made = Kernels(
             advance=binder.entry(tiles.advance, types.void(*to_advance)),
-            shrink=binder.entry(boxes.shrink, types.void(*to_shrink)),
+            shrink=binder.entry(boxes.shrink, *to_shrink),
             weigh=binder.entry(blurs.weigh, types.void(planes, whole, whole, floats, places, places, floats)),
             slide=binder.entry(windows.slide, types.void(images, images, whole, whole)),
             plot=binder.entry(itinerary.plot, plotted(table, types.float64, table)),

@@ -30,13 +30,16 @@ from kernels.stages import Blending, Chain, Stage
 from kernels.stencils import mirror
 from kernels.tensors import Size
 
-PLANES, LOAD, SAMPLE_BYTES, SAMPLE_FLOATS = range(4)
+PLANES, LOAD, SAMPLE_BYTES, SAMPLE_SUMS, SAMPLE_FLOATS = range(5)
 """Where a pass begins; see `tiles.advance`."""
+ALONG_ROUTES = (SAMPLE_BYTES, SAMPLE_SUMS, SAMPLE_FLOATS)
+"""Those that read along a route."""
 _KEPT = 1 << 24
 """Floats of scratch that a thread keeps between pictures: 64 MiB."""
 _LINE = 16
 """Floats in a line of the processor's cache."""
 _NO_BYTES = np.zeros(0, np.uint8)
+_NO_SUMS = np.zeros(0, np.uint16)
 _NO_FLOATS = np.zeros(0, np.float32)
 _NO_PLANES = np.zeros((3, 0), np.float32)
 _NO_TABLE = np.zeros((1, COLUMNS))
@@ -95,7 +98,7 @@ class Passes:
         self._size = size
         self._front = LOAD
         self._bytes = pixels
-        self._floats = _NO_FLOATS
+        self._sums, self._floats = _NO_SUMS, _NO_FLOATS
         self._planes = _NO_PLANES
         self._table, self._fields = _NO_TABLE, NO_FIELDS
         self._waiting: list[tuple[PlannedStep, Numbers]] = []
@@ -157,15 +160,16 @@ class Passes:
                 self._resample(links)
             return
         trip = self._itinerary(links, 255.0 if untouched else 1.0)
-        shrinks = trip.shrink_x > 1 or trip.shrink_y > 1
+        shrinks = trip.boxes.are_needed
         if not untouched and shrinks:
             self._resample(links)
             return
         if not untouched:
+            # first: it runs what waits, from where the pixels still are
             self._interleave()
-        elif shrinks:
-            self._shrink(trip)
-        self._front = SAMPLE_FLOATS if shrinks or not untouched else SAMPLE_BYTES
+            self._front = SAMPLE_FLOATS
+        else:
+            self._front = self._shrink(trip) if shrinks else SAMPLE_BYTES
         self._table, self._fields, self._size = trip.table, trip.fields, links[-1].size_out
 
     def _run(self, result: NDArray[np.uint8]) -> None:
@@ -186,6 +190,7 @@ class Passes:
         kernels().advance(
             self._front,
             self._bytes,
+            self._sums,
             self._floats,
             self._table,
             self._fields,
@@ -261,22 +266,25 @@ class Passes:
         turned = self._image()[0].permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
         self._floats = turned.numpy().reshape(-1)
 
-    def _shrink(self, trip: Itinerary) -> None:
-        box, width = trip.box, self._size.width
-        columns, rows = box.right - box.left, box.bottom - box.top
-        self._floats = _floats("sums", 3 * -(-columns // trip.shrink_x) * -(-rows // trip.shrink_y))
-        kernels().shrink(
-            self._bytes,
-            3 * width,
-            3 * (box.top * width + box.left),
-            columns,
-            rows,
-            trip.shrink_x,
-            trip.shrink_y,
-            trip.fill is not None,
-            np.array(trip.fill or BLACK, np.float32),
-            self._floats,
-        )
+    def _shrink(self, trip: Itinerary) -> int:
+        """Sums the bytes in boxes; from where the next pass reads those."""
+        (height, width), source = self._size, self._bytes
+        boxes, lattice = trip.boxes, trip.lattice
+        if trip.wraps:
+            more = ((0, boxes.high - 1), (0, boxes.wide - 1), (0, 0))
+            source = np.pad(source.reshape(height, width, 3), more, mode="wrap").reshape(-1)
+            height, width = height + boxes.high - 1, width + boxes.wide - 1
+        count = 3 * lattice.columns * lattice.rows
+        fits = 255 * boxes.wide * boxes.high < 2**16
+        kept = _floats("sums", -(-count // 2) if fits else count)
+        if fits:
+            self._sums = kept.view(np.uint16)[:count]
+        else:
+            self._floats = kept
+        result = self._sums if fits else self._floats
+        fill = np.array(trip.fill or BLACK, np.float32)
+        kernels().shrink(source, width, height, *lattice, *boxes, trip.fill is not None, fill, result)
+        return SAMPLE_SUMS if fits else SAMPLE_FLOATS
 
 
 def _floats(purpose: str, count: int) -> Grid:

@@ -17,10 +17,14 @@ Floats = NDArray[np.float32]
 Grid = NDArray[np.float32]
 """Rows of floats, one after the other."""
 Integers = NDArray[np.int32]
-Levels = NDArray[np.uint8] | NDArray[np.float32]
+Sums = NDArray[np.uint16] | Floats
+"""Interleaved sums of boxes of a picture's bytes: whole numbers where 16 bits hold them."""
+Levels = Bytes | Sums
 """Interleaved channel values: a picture's bytes, sums of boxes of them, or floats."""
 LANES = 16
 """Pixels that a vector word takes at once."""
+STRETCH = 32
+"""Values that `sum_boxes` takes at once."""
 
 
 def _unbound(word: str) -> NoReturn:
@@ -116,9 +120,9 @@ def read_pixels(
     _unbound("read_pixels")
 
 
-def halve_pixels(source: Bytes, at: int, stride: int, result: Floats, to: int) -> None:
-    """result[to : to + 48]: sums of 16 boxes of 2 x 2 RGB pixels; reads 96 bytes at `at` and at `at + stride`."""
-    _unbound("halve_pixels")
+def sum_boxes(source: Levels, at: int, stride: int, high: int, wide: int, result: Sums, to: int) -> None:
+    """result[to + i], for 32 of them = the sum over j < high, k < wide of source[at + i + j stride + 3 k]."""
+    _unbound("sum_boxes")
 
 
 def weigh_block(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:

@@ -16,15 +16,16 @@ from kernels.route import (
     BORDER,
     FILL,
     INPUT,
-    Box,
+    Boxes,
     Fill,
+    Lattice,
     Links,
     Table,
+    boxes,
+    lattice,
     most_rows,
     move,
-    needed,
     route,
-    shrinking,
     within,
     write,
 )
@@ -36,15 +37,16 @@ Numbers = NDArray[np.float64]
 class Itinerary(NamedTuple):
     """How an output is read from a source: the table, its displacement fields, and what the source must be first.
 
-    box: the part of the source that is read, in boxes of shrink_x x shrink_y pixels that are added up. Boxes that the
-    edge cuts off are made up with `fill` (levels of the source), or with the mean of what they hold if it is None.
+    boxes: what the source's pixels are added up in, and `lattice` where. Boxes that reach beyond the edge go on with the
+    other side's pixels if `wraps`, or are made up with `fill` (levels of the source), or with the mean of what they hold
+    if it is None.
     """
 
     table: Numbers
     fields: NDArray[np.float32]
-    box: Box
-    shrink_x: int
-    shrink_y: int
+    boxes: Boxes
+    lattice: Lattice
+    wraps: bool
     fill: Fill | None
 
 
@@ -56,16 +58,17 @@ def itinerary(
     plotted: `plot` as it is compiled; without it Python runs it.
     """
     table = np.zeros((most_rows(len(links)), COLUMNS))
-    rows, left, top, right, bottom, shrink_x, shrink_y, filled = (plotted or by_python)(numbers(links), level, table)
+    plan = (plotted or by_python)(numbers(links), level, table)
+    rows, border = plan[0], plan[9]
     red, green, blue = links[0].fill
     fields = [field.numpy().ravel() for field in displacements(links)]
     return Itinerary(
         table[:rows],
         np.concatenate(fields) if fields else NO_FIELDS,
-        Box(left, top, right, bottom),
-        shrink_x,
-        shrink_y,
-        (red * level, green * level, blue * level) if filled else None,
+        Boxes(*plan[1:5]),
+        Lattice(*plan[5:9]),
+        border == WRAP,
+        (red * level, green * level, blue * level) if border == CONSTANT else None,
     )
 
 
@@ -78,29 +81,30 @@ def by_python(links: Numbers, level: float, table: Numbers) -> Plotted:
 
 
 def plot(links: Links, level: float, table: Table) -> Plotted:
-    """Writes rows of `table`, all zeros; how many, then `box`, `shrink_x`, `shrink_y` and whether there is a fill."""
+    """Writes rows of `table`, all zeros; how many, then `boxes` and `lattice`, and the border that can be seen."""
     first = links[0]
     height, width = first[INPUT], first[INPUT + 1]
-    shrink_x, shrink_y = shrinking(links)
-    unit = level * shrink_x * shrink_y
+    of = boxes(links)
+    wide, high, across, down = of
+    unit = level * wide * high
     rows, shows, matrix, reach = route(links, unit, table)
-    inner = within(reach, width, height, shrink_x / 2.0, shrink_y / 2.0)
+    inner = within(reach, width, height, wide / 2.0, high / 2.0)
     border = REPLICATE if inner else int(first[BORDER])
-    folds, filled = border in (REFLECT, WRAP), border == CONSTANT
-    left, top, right, bottom = 0, 0, int(width), int(height)
-    if (shrink_x > 1 or shrink_y > 1) and not folds:
-        left, top, right, bottom = needed(reach, width, height, shrink_x, shrink_y)
-    from_x, from_y = left / shrink_x + 0.5, top / shrink_y + 0.5
-    to_units = (1.0 / shrink_x, 0.0, -from_x, 0.0, 1.0 / shrink_y, -from_y, 0.0, 0.0, 1.0)
-    if folds:
+    left, top, columns, lines = 0, 0, int(width), int(height)
+    # single pixels are read where they are
+    if wide > 1 or high > 1:
+        left, top, columns, lines = lattice(reach, width, height, of, border)
+    from_x, from_y = (left + wide / 2.0) / across, (top + high / 2.0) / down
+    to_units = (1.0 / across, 0.0, -from_x, 0.0, 1.0 / down, -from_y, 0.0, 0.0, 1.0)
+    if border in (REFLECT, WRAP):
         rows = move(table, rows, matrix)
         write(table[rows], FOLD, (width, height, 0.0, 0.0, float(border)))
         rows = move(table, rows + 1, to_units)
     else:
         rows = move(table, rows, multiply(to_units, matrix))
-    columns, lines = float(-(-(right - left) // shrink_x)), float(-(-(bottom - top) // shrink_y))
-    share = unit if filled else 0.0
+    share = unit if border == CONSTANT else 0.0
     red, green, blue = first[FILL] * share, first[FILL + 1] * share, first[FILL + 2] * share
     outside = float(REPLICATE if border == REFLECT else border)
-    write(table[rows], READ, (columns, lines, outside, red, green, blue, 1.0 / unit, 1.0 if shows else 0.0))
-    return rows + 1, left, top, right, bottom, shrink_x, shrink_y, int(filled)
+    shown = 1.0 if shows else 0.0
+    write(table[rows], READ, (float(columns), float(lines), outside, red, green, blue, 1.0 / unit, shown))
+    return rows + 1, wide, high, across, down, left, top, columns, lines, border

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numba import types
 from numba.core import cgutils as untyped_cgutils
 from numba.extending import intrinsic
 
-from kernels.cpu.intrinsics import LANES
+from kernels.cpu.intrinsics import LANES, STRETCH
 
 Value = Any
 cgutils: Any = untyped_cgutils
@@ -19,6 +20,9 @@ cgutils: Any = untyped_cgutils
 _FRACTION = float(np.float32(1 / 255)), 1 / 255 - float(np.float32(1 / 255))
 """1/255 as a float and what that lacks."""
 _I8, _I16, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
+_ELEMENTS = {types.uint8: _I8, types.uint16: _I16, types.float32: _F32}
+_NARROW = 4
+"""Columns of the widest boxes whose sums are written out: a loop over them costs more than they do."""
 
 
 # ------------------------------------------------------------------------------------------------ one number
@@ -174,7 +178,7 @@ def _read_pixels(
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
-        rows = (_float_rows if signature.args[0].dtype == types.float32 else _byte_rows)(memory, builder, args)
+        rows = _ROWS[signature.args[0].dtype](memory, builder, args)
         across, weights = memory.load(4, args[5], _vector(_F32)), memory.load(4, args[7], _vector(_F32))
         for channel in range(3):
             left, right = rows[channel], rows[3 + channel]
@@ -189,18 +193,33 @@ def _read_pixels(
 
 def _byte_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
     """For sixteen pixels, six channel values between the upper row's and the lower's: of the left pixel, of the right."""
-    down = memory.load(4, args[6], _vector(_F32))
-    words = []
-    for further in (ir.Constant(_I64, 0), args[1]):
-        halves = [builder.bitcast(_gathered(memory, builder, args, further, half), _vector(_I32)) for half in (0, 8)]
-        words += [_picked(builder, halves[0], halves[1], range(odd, 2 * LANES, 2)) for odd in range(2)]
     rows = []
-    for place in range(6):
-        # the difference of two such numbers is that of the levels
-        upper, lower = (_above_2_23(builder, words[row + place // 4], place % 4) for row in (0, 2))
-        levels = builder.fsub(upper, _same(2.0**23))
-        rows.append(builder.fadd(levels, builder.fmul(down, builder.fsub(lower, upper))))
-    return rows
+    for further in (ir.Constant(_I64, 0), args[1]):
+        words = _gathered(memory, builder, args, further, _I8, 2)
+        rows.append([_above_2_23(builder, words[place // 4], place % 4) for place in range(6)])
+    return _between_rows(memory, builder, args, *rows)
+
+
+def _sum_rows(memory: _Memory, builder: Any, args: Any) -> list[Value]:
+    """The same of numbers of 16 bits."""
+    base, low, sixteen = (_same(number, _I32) for number in (0x4B000000, 0xFFFF, 16))
+    rows = []
+    for further in (ir.Constant(_I64, 0), args[1]):
+        words = _gathered(memory, builder, args, further, _I16, 2)
+        words += _gathered(memory, builder, args, builder.add(further, ir.Constant(_I64, 4)), _I16, 1)
+        # 2^23 and the number, as in `_above_2_23`
+        numbers = [half for word in words for half in (builder.and_(word, low), builder.lshr(word, sixteen))]
+        rows.append([builder.bitcast(builder.or_(number, base), _vector(_F32)) for number in numbers])
+    return _between_rows(memory, builder, args, *rows)
+
+
+def _between_rows(memory: _Memory, builder: Any, args: Any, upper: list[Value], lower: list[Value]) -> list[Value]:
+    """Between numbers that 2^23 was added to: their difference is the same."""
+    down = memory.load(4, args[6], _vector(_F32))
+    return [
+        builder.fadd(builder.fsub(above, _same(2.0**23)), builder.fmul(down, builder.fsub(below, above)))
+        for above, below in zip(upper, lower, strict=True)
+    ]
 
 
 def _above_2_23(builder: Any, words: Value, byte: int) -> Value:
@@ -211,18 +230,22 @@ def _above_2_23(builder: Any, words: Value, byte: int) -> Value:
     return builder.bitcast(mixed, _vector(_F32))
 
 
-def _gathered(memory: _Memory, builder: Any, args: Any, further: Value, first: int) -> Value:
-    """Eight words: the eight bytes at each of the offsets first .. first + 8 of the sixteen, `further` on."""
-    offsets = memory.load(2, builder.add(args[3], ir.Constant(_I64, first)), _vector(_I32, 8))
+def _gathered(memory: _Memory, builder: Any, args: Any, further: Value, element: Any, count: int) -> list[Value]:
+    """One or two (`count`) words at each of the sixteen offsets, `further` elements on."""
+    held = _I64 if count == 2 else _I32
     start = builder.ptrtoint(memory.pointer(0, further, _I8), _I64)
-    pointers = builder.inttoptr(
-        builder.add(builder.sext(_at_least_0(builder, offsets), _vector(_I64, 8)), _spread(builder, start, 8)),
-        _vector(ir.PointerType(_I8), 8),
-    )
-    everywhere, nothing = _same(1, ir.IntType(1), 8), ir.Constant(_vector(_I64, 8), ir.Undefined)
-    kind = ir.FunctionType(nothing.type, [pointers.type, _I32, everywhere.type, nothing.type])
-    gather = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.gather.v8i64.v8p0")
-    return builder.call(gather, [pointers, ir.Constant(_I32, 1), everywhere, nothing])
+    found = []
+    for first in (0, 8):
+        offsets = memory.load(2, builder.add(args[3], ir.Constant(_I64, first)), _vector(_I32, 8))
+        away = builder.sext(_at_least_0(builder, offsets), _vector(_I64, 8))
+        away = builder.mul(away, _same(element.width // 8, _I64, 8))
+        pointers = builder.inttoptr(builder.add(away, _spread(builder, start, 8)), _vector(ir.PointerType(_I8), 8))
+        everywhere, nothing = _same(1, ir.IntType(1), 8), ir.Constant(_vector(held, 8), ir.Undefined)
+        kind = ir.FunctionType(nothing.type, [pointers.type, _I32, everywhere.type, nothing.type])
+        gather = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.gather.v8i{held.width}.v8p0")
+        words = builder.call(gather, [pointers, ir.Constant(_I32, 1), everywhere, nothing])
+        found.append(builder.bitcast(words, _vector(_I32, 8 * count)))
+    return [_picked(builder, found[0], found[1], range(place, LANES * count, count)) for place in range(count)]
 
 
 def _at_least_0(builder: Any, numbers: Value) -> Value:
@@ -266,21 +289,47 @@ def _in_quarters(builder: Any, a: Value, b: Value, places: Sequence[int]) -> Val
     return _picked(builder, a, b, [4 * part + place + (place > 3) * (LANES - 4) for part in range(4) for place in places])
 
 
-def _halve_pixels(context: Any, source: Any, at: Any, stride: Any, result: Any, to: Any) -> Any:
+_ROWS: dict[Any, Callable[[_Memory, Any, Any], list[Value]]] = {
+    types.uint8: _byte_rows,
+    types.uint16: _sum_rows,
+    types.float32: _float_rows,
+}
+
+
+def _sum_boxes(context: Any, source: Any, at: Any, stride: Any, high: Any, wide: Any, result: Any, to: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         memory = _Memory(context, builder, signature, args)
+        held, summed = (_ELEMENTS[signature.args[number].dtype] for number in (0, 5))
+        total = cgutils.alloca_once_value(builder, ir.Constant(_vector(summed, STRETCH), None))
+        add = builder.fadd if summed is _F32 else builder.add
 
-        def row(index: Value) -> Value:
-            return builder.zext(memory.load(0, index, _vector(_I8, 6 * LANES)), _vector(_I16, 6 * LANES))
+        def values(row: Value, column: Value) -> Value:
+            place = builder.add(args[1], builder.mul(row, args[2]))
+            place = builder.add(place, builder.mul(column, ir.Constant(_I64, 3)))
+            found = memory.load(0, place, _vector(held, STRETCH))
+            if held is summed:
+                return found
+            return (builder.uitofp if summed is _F32 else builder.zext)(found, _vector(summed, STRETCH))
 
-        sums = builder.add(row(args[1]), row(builder.add(args[1], args[2])))
-        even = [6 * (place // 3) + place % 3 for place in range(3 * LANES)]
-        odd = [place + 3 for place in even]
-        boxes = builder.add(_picked(builder, sums, None, even), _picked(builder, sums, None, odd))
-        memory.store(builder.uitofp(boxes, _vector(_F32, 3 * LANES)), 3, args[4])
+        def add_columns(row: Value, columns: Sequence[Value]) -> None:
+            builder.store(reduce(add, [builder.load(total), *(values(row, column) for column in columns)]), total)
+
+        for narrow in range(1, _NARROW + 1):
+            is_so = builder.icmp_signed("==", args[4], ir.Constant(_I64, narrow))
+            with builder.if_then(is_so), cgutils.for_range(builder, args[3]) as row:
+                add_columns(row.index, [ir.Constant(_I64, column) for column in range(narrow)])
+        is_wider = builder.icmp_signed(">", args[4], ir.Constant(_I64, _NARROW))
+        with (
+            builder.if_then(is_wider),
+            cgutils.for_range(builder, args[3]) as row,
+            cgutils.for_range(builder, args[4]) as column,
+        ):
+            add_columns(row.index, [column.index])
+        memory.store(builder.load(total), 5, args[6])
         return context.get_dummy_value()
 
-    return types.void(source, types.int64, types.int64, result, types.int64), generate
+    whole = types.int64
+    return types.void(source, whole, whole, whole, whole, result, whole), generate
 
 
 def _weigh(vectors: int) -> Any:
@@ -326,7 +375,7 @@ LLVM: dict[str, Any] = {
     "store_pixels": intrinsic(_store_pixels),
     "step_along": intrinsic(_step_along),
     "read_pixels": intrinsic(_read_pixels),
-    "halve_pixels": intrinsic(_halve_pixels),
+    "sum_boxes": intrinsic(_sum_boxes),
     "weigh_block": _weigh(4),
     "weigh_values": _weigh(1),
 }

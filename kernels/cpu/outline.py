@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.chain import Link
-from kernels.cpu.execute import PLANES, SAMPLE_BYTES, SAMPLE_FLOATS, Passes
+from kernels.cpu.execute import ALONG_ROUTES, PLANES, SAMPLE_SUMS, Passes
 from kernels.cpu.itinerary import Itinerary, itinerary
 from kernels.cpu.program import Numbers
 from kernels.index_maps import IndexMap
@@ -80,11 +80,11 @@ class _Outline(Passes):
     def _move(self, links: tuple[Link, ...], is_last: bool) -> None:
         self._moving = tuple(next(self._geometric) for _ in links)
         super()._move(links, is_last)
-        if self._front in (SAMPLE_BYTES, SAMPLE_FLOATS):
+        if self._front in ALONG_ROUTES:
             self._led, self._source = self._moving, links[0].size_in
 
     def _advance(self, result: NDArray[np.uint8]) -> None:
-        reads = self._front in (SAMPLE_BYTES, SAMPLE_FLOATS)
+        reads = self._front in ALONG_ROUTES
         steps = (self._led if reads else ()) + tuple(step for step, _ in self._waiting)
         averaged = None if self._cut is None else self._waiting[self._cut][0]
         source, boxes = (self._source, self._boxes) if reads else (self._size, (1, 1))
@@ -143,5 +143,6 @@ class _Outline(Passes):
     def _interleave(self) -> None:
         self._settle()
 
-    def _shrink(self, trip: Itinerary) -> None:
-        self._boxes = trip.shrink_x, trip.shrink_y
+    def _shrink(self, trip: Itinerary) -> int:
+        self._boxes = trip.boxes.wide, trip.boxes.high
+        return SAMPLE_SUMS

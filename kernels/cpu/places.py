@@ -236,8 +236,9 @@ def place_wrapped_tile(table: Table, count: int, scratch: Grid, offsets: Integer
     right, bottom = f32(width), f32(height)
     stride, end = i32(3 * width), last_offset(width, height)
     for t in range((count + 15) // 16 * 16):
-        u = scratch[X, t] if scratch[X, t] > f32(-1.0) else f32(-1.0)
-        v = scratch[Y, t] if scratch[Y, t] > f32(-1.0) else f32(-1.0)
+        # the middle of a box may lie two boxes from the edge
+        u = scratch[X, t] if scratch[X, t] > f32(-2.0) else f32(-2.0)
+        v = scratch[Y, t] if scratch[Y, t] > f32(-2.0) else f32(-2.0)
         u, v = u if u < right else right, v if v < bottom else bottom
         left, top = floor32(u), floor32(v)
         scratch[ACROSS, t], scratch[DOWN, t] = u - left, v - top

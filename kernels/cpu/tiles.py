@@ -70,6 +70,7 @@ def lined_up(rows: int, columns: int) -> NDArray[np.float32]:
 def advance(
     front: int,
     source: Bytes,
+    sums: NDArray[np.uint16],
     floats: Floats,
     table: Table,
     fields: Floats,
@@ -86,7 +87,7 @@ def advance(
 ) -> None:
     """A picture of `width` x `height` pixels through all of `program`.
 
-    front: 0 goes on with `planes` (3, pixels), 1 loads `source`, 2 samples `source` and 3 samples `floats`, both
+    front: 0 goes on with `planes` (3, pixels), 1 loads `source`; 2 samples `source`, 3 `sums` and 4 `floats`, all
     interleaved, along the route `table` (see `places`). Tiles end in `result` (3 bytes a pixel), or in `planes` if it is
     empty. From the bytes to a result in one pass, `planes` need hold only one tile.
 
@@ -95,17 +96,20 @@ def advance(
     """
     steps = program.shape[0]
     if mean < 0:
-        sweep(front, source, floats, table, fields, planes, width, height, program, 0, steps, row, -1, 0, result)
+        sweep(front, source, sums, floats, table, fields, planes, width, height, program, 0, steps, row, -1, 0, result)
         return
     nowhere = result[:0]
-    total = sweep(front, source, floats, table, fields, planes, width, height, program, 0, cut, row, mean, mean_at, nowhere)
+    total = sweep(
+        front, source, sums, floats, table, fields, planes, width, height, program, 0, cut, row, mean, mean_at, nowhere
+    )
     row[slot] = f32(total / (16777216.0 * (width * height)))
-    sweep(0, source, floats, table, fields, planes, width, height, program, cut, steps, row, -1, 0, result)
+    sweep(0, source, sums, floats, table, fields, planes, width, height, program, cut, steps, row, -1, 0, result)
 
 
 def sweep(
     front: int,
     source: Bytes,
+    sums: NDArray[np.uint16],
     floats: Floats,
     table: Table,
     fields: Floats,
@@ -138,6 +142,8 @@ def sweep(
             leaves = route_tile(table, fields, base, count, width, scratch, offsets)
             if front == 2:
                 read_tile(source, table, count, scratch, offsets, leaves, red, green, blue)
+            elif front == 3:
+                read_tile(sums, table, count, scratch, offsets, leaves, red, green, blue)
             else:
                 read_tile(floats, table, count, scratch, offsets, leaves, red, green, blue)
         run_steps(red, green, blue, count, program, first, last, row, base, width, height)

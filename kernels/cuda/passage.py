@@ -140,7 +140,7 @@ class Passage:
             self._follow(itinerary(links, 1.0), PICK_BYTES if of_bytes else PICK_FLOATS)
         else:
             trip = itinerary(links, 255.0 if of_bytes else 1.0)
-            shrinks = trip.shrink_x > 1 or trip.shrink_y > 1
+            shrinks = trip.boxes.are_needed
             if shrinks:
                 self._shrink(trip, of_bytes)
             self._follow(trip, SAMPLE_BYTES if of_bytes and not shrinks else SAMPLE_FLOATS)
@@ -151,23 +151,19 @@ class Passage:
         self._front, self._trip = front, (self._memory.given(trip.table), len(trip.table) - 1, fields)
 
     def _shrink(self, trip: Itinerary, of_bytes: bool) -> None:
-        box, bytes_a_value = trip.box, 1 if of_bytes else _FLOAT
-        columns, rows = box.right - box.left, box.bottom - box.top
-        first = (box.top * self._size.width + box.left) * self._stride * bytes_a_value
-        boxes = -(-columns // trip.shrink_x) * -(-rows // trip.shrink_y)
+        boxes = trip.lattice.columns * trip.lattice.rows
         fill: Value = 0 if trip.fill is None else self._memory.given(np.array(trip.fill, np.float32))
         sums = Spot(self._free(3 * _FLOAT * boxes))
-        source = self._source._replace(offset=self._source.offset + first)
         record: Sequence[Value] = (
-            source,
+            self._source,
             int(of_bytes),
             self._stride,
             self._apart,
             self._size.width,
-            columns,
-            rows,
-            trip.shrink_x,
-            trip.shrink_y,
+            self._size.height,
+            *trip.lattice,
+            *trip.boxes,
+            int(trip.wraps),
             fill,
             sums,
         )

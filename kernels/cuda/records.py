@@ -49,18 +49,25 @@ SETTLE = 3
     BOX_OF_BYTES,
     BOX_STRIDE,
     BOX_APART,
-    BOX_LINE,
+    BOX_WIDTH,
+    BOX_HEIGHT,
+    BOX_LEFT,
+    BOX_TOP,
     BOX_COLUMNS,
     BOX_ROWS,
     BOX_WIDE,
     BOX_HIGH,
+    BOX_ACROSS,
+    BOX_DOWN,
+    BOX_WRAPS,
     BOX_FILL,
     BOX_RESULT,
-) = range(11)
-"""Boxes. The source from its first pixel, whether its values are bytes (else floats), its strides, pixels in a line of
-it; columns and rows that are read; sides of a box; address of three floats to make up cut boxes with, or 0 for the mean
-of what they hold; planes (3, boxes down, boxes across) float32."""
-BOXES = 11
+) = range(17)
+"""Boxes. The source, whether its values are bytes (else floats), its strides and sides; where the first box begins, how
+many there are in a row and in a column; their sides, and from one to the next; whether those that reach beyond the source
+go on with its other side; address of three floats to make them up with, or 0 for the mean of what they hold; planes
+(3, rows, columns) float32."""
+BOXES = 17
 
 BLUR_SOURCE, BLUR_RESULT, BLUR_WIDTH, BLUR_HEIGHT, BLUR_TAPS, BLUR_WEIGHTS, BLUR_SEEN, BLUR_DOWN = range(8)
 """A weighted sum along one side. Planes in, planes out, the canvas, number and address of the weights, which pixel is

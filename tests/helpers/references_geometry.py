@@ -6,9 +6,10 @@ Each states where an *input* point goes; the way back is found from three or fou
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.ndimage
@@ -41,41 +42,84 @@ def homography(forward: Forward, height: int, width: int) -> Levels:
     return np.append(solved, 1.0).reshape(3, 3)
 
 
-def boxes(forward: Forward, points: Levels, height: int, width: int) -> tuple[int, int]:
-    """How many source rows and columns fall into one output pixel where the map shrinks least."""
-    slowest = []
-    for x, y in points:
-        u, v = forward(x, y)
-        across, down = forward(x + 1e-4, y), forward(x, y + 1e-4)
-        slowest.append((math.dist(down, (u, v)) * 1e4, math.dist(across, (u, v)) * 1e4))
-    rows, columns = (1 / max(steps) for steps in zip(*slowest, strict=True))
-    return min(max(int(rows + 1e-4), 1), height), min(max(int(columns + 1e-4), 1), width)
+class Boxes(NamedTuple):
+    """Boxes of a source: pixels of one in rows and columns, and rows and columns from one to the next."""
+
+    rows: int = 1
+    columns: int = 1
+    down: int = 1
+    across: int = 1
 
 
-def averaged(levels: Levels, rows: int, columns: int, border: str) -> Levels:
-    """Means of boxes. What the last ones lack is zeros where the outside is of one colour, else left out of the mean."""
+PIXELS = Boxes()
+
+
+def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
+    """The boxes that make a pixel of the output as soft as its square is, about the output's middle (x, y).
+
+    An interval's variance is its square / 12, and reading between boxes adds that of two intervals as long as they are
+    apart. A whole number of source pixels is averaged as it is where output pixels begin on multiples of it.
+    """
+    along, down = (np.subtract(back(x + u, y + v), back(x - u, y - v)) for u, v in ((0.5, 0.0), (0.0, 0.5)))
+    # one source pixel to the right, or down, is so much of an output pixel
+    to_output = np.linalg.pinv(np.stack([along, down], axis=1))
+    start, sides = back(0.0, 0.0), []
+    for axis, side in ((0, width), (1, height)):
+        fit = 1 / max(float(np.hypot(*to_output[:, axis])), 1e-9)
+        apart = max(int(fit / 2.2 + 1e-6), 1)
+        ideal = np.sqrt(max(fit**2 - 2 * apart**2, 0.0)) + 1e-6
+        long = max(int(ideal + 0.75), 2 if ideal > 1 else 1)
+        whole = round(fit)
+        is_straight = abs(along[1]) < 1e-9 and abs(down[0]) < 1e-9
+        if is_straight and 4 < whole <= side and abs(fit - whole) < 1e-4:
+            begun = start[axis] / whole
+            if abs(begun - round(begun)) < 1e-4:
+                long = apart = whole
+        sides.append((min(long, side), min(apart, side)) if long > 1 else (1, 1))
+    return Boxes(sides[1][0], sides[0][0], sides[1][1], sides[0][1])
+
+
+def averaged(levels: Levels, of: Boxes, border: str) -> tuple[Levels, int, int]:
+    """Means of boxes, and the row and column where the first begins.
+
+    What boxes lack beside the picture is zeros where the outside is of one colour, the other side's where it repeats, and
+    else left out of the mean.
+    """
     height, width = levels.shape[:2]
-    small = np.zeros((-(-height // rows), -(-width // columns), levels.shape[2]))
-    for y, x in np.ndindex(small.shape[:2]):
-        box = levels[y * rows : (y + 1) * rows, x * columns : (x + 1) * columns]
-        small[y, x] = box.sum(axis=(0, 1)) / (rows * columns) if border == "constant" else box.mean(axis=(0, 1))
-    return small
+    starts = []
+    for side, long, apart in ((height, of.rows, of.down), (width, of.columns, of.across)):
+        if border == "constant":
+            # every box that holds a pixel
+            starts.append([k * apart for k in range(-long, side) if k * apart + long > 0 and k * apart < side])
+        elif border == "wrap":
+            starts.append(list(range(0, side, apart)))
+        else:
+            # until one ends where the picture does, or after it
+            starts.append([k * apart for k in range(side) if (k - 1) * apart + long < side])
+    small = np.zeros((len(starts[0]), len(starts[1]), levels.shape[2]))
+    for (i, top), (j, left) in itertools.product(enumerate(starts[0]), enumerate(starts[1])):
+        if border == "wrap":
+            rows, columns = np.arange(top, top + of.rows) % height, np.arange(left, left + of.columns) % width
+            small[i, j] = levels[np.ix_(rows, columns)].mean(axis=(0, 1))
+            continue
+        box = levels[max(top, 0) : top + of.rows, max(left, 0) : left + of.columns]
+        small[i, j] = box.sum(axis=(0, 1)) / (of.rows * of.columns) if border == "constant" else box.mean(axis=(0, 1))
+    return small, starts[0][0], starts[1][0]
 
 
-def read(
-    levels: Levels, x: Levels, y: Levels, border: str, fill: tuple[float, ...], box: tuple[int, int] = (1, 1)
-) -> Levels:
-    """Levels at points in continuous coordinates, bilinear between pixel centres."""
+def read(levels: Levels, x: Levels, y: Levels, border: str, fill: tuple[float, ...], of: Boxes = PIXELS) -> Levels:
+    """Levels at points in continuous coordinates, bilinear between the centres of pixels or boxes."""
     colour = 255 * np.array(fill) if border == "constant" else np.zeros(3)
     height, width = levels.shape[:2]
-    if box != (1, 1) and border in ("reflect", "wrap"):
+    if of != PIXELS and border in ("reflect", "wrap"):
         x, y = (fold(values, side, border) for values, side in ((x, width), (y, height)))
-    small = averaged(levels - colour, *box, border)
-    places = np.stack([y / box[0] - 0.5, x / box[1] - 0.5])
-    channels = [
-        scipy.ndimage.map_coordinates(small[..., c], places, order=1, mode=SCIPY_BORDERS[border], prefilter=False)
-        for c in range(3)
-    ]
+    small, top, left = levels - colour, 0, 0
+    if of != PIXELS:
+        small, top, left = averaged(small, of, border)
+    places = np.stack([(y - top - of.rows / 2) / of.down, (x - left - of.columns / 2) / of.across])
+    # places were folded: boxes are not mirrored again
+    mode = "nearest" if of != PIXELS and border == "reflect" else SCIPY_BORDERS[border]
+    channels = [scipy.ndimage.map_coordinates(small[..., c], places, order=1, mode=mode, prefilter=False) for c in range(3)]
     return np.stack(channels, axis=-1) + colour
 
 
@@ -97,15 +141,15 @@ def by_map(pixels: Pixels, step: PlannedStep, forward: Forward) -> Levels:
     w = np.where(behind, 1.0, w)
     u = np.where(behind, -1e6, (back[0, 0] * x + back[0, 1] * y + back[0, 2]) / w)
     v = np.where(behind, -1e6, (back[1, 0] * x + back[1, 1] * y + back[1, 2]) / w)
-    looked = [
-        tuple((back @ (a * columns, b * rows, 1.0))[:2] / (back @ (a * columns, b * rows, 1.0))[2])
-        for a in (0.02, 0.5, 0.98)
-        for b in (0.02, 0.5, 0.98)
-        if (back @ (a * columns, b * rows, 1.0))[2] > 1e-9
-    ]
-    box = boxes(forward, np.array(looked), height, width)
+
+    def backward(x: float, y: float) -> tuple[float, float]:
+        place = back @ (x, y, 1.0)
+        return place[0] / place[2], place[1] / place[2]
+
+    is_seen = (back @ (columns / 2, rows / 2, 1.0))[2] > 1e-9
+    of = boxes(backward, columns / 2, rows / 2, height, width) if is_seen else PIXELS
     border, fill = getattr(step.params, "border", "replicate"), getattr(step.params, "fill", (0.0, 0.0, 0.0))
-    return read(pixels.astype(np.float64), u, v, border, fill, box)
+    return read(pixels.astype(np.float64), u, v, border, fill, of)
 
 
 def rotate(pixels: Pixels, step: PlannedStep) -> Levels:

@@ -106,10 +106,11 @@ def test_levels_are_loaded_as_exact_fractions() -> None:
     for width in (256, 5):  # by sixteen, and one by one
         source = np.ascontiguousarray(np.stack([levels[:width], levels[::-1][:width], levels[:width]], axis=-1))
         planes = np.empty((3, width), np.float32)
-        nothing, row = np.zeros(0, np.float32), np.zeros(1, np.float32)
+        nothing, no_sums, row = np.zeros(0, np.float32), np.zeros(0, np.uint16), np.zeros(1, np.float32)
         no_steps, no_bytes = np.zeros((0, 4), np.int64), np.zeros(0, np.uint8)
         table = np.zeros((1, COLUMNS))
         kernels().advance(
-            LOAD, source.reshape(-1), nothing, table, NO_FIELDS, planes, width, 1, no_steps, row, 0, -1, 0, 0, no_bytes
+            *(LOAD, source.reshape(-1), no_sums, nothing, table, NO_FIELDS, planes, width, 1, no_steps, row),
+            *(0, -1, 0, 0, no_bytes),
         )
         assert np.array_equal(planes, source.astype(np.float32).T / np.float32(255))

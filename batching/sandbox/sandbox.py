@@ -255,6 +255,7 @@ def own_work() -> Work:
         token=0,
         source_key="",
         source_sha256=hashlib.sha256(content).hexdigest(),
+        name="",
         key=0,
         seed=0,
         variants=1,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,19 +19,18 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import psycopg
-from redis import Redis
 
 from batching.items import LaneKey, Waiting
 from batching.lanes import open_lanes
 from benchmarks.machine import facts
-from benchmarks.processes import cpu_by_process, difference, environment_of
+from benchmarks.processes import cpu_by_process, difference, environment_of, memory_by_process
 from benchmarks.service.floor import Cost
 from benchmarks.service.pictures import Mix, files
 from benchmarks.service.scenarios import Load, batches
 from service.ids import new_id
 from service.system.embedded import remove_socket_folder, valkey_server
 from service.system.own_system import OwnSystem, own_system
+from service.truth.database import make_engine, statement
 
 PARTS = ("api", "worker", "postgres", "valkey", "reconciler")
 FEATURES = ("picture", "variant", "mib_in", "mib_out")
@@ -46,6 +45,10 @@ MIXES: Mapping[str, Mix] = {
 """Each differs from the first in one of the features."""
 _BATCH = 64
 _LANE_ITEMS = 10_000
+_COUNTERS = """
+SELECT pg_database_size(datname) AS bytes, tup_inserted + tup_updated AS rows FROM pg_stat_database
+WHERE datname = current_database()
+"""
 InProcess = Callable[[float, Mix], Cost]
 
 
@@ -155,47 +158,45 @@ def system() -> Iterator[OwnSystem]:
 
 def _in_postgres(running: OwnSystem, seconds: float) -> tuple[dict[str, float], float]:
     """Bytes on the disk of a picture and of a variant, and rows written for a picture."""
-    url = re.sub(r"^postgresql\+\w+", "postgresql", environment_of(running.pid, "api")["DATABASE_URL"])
+    url = environment_of(running.pid, "api")["DATABASE_URL"]
     grown: list[tuple[float, float]] = []
-    with psycopg.connect(url, autocommit=True) as connection:
-        for name in ("small", "variants"):
-            before = _counters(connection)
-            load = Load(running.url, files(distinct=16, side=_TINY), seconds, batch=_BATCH, mix=MIXES[name])
-            pictures = max(1, batches(load).pictures)
-            after = _counters(connection)
-            grown.append(((after[0] - before[0]) / pictures, (after[1] - before[1]) / pictures))
+    for name in ("small", "variants"):
+        before = asyncio.run(_counters(url))
+        load = Load(running.url, files(distinct=16, side=_TINY), seconds, batch=_BATCH, mix=MIXES[name])
+        pictures = max(1, batches(load).pictures)
+        time.sleep(1.5)  # sessions tell their counts when they have been idle for a second
+        after = asyncio.run(_counters(url))
+        grown.append(((after[0] - before[0]) / pictures, (after[1] - before[1]) / pictures))
     (one_bytes, rows), (many_bytes, _) = grown
     variant = max(0.0, (many_bytes - one_bytes) / (MIXES["variants"].variants - 1))
     return {"picture": round(max(0.0, one_bytes - variant), 1), "variant": round(variant, 1)}, round(rows, 1)
 
 
-def _counters(connection: psycopg.Connection[Any]) -> tuple[float, float]:
+async def _counters(url: str) -> tuple[float, float]:
     """Bytes of the database, and rows written so far."""
-    connection.execute("SELECT pg_stat_force_next_flush()")
-    row = connection.execute(
-        "SELECT pg_database_size(datname), tup_inserted + tup_updated FROM pg_stat_database"
-        " WHERE datname = current_database()"
-    ).fetchone()
-    assert row is not None
-    return float(row[0]), float(row[1])
+    engine = make_engine(url, application_name="augment-bench")
+    try:
+        (row,) = await statement(engine, _COUNTERS, {})
+    finally:
+        await engine.dispose()
+    return float(row["bytes"]), float(row["rows"])
 
 
 def _redis_bytes() -> float:
     """Memory that one waiting picture takes in its lane."""
 
-    async def fill(url: str) -> None:
+    async def fill(url: str, items: int) -> None:
         async with open_lanes(url) as lanes:
-            waiting = [Waiting(new_id(), 10**6) for _ in range(_LANE_ITEMS)]
-            await lanes.hand_off(LaneKey("bulk", "default"), waiting, _LANE_ITEMS)
+            await lanes.hand_off(LaneKey("bulk", "default"), [Waiting(new_id(), 10**6) for _ in range(items)], _LANE_ITEMS)
 
     with tempfile.TemporaryDirectory(prefix="augment-bench-") as folder:
         server = valkey_server(Path(folder))
         child = server.start()
         try:
-            with Redis.from_url(server.url) as client:
-                before = int(client.info("memory")["used_memory"])
-                asyncio.run(fill(server.url))
-                return round((int(client.info("memory")["used_memory"]) - before) / _LANE_ITEMS, 1)
+            asyncio.run(fill(server.url, 1))  # what the first one brings is no picture's
+            before = memory_by_process(os.getpid())["valkey"]
+            asyncio.run(fill(server.url, _LANE_ITEMS - 1))
+            return round((memory_by_process(os.getpid())["valkey"] - before) * 2**20 / _LANE_ITEMS, 1)
         finally:
             child.stop()
             remove_socket_folder(Path(folder))

@@ -93,7 +93,7 @@ OP = Op(
     Places(matrix, canvas),
     examples=(
         NonEmptyCrop(size=(120, 160), pick=(0, 0), x=(0.5, 0.5), y=(0.5, 0.5)),
-        NonEmptyCrop(size=(30, 30), border="reflect"),
+        NonEmptyCrop(size=(96, 96), border="reflect"),
     ),
     aim=Aim(("corner",), aim),
 )

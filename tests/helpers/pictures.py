@@ -103,10 +103,18 @@ def make_picture(pixels: Pixels, labels: Mapping[str, Any] | None = None) -> Pic
     return Picture(torch.from_numpy(pixels), parsed)
 
 
-def made(pixels: Pixels, steps: Steps, seed: int = 7, key: int | str = 0, variant: int = 0) -> Pixels:
+def made(
+    pixels: Pixels,
+    steps: Steps,
+    seed: int = 7,
+    key: int | str = 0,
+    variant: int = 0,
+    labels: Mapping[str, Any] | None = None,
+) -> Pixels:
     """The pixels of one variant."""
-    planned = make_plan(steps, pixels.shape[:2], seed, key, variant)
-    result: Pixels = run([planned], [make_picture(pixels)], CPU, [company])[0].pixels.numpy()
+    picture = make_picture(pixels, labels)
+    planned = make_plan(steps, pixels.shape[:2], seed, key, variant, labels=picture.labels)
+    result: Pixels = run([planned], [picture], CPU, [company])[0].pixels.numpy()
     return result
 
 

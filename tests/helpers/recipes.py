@@ -12,7 +12,8 @@ from kernels.params import Choice, Integer, Warp, drawn_fields
 
 Step = dict[str, Any]
 BORDERS = ("constant", "replicate", "reflect", "wrap")
-MOVING = tuple(op for op in OPS.values() if isinstance(op.kind, Places | Field))
+MOVING = tuple(op for op in OPS.values() if isinstance(op.kind, Places | Field) and op.aim is None)
+"""Operations that move pixels, whatever the labels."""
 COMPOSED = tuple(op for op in OPS.values() if isinstance(op.kind, Container | Within | Policy | Blend))
 """Operations that are made of others, by steps inside or made up."""
 ALONE = tuple(op for op in OPS.values() if op not in COMPOSED and not isinstance(op.kind, Mix))

@@ -76,10 +76,7 @@ def test_outlines_and_boxes_go_where_the_pixels_go(steps: Steps) -> None:
         "polygons": [{"points": OUTLINE, "class": 3}],
     }
     moved = made_labels(SIZE, labels, steps)
-    seen = made(
-        painted(outline),
-        steps,
-    )
+    seen = made(painted(outline), steps, labels=labels)
     shape = seen[..., 0] > 127
     if "polygons" not in moved:
         assert shape.mean() < 0.05
@@ -104,8 +101,9 @@ def test_outlines_and_boxes_go_where_the_pixels_go(steps: Steps) -> None:
 @pytest.mark.parametrize("steps", [*EXAMPLES, *CHAINS])
 def test_boxes_are_tight_around_what_was_in_them(steps: Steps) -> None:
     filled = np.array([(90, 60), (250, 60), (250, 200), (90, 200)], dtype=float)
-    moved = made_labels(SIZE, {"boxes": {"values": [[90, 60, 250, 200]]}}, steps)
-    shape = made(painted(filled), steps)[..., 0] > 127
+    labels = {"boxes": {"values": [[90, 60, 250, 200]]}}
+    moved = made_labels(SIZE, labels, steps)
+    shape = made(painted(filled), steps, labels=labels)[..., 0] > 127
     if not moved["boxes"]["values"]:
         assert shape.mean() < 0.05
         return
@@ -120,8 +118,9 @@ def test_keypoints_go_where_the_pixels_go(steps: Steps) -> None:
     for x, y in ((120.5, 100.5), (201.0, 140.0)):
         ys, xs = np.mgrid[0 : SIZE.height, 0 : SIZE.width] + 0.5
         dot = np.rint(255 * np.exp(-((xs - x) ** 2 + (ys - y) ** 2) / 12)).astype(np.uint8)
-        light = made(np.repeat(dot[..., None], 3, axis=2), steps)[..., 0].astype(float)
-        moved = made_labels(SIZE, {"keypoints": [{"points": [[x, y, 2]], "class": "tip"}]}, steps)
+        labels = {"keypoints": [{"points": [[x, y, 2]], "class": "tip"}]}
+        light = made(np.repeat(dot[..., None], 3, axis=2), steps, labels=labels)[..., 0].astype(float)
+        moved = made_labels(SIZE, labels, steps)
         edge = max(light[0].max(), light[-1].max(), light[:, 0].max(), light[:, -1].max())
         if edge > 0 or light.sum() < 0.2 * dot.sum():
             continue  # cut off or shrunk: its middle says nothing

@@ -97,12 +97,12 @@ class MemoryLedger:
         """How an item ended, or None."""
         return self.rows[item.id].outcome
 
-    def expire(self) -> list[Item]:
-        """The reconciler's part: lapsed leases become queued again."""
+    def expire(self, suspects: bool = True) -> list[Item]:
+        """The reconciler's part: lapsed leases become queued again, as suspects unless the test is of something else."""
         with self._lock:
             lapsed = [row for row in self.rows.values() if row.state == "leased" and row.lease_until_s < time.monotonic()]
             for row in lapsed:
-                row.state, row.item = "queued", replace(row.item, suspect=True)
+                row.state, row.item = "queued", replace(row.item, suspect=suspects)
             return [row.item for row in lapsed]
 
     async def lease(self, item_ids: Sequence[UUID], worker: str) -> list[Item]:

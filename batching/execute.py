@@ -86,11 +86,11 @@ class Broken(Exception):
 
 
 class SandboxDied(Exception):
-    """A process of the sandbox died, or did not come to an end."""
+    """A process of the sandbox died, or did not come to an end; `late`: it may only have been kept waiting."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, late: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.late = reason, late
 
 
 Result = Ran | Failed | Lacking | Died
@@ -134,6 +134,8 @@ def partners(work: Work, decode: Decode) -> Partners:
         except InputError as error:
             raise PartnerUnusable(partner, error) from error
         except SandboxDied as died:
+            if died.late:  # who is whose partner must not depend on load
+                raise
             raise PartnerUnusable(partner, ImageCorrupt(died.reason)) from died
 
     return found

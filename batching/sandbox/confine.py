@@ -59,13 +59,14 @@ def limit(memory_bytes: int, cpu_s: float) -> None:
     seconds = int(cpu_s) + CPU_MARGIN_S
     limits = {
         resource.RLIMIT_AS: memory_bytes,
-        resource.RLIMIT_CPU: seconds,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
     }
     for name, most in limits.items():
         resource.setrlimit(name, (most, most))
+    # first SIGXCPU, which says why, then SIGKILL
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
 def prefer_to_kill() -> None:

@@ -86,18 +86,24 @@ class Sandbox:
         for key, guest in work.guests.items():
             try:
                 self._decoded(guest.content, work.item.recipe.output.alpha)
-            except SandboxDied:
-                return Lacking(work.item, key)
+            except SandboxDied as died:
+                if died.late:  # who is whose partner must not depend on load
+                    continue
+                return self._blamed(work, Lacking(work.item, key))
             except Exception:  # noqa: S112  # it is found out again, and said, where it is decoded for good
                 continue
         try:
             return self._run(work)
         except SandboxDied as died:
-            try:
-                self.check()
-            except Broken as broken:
-                return Died(work.item, str(broken), to_blame=False)
-            return Died(work.item, died.reason)
+            return self._blamed(work, Died(work.item, died.reason))
+
+    def _blamed(self, work: Work, verdict: Lacking | Died) -> Result:
+        """The verdict on a picture, unless the sandbox fails our own as well."""
+        try:
+            self.check()
+        except Broken as broken:
+            return Died(work.item, str(broken), to_blame=False)
+        return verdict
 
     def decode(self, content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
         """The pixels of a picture. Errors: the decoder's, SandboxDied, Broken."""
@@ -152,16 +158,17 @@ class Sandbox:
                 log.debug("a process of the sandbox gave no answer: %r", error)
             status.settimeout(ANSWER_MARGIN_S)
             channel.close()  # what waits to be heard hears that nobody listens
-            raise SandboxDied(self._end_of(zygote, status))
+            raise self._end_of(zygote, status)
 
-    def _end_of(self, zygote: _Zygote, status: socket.socket) -> str:
+    def _end_of(self, zygote: _Zygote, status: socket.socket) -> SandboxDied:
         """How a process ended that gave no answer. A sandbox that cannot say it is ended too."""
         try:
             said = json.loads(status.recv(4096))
-            return ended(int(said["exit"]), bool(said["late"]))
+            late = bool(said["late"])
+            return SandboxDied(ended(int(said["exit"]), late), late)
         except (OSError, ValueError, KeyError, TypeError):
             zygote.kill()
-            return "the sandbox ended"
+            return SandboxDied("the sandbox ended", late=True)
 
     def _ready(self) -> _Zygote:
         with self._lock:

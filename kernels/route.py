@@ -189,7 +189,7 @@ def _side(fit: float, side: float) -> tuple[int, int]:
 
 def _is_whole(fit: float, start: float, side: float) -> bool:
     """Whether each output pixel is a box, of more pixels than `_side` knows of: the first begins at `start`."""
-    whole = math.floor(fit + 0.5) if 4.5 < fit <= side else 1
+    whole = math.floor(fit + 0.5) if 4.5 < fit < side + 0.5 else 1
     begun = start / whole
     return whole > 1 and abs(fit - whole) <= _TINY and abs(begun - math.floor(begun + 0.5)) <= _TINY
 

@@ -79,7 +79,7 @@ def test_every_recipe_in_the_pages_is_right() -> None:
         block for page in pages for block in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     ]
     recipes = [Recipe.parse(yaml.safe_load(block)) for block in blocks if block.startswith("steps:")]
-    assert len(recipes) == 3
+    assert len(recipes) == 5
 
 
 def test_every_decision_is_listed() -> None:

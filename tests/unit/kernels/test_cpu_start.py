@@ -55,7 +55,8 @@ def test_nothing_is_compiled_for_a_recipe_a_seed_or_a_size() -> None:
         made(pixels, [{**required(op), "op": op.name}], seed=number)
     compiled = kernels()
     entries = (compiled.advance, compiled.shrink, compiled.weigh, compiled.slide, compiled.plot)
-    assert [len(entry.signatures) for entry in entries] == [1, 1, 1, 1, 1]
+    # boxes are summed to 16 bits, or to floats where those do not hold the sums
+    assert [len(entry.signatures) for entry in entries] == [1, 2, 1, 1, 1]
     with pytest.raises(TypeError):
         compiled.weigh(np.zeros((3, 4)), 2, 2, np.ones(1), np.zeros(2), np.zeros(2), np.zeros(9))
 

@@ -53,6 +53,8 @@ __all__ = ["LedgerFactory", "ServeWorker", "StoreFactory", "WorkerConfig", "run_
 
 IDLE_S = 1
 """How long the main thread waits for an RQ job before it looks whether the process is to leave."""
+_ENDING = (signal.SIG_DFL, signal.default_int_handler)
+"""Handlers that end a process at once."""
 _lives: dict[str, Life] = {}
 """The worker of this process by name: RQ finds `serve` by its path and calls it with JSON only."""
 
@@ -127,7 +129,8 @@ def run_worker(
         left_over = not life.end()
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            # the process is about to end: asked once more, it is not to end in another way
+            signal.signal(number, signal.SIG_IGN if handler in _ENDING else handler)
         del _lives[name]
     if left_over:
         _leave(0, "a thread of the engine is still in native code")

@@ -70,6 +70,11 @@ class Depth:
         """
         (await self._looked(tenant, load)).add(load)
 
+    def give_back(self, tenant: str, load: Load) -> None:
+        """Counts out what was admitted and then not written."""
+        if reading := self._readings.get(tenant):
+            reading.add(Load(load.priority, -load.items, -load.pixels, -load.bytes))
+
     async def check_room(self, tenant: str) -> None:
         """Nothing, where the tenant may send anything at all: asked before a body is read and stored. QuotaExceeded."""
         await self._looked(tenant, Load(pixels=1, bytes=1))

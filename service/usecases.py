@@ -302,12 +302,14 @@ async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -
     await intake.add(None, content)
     [sent] = await intake.stored()
     assert sent.probe is not None  # it is alone, so an error was raised
-    await parts.depth.admit(tenant, Load(bytes=sent.bytes))
+    load = Load(bytes=sent.bytes)
+    await parts.depth.admit(tenant, load)
     picture = queries.Picture(
         sent.sha256, sent.bytes, sent.probe.format, sent.probe.width, sent.probe.height, sent.object_key
     )
     image, new = await queries.keep_image(parts.engine, tenant, image_id, picture, filename)
     if not new:
+        parts.depth.give_back(tenant, load)
         with suppress(StoreUnavailable):  # nobody needs the second copy, so that it is collected some day is good enough
             await parts.store.delete([sent.object_key])
     return image, new

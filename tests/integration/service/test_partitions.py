@@ -116,7 +116,7 @@ async def test_a_day_without_a_partition_fails_nothing(engine: AsyncEngine) -> N
     far = today() + timedelta(days=40)
     batch = await finished(engine, items=3, at=first_id(far))
     assert await places(engine, "items") == {"items_default"}
-    page = await queries.outputs_page(engine, batch.id, None, 10)
+    page = await queries.outputs_page(engine, "acme", batch.id, None, 10)
     assert len(page) == 3
     assert [item.state for item in await queries.items(engine, batch.id, None, -1, 10)] == ["succeeded"] * 3
     found = await queries.output(engine, "acme", page[0].id)
@@ -150,7 +150,7 @@ async def test_empty_days_are_dropped_and_others_stay(engine: AsyncEngine) -> No
     }
     assert name_of("items", days[0]) not in there
     assert {name_of("items", days[1]), name_of("outputs", days[1]), name_of("items", days[2]), "items_default"} <= there
-    assert len(await queries.outputs_page(engine, kept.id, None, 10)) == 2
+    assert len(await queries.outputs_page(engine, "acme", kept.id, None, 10)) == 2
 
 
 async def test_a_database_of_before_keeps_its_rows(database_url: str) -> None:
@@ -189,7 +189,7 @@ async def test_a_database_of_before_keeps_its_rows(database_url: str) -> None:
     migrate(database_url)
     engine = make_engine(database_url)
     assert await places(engine, "items") == {name_of("items", today())}
-    assert [row.id for row in await queries.items(engine, batch, None, -1, 10)] == [item]
+    assert [row.id for row in await queries.items(engine, "acme", batch, None, -1, 10)] == [item]
     assert [row.id for row in await queries.outputs_page(engine, batch, None, 10)] == [output]
     found = await queries.output(engine, "acme", output)
     assert found is not None

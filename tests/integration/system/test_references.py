@@ -64,7 +64,7 @@ def test_addresses_end_as_uploads_do(stack: Stack, site: Site) -> None:
     check_log(stack, view["id"])
     told = rows(
         stack.settings.database_url,
-        "SELECT a.executions, a.source_key = b.source_key AND a.source_sha256 = b.source_sha256 AS same, a.width = b.width"
+        "SELECT a.executions, a.source_sha256 = b.source_sha256 AS same, a.width = b.width"
         " AND a.height = b.height AND a.cost_pixels = b.cost_pixels AS alike"
         " FROM items a JOIN items b USING (custom_id) WHERE a.batch_id = %(a)s AND b.batch_id = %(b)s",
         {"a": view["id"], "b": uploaded["id"]},

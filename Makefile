@@ -48,7 +48,7 @@ test: $(VENV)/.test
 
 test-long: $(VENV)/.test
 	$(call tested,long,tests/e2e tests/integration tests/fuzz)
-	FAULT_TRIALS=3 $(BIN)/python -m pytest tests/fault -m "long or not long" $(ARGS) || [ $$? -eq 5 ]
+	FAULT_TRIALS=3 $(BIN)/python -m pytest tests/fault -m "long or not long" --numprocesses $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
 
 faults: $(VENV)/.test
 	FAULT_TRIALS=$(N) $(BIN)/python -m pytest tests/fault -m "long or not long" $(ARGS)

@@ -118,7 +118,7 @@ async def test_a_day_without_a_partition_fails_nothing(engine: AsyncEngine) -> N
     assert await places(engine, "items") == {"items_default"}
     page = await queries.outputs_page(engine, "acme", batch.id, None, 10)
     assert len(page) == 3
-    assert [item.state for item in await queries.items(engine, batch.id, None, -1, 10)] == ["succeeded"] * 3
+    assert [item.state for item in await queries.items(engine, "acme", batch.id, None, -1, 10)] == ["succeeded"] * 3
     found = await queries.output(engine, "acme", page[0].id)
     assert found is not None
     assert (await replays.origin(engine, "acme", page[0].id)) is not None
@@ -190,7 +190,7 @@ async def test_a_database_of_before_keeps_its_rows(database_url: str) -> None:
     engine = make_engine(database_url)
     assert await places(engine, "items") == {name_of("items", today())}
     assert [row.id for row in await queries.items(engine, "acme", batch, None, -1, 10)] == [item]
-    assert [row.id for row in await queries.outputs_page(engine, batch, None, 10)] == [output]
+    assert [row.id for row in await queries.outputs_page(engine, "acme", batch, None, 10)] == [output]
     found = await queries.output(engine, "acme", output)
     assert found is not None
     assert found.item_id == item

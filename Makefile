@@ -4,6 +4,7 @@
 #   make test [ARGS="-k lanes"]   everything the tests need, then all tiers but the long ones
 #   make test-long                the long ones, and each fault three times
 #   make faults [N=10]            every fault N times; trials add up in FAULT_REPORT, whose table is printed
+#   make guard                    the hot path has not become slower: in seconds, on a busy machine too
 #   make check                    formatter, linter, type checker, stale generated pages
 #   make site                     the documentation as a site, in site/; opens without a server or a network
 
@@ -35,10 +36,10 @@ define tested
 	$(BIN)/python -m pytest $(2) -m "$(1)" --numprocesses $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
 endef
 
-.PHONY: help demo test test-long faults check site clean
+.PHONY: help demo test test-long faults guard check site clean
 
 help:
-	@sed -n '3,8s/^# *//p' Makefile
+	@sed -n '3,9s/^# *//p' Makefile
 
 demo: $(VENV)/.demo
 	@$(BIN)/python -m service.demo $(if $(PICTURES),"$(PICTURES)")
@@ -52,6 +53,9 @@ test-long: $(VENV)/.test
 
 faults: $(VENV)/.test
 	FAULT_TRIALS=$(N) $(BIN)/python -m pytest tests/fault -m "long or not long" $(ARGS)
+
+guard: $(VENV)/.test
+	$(BIN)/python -m benchmarks.guard
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -49,8 +49,10 @@ def main(arguments: Sequence[str]) -> int:
         RECORDED.write_text(json.dumps(recorded, indent=2) + "\n")
         sys.stdout.write(f"recorded for {name}: {recorded[name]['ratio']:.3f} of {_PEER}'s time\n")
         return 0
-    # a class that nothing was recorded for is held to the slowest that is known
-    expected = recorded[name]["ratio"] if name in recorded else max(entry["ratio"] for entry in recorded.values())
+    if name not in recorded:
+        sys.stdout.write(f"nothing is recorded for CPUs of the class {name}, so nothing is judged; --record does\n")
+        return 0
+    expected = recorded[name]["ratio"]
     limit = expected * (1 + MARGIN)
     ratios: list[float] = []
     while len(ratios) < ATTEMPTS and not (ratios and ratios[-1] <= limit):

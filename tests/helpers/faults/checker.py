@@ -6,7 +6,7 @@ I3  each row's object exists, its hash is the row's, it decodes, and it carries 
 I4  rows and objects of an item are its batch's tenant's
 I5  moves of items are legal, each from where the last one led; tries stay within their budgets
 I6  objects without a row are gone after the time in which they are collected
-I7  at rest there are no temporary files, leases or entries in lanes
+I7  at rest there are no temporary files of processes that live, no leases and no entries in lanes
 I8  counts agree: total = succeeded + failed + cancelled, and as many items are in these states
 """
 

@@ -236,7 +236,7 @@ class System:
             moves=self.rows(f"SELECT * FROM state_log WHERE {in_batches} AND item_id IS NOT NULL ORDER BY id", **ids),
             objects=kept or {key: path.read_bytes() if key in wanted else b"" for key, path in files.items()},
             ages_s={key: time.time() - path.stat().st_mtime for key, path in files.items()},
-            temporary=[key for key in files if "#" in key],
+            temporary=[key for key in files if _has_writer(key)],
             entries=self.entries(),
         )
 
@@ -269,6 +269,12 @@ class Run:
     def released(self) -> None:
         """The fault is lifted: recovery counts from here."""
         self.released_at = time.time()
+
+
+def _has_writer(key: str) -> bool:
+    """Whether a file is a temporary one of a process that lives. What one that was killed was writing stays as it was."""
+    _, mark, writer = key.rpartition("#")
+    return bool(mark) and Path(f"/proc/{writer[:-6]}").exists()
 
 
 @contextmanager

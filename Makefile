@@ -2,7 +2,7 @@
 #
 #   make demo [PICTURES=folder]   the main job on real pictures
 #   make test [ARGS="-k lanes"]   everything the tests need, then all tiers but the long ones
-#   make test-long                the long ones, and each fault three times
+#   make test-long                the long ones
 #   make faults [N=10]            every fault N times; trials add up in FAULT_REPORT, whose table is printed
 #   make guard                    the hot path has not become slower: in seconds, on a busy machine too
 #   make check                    formatter, linter, type checker, stale generated pages
@@ -48,8 +48,7 @@ test: $(VENV)/.test
 	$(call tested,not long,tests/e2e tests/integration tests/fault tests/fuzz)
 
 test-long: $(VENV)/.test
-	$(call tested,long,tests/e2e tests/integration tests/fuzz)
-	FAULT_TRIALS=3 $(BIN)/python -m pytest tests/fault -m "long or not long" --numprocesses $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
+	$(call tested,long,tests/e2e tests/integration tests/fault tests/fuzz)
 
 faults: $(VENV)/.test
 	FAULT_TRIALS=$(N) $(BIN)/python -m pytest tests/fault -m "long or not long" $(ARGS)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kernels import costs
-from kernels.cpu.execute import SAMPLE_BYTES, SAMPLE_FLOATS
 from kernels.cpu.outline import Noted, outlined
+from kernels.cpu.passes import SAMPLE_BYTES, SAMPLE_FLOATS
 from kernels.equivalents import EQUIVALENTS
 from kernels.op import Container
 from kernels.params import Group, Params

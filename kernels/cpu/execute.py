@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from struct import pack_into
 
 import numpy as np
 import torch
@@ -16,10 +17,10 @@ from numpy.typing import NDArray
 
 from kernels import warp
 from kernels.blending import blended
-from kernels.chain import BLACK, Link
+from kernels.chain import BLACK, Link, told
 from kernels.cpu.compiled import kernels
-from kernels.cpu.itinerary import NO_FIELDS, Itinerary, itinerary
-from kernels.cpu.places import COLUMNS
+from kernels.cpu.itinerary import Itinerary, fields_of, itinerary
+from kernels.cpu.passes import LOAD, PLANES, SAMPLE_BYTES, SAMPLE_FLOATS, SWEEP, WEIGH
 from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
 from kernels.index_maps import IndexMap, index_map
@@ -27,11 +28,8 @@ from kernels.mixing import Mixture, composed
 from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole, asked
 from kernels.plan import PlannedStep
 from kernels.stages import Blending, Chain, Stage
-from kernels.stencils import mirror
 from kernels.tensors import Size
 
-PLANES, LOAD, SAMPLE_BYTES, SAMPLE_FLOATS = range(4)
-"""Where a pass begins; see `tiles.advance`."""
 _KEPT = 1 << 24
 """Floats of scratch that a thread keeps between pictures: 64 MiB."""
 _LINE = 16
@@ -39,7 +37,6 @@ _LINE = 16
 _NO_BYTES = np.zeros(0, np.uint8)
 _NO_FLOATS = np.zeros(0, np.float32)
 _NO_PLANES = np.zeros((3, 0), np.float32)
-_NO_TABLE = np.zeros((1, COLUMNS))
 
 Grid = NDArray[np.float32]
 _scratch = threading.local()
@@ -84,10 +81,11 @@ def _unfilled(links: tuple[Link, ...]) -> tuple[Link, ...]:
 
 
 class Passes:
-    """One picture on its way: where its pixels are now, and the steps that wait for the next pass.
+    """One picture on its way: where its pixels are now, the passes ordered since, and the steps that wait for the next.
 
-    The step at place `_cut` of those waiting, if any, needs a mean of what is before it. `walk` to `_settle`
-    decide; the methods from `_advance` on touch pixels, and `outline` notes them instead.
+    The step at place `_cut` of those waiting, if any, needs a mean of what is before it. `walk` to `_settle` decide; the
+    methods from `_advance` on order passes, which are made when Python needs the pixels, or touch pixels themselves.
+    `outline` notes them instead.
     """
 
     def __init__(self, size: Size, pixels: NDArray[np.uint8]) -> None:
@@ -97,7 +95,8 @@ class Passes:
         self._bytes = pixels
         self._floats = _NO_FLOATS
         self._planes = _NO_PLANES
-        self._table, self._fields = _NO_TABLE, NO_FIELDS
+        self._links: tuple[Link, ...] = ()
+        self._orders: list[float] = []
         self._waiting: list[tuple[PlannedStep, Numbers]] = []
         self._cut: int | None = None
 
@@ -156,17 +155,19 @@ class Passes:
             else:
                 self._resample(links)
             return
-        trip = self._itinerary(links, 255.0 if untouched else 1.0)
-        shrinks = trip.shrink_x > 1 or trip.shrink_y > 1
-        if not untouched and shrinks:
+        if untouched:
+            self._follow(links, SAMPLE_BYTES)
+            return
+        trip = self._itinerary(links)
+        if trip.shrink_x > 1 or trip.shrink_y > 1:
             self._resample(links)
             return
-        if not untouched:
-            self._interleave()
-        elif shrinks:
-            self._shrink(trip)
-        self._front = SAMPLE_FLOATS if shrinks or not untouched else SAMPLE_BYTES
-        self._table, self._fields, self._size = trip.table, trip.fields, links[-1].size_out
+        self._interleave()
+        self._follow(links, SAMPLE_FLOATS)
+
+    def _follow(self, links: tuple[Link, ...], front: int) -> None:
+        """The next pass reads the picture along a chain."""
+        self._front, self._links, self._size = front, links, links[-1].size_out
 
     def _run(self, result: NDArray[np.uint8]) -> None:
         """Takes the picture through the waiting steps: to `result`, or to planes if that is empty."""
@@ -179,31 +180,40 @@ class Passes:
             self._run(_NO_BYTES)
 
     def _advance(self, result: NDArray[np.uint8]) -> None:
-        at_once = self._front != PLANES and result.size > 0 and self._cut is None
+        steps, row, cut, mean, mean_at, slot = program(self._waiting, self._cut)
+        is_last = result.size > 0
+        self._begin(TILE if is_last and self._cut is None else self._size.pixels)
+        self._orders += (SWEEP, is_last, len(self._waiting), cut, mean, mean_at, slot, len(row), *steps, *row)
+        if is_last:
+            self._carry(result)
+
+    def _begin(self, planes: int) -> None:
+        """Says where the passes to come begin, if none is ordered yet. planes: pixels that they must hold then."""
+        if self._orders:
+            return
+        sampled = self._front in (SAMPLE_BYTES, SAMPLE_FLOATS)
+        links = self._links if sampled else ()
+        self._orders += (self._front, self._size.width, self._size.height, len(links), *told(links))
+        self._fields = fields_of(links)
         if self._front != PLANES:
-            self._planes = _floats("planes", 3 * (TILE if at_once else self._size.pixels)).reshape(3, -1)
-        made = program(self._waiting, self._cut)
-        kernels().advance(
-            self._front,
-            self._bytes,
-            self._floats,
-            self._table,
-            self._fields,
-            self._planes,
-            self._size.width,
-            self._size.height,
-            made.table,
-            made.row,
-            made.cut,
-            made.mean,
-            made.mean_at,
-            made.slot,
-            result,
-        )
+            self._planes = _floats("planes", 3 * planes).reshape(3, -1)
+
+    def _carry(self, result: NDArray[np.uint8]) -> None:
+        """Makes the passes that were ordered."""
+        if not self._orders:
+            return
+        end = len(self._orders)
+        orders, scratch = _doubles(end), _floats("work", 0)
+        pack_into(f"{end}d", orders.data, 0, *self._orders)
+        wanted = kernels().carry(orders, end, self._bytes, self._floats, self._fields, self._planes, scratch, result)
+        if wanted > scratch.size:
+            _floats("work", wanted)
+        self._orders = []
 
     def _image(self) -> torch.Tensor:
         """The pixels now as (1, 3, H, W) float32 0..1, which may be scratch."""
         self._settle()
+        self._carry(_NO_BYTES)
         return torch.from_numpy(self._planes).view(1, 3, *self._size)
 
     def _measured(self, step: PlannedStep) -> Numbers:
@@ -216,13 +226,9 @@ class Passes:
 
     def _weigh(self, step: PlannedStep, weights: Grid) -> None:
         self._settle()
-        if len(weights) == 1:
-            return
-        height, width = self._size
-        reach = len(weights) // 2
-        scratch = _floats("weighed", (height + 2) * (width + 15) + len(weights))
-        columns, rows = mirror(width, reach, reach), mirror(height, reach, reach)
-        kernels().weigh(self._planes, width, height, weights, columns, rows, scratch)
+        if len(weights) > 1:
+            self._begin(self._size.pixels)
+            self._orders += (WEIGH, len(weights), *weights.tolist())
 
     def _replace(self, step: PlannedStep) -> None:
         """Goes on with what the step's own function makes of the planes, in their memory."""
@@ -233,8 +239,9 @@ class Passes:
         planes = torch.from_numpy(self._planes).view(3, *self._size)
         torch.clamp(image[0].to(torch.float32), 0.0, 1.0, out=planes)
 
-    def _itinerary(self, links: tuple[Link, ...], level: float) -> Itinerary:
-        return itinerary(links, level, kernels().plot)
+    def _itinerary(self, links: tuple[Link, ...]) -> Itinerary:
+        """Of planes."""
+        return itinerary(links, 1.0, kernels().plot)
 
     def _rearrange(self, mapped: IndexMap, links: tuple[Link, ...]) -> None:
         pixels = torch.from_numpy(self._bytes.reshape(*self._size, 3))
@@ -261,22 +268,13 @@ class Passes:
         turned = self._image()[0].permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
         self._floats = turned.numpy().reshape(-1)
 
-    def _shrink(self, trip: Itinerary) -> None:
-        box, width = trip.box, self._size.width
-        columns, rows = box.right - box.left, box.bottom - box.top
-        self._floats = _floats("sums", 3 * -(-columns // trip.shrink_x) * -(-rows // trip.shrink_y))
-        kernels().shrink(
-            self._bytes,
-            3 * width,
-            3 * (box.top * width + box.left),
-            columns,
-            rows,
-            trip.shrink_x,
-            trip.shrink_y,
-            trip.fill is not None,
-            np.array(trip.fill or BLACK, np.float32),
-            self._floats,
-        )
+
+def _doubles(count: int) -> NDArray[np.float64]:
+    """Memory of this thread for orders, which are fewer than its numbers."""
+    kept: NDArray[np.float64] | None = getattr(_scratch, "orders", None)
+    if kept is None or kept.size < count:
+        kept = _scratch.orders = np.empty(max(2 * count, 1024))
+    return kept
 
 
 def _floats(purpose: str, count: int) -> Grid:

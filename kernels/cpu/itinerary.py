@@ -58,15 +58,20 @@ def itinerary(
     table = np.zeros((most_rows(len(links)), COLUMNS))
     rows, left, top, right, bottom, shrink_x, shrink_y, filled = (plotted or by_python)(numbers(links), level, table)
     red, green, blue = links[0].fill
-    fields = [field.numpy().ravel() for field in displacements(links)]
     return Itinerary(
         table[:rows],
-        np.concatenate(fields) if fields else NO_FIELDS,
+        fields_of(links),
         Box(left, top, right, bottom),
         shrink_x,
         shrink_y,
         (red * level, green * level, blue * level) if filled else None,
     )
+
+
+def fields_of(links: Sequence[Link]) -> NDArray[np.float32]:
+    """The displacement fields of a chain, one after the other, as a route comes to them."""
+    fields = [field.numpy().ravel() for field in displacements(links)]
+    return np.concatenate(fields) if fields else NO_FIELDS
 
 
 def by_python(links: Numbers, level: float, table: Numbers) -> Plotted:

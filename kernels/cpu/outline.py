@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.chain import Link
-from kernels.cpu.execute import PLANES, SAMPLE_BYTES, SAMPLE_FLOATS, Passes
+from kernels.cpu.execute import Passes
 from kernels.cpu.itinerary import Itinerary, itinerary
+from kernels.cpu.passes import PLANES, SAMPLE_BYTES, SAMPLE_FLOATS
 from kernels.cpu.program import Numbers
 from kernels.index_maps import IndexMap
 from kernels.mixing import Mixture
@@ -80,8 +81,11 @@ class _Outline(Passes):
     def _move(self, links: tuple[Link, ...], is_last: bool) -> None:
         self._moving = tuple(next(self._geometric) for _ in links)
         super()._move(links, is_last)
-        if self._front in (SAMPLE_BYTES, SAMPLE_FLOATS):
-            self._led, self._source = self._moving, links[0].size_in
+
+    def _follow(self, links: tuple[Link, ...], front: int) -> None:
+        trip = itinerary(links, 255.0) if front == SAMPLE_BYTES else self._itinerary(links)
+        self._boxes, self._led, self._source = (trip.shrink_x, trip.shrink_y), self._moving, links[0].size_in
+        super()._follow(links, front if self._boxes == (1, 1) else SAMPLE_FLOATS)
 
     def _advance(self, result: NDArray[np.uint8]) -> None:
         reads = self._front in (SAMPLE_BYTES, SAMPLE_FLOATS)
@@ -137,11 +141,8 @@ class _Outline(Passes):
             inside += walked.passes
         self.passes.append(Noted("blend", (step,), self._size, self._size, inside=tuple(inside)))
 
-    def _itinerary(self, links: tuple[Link, ...], level: float) -> Itinerary:
-        return itinerary(links, level)  # by Python: who explains a recipe compiles nothing for it
+    def _itinerary(self, links: tuple[Link, ...]) -> Itinerary:
+        return itinerary(links, 1.0)  # by Python: who explains a recipe compiles nothing for it
 
     def _interleave(self) -> None:
         self._settle()
-
-    def _shrink(self, trip: Itinerary) -> None:
-        self._boxes = trip.shrink_x, trip.shrink_y

@@ -1,0 +1,124 @@
+"""Passes: the compiled kernel that takes a picture through pass after pass, and comes back to Python once.
+
+What is to be done is one row of numbers, for arguments cost Python more than what is worked out from them here:
+
+    FRONT   0 where the picture is, as `tiles.advance` says; 1 width, 2 height of what the first pass makes
+    CHAIN   3 how many links the picture is read along, if it is sampled; the links, `LINK` numbers each (see `route`)
+
+and then one pass after the other:
+
+    SWEEP   1 whether it ends in `result`, or in `planes`; 2 steps; 3 cut, 4 mean, 5 mean_at, 6 slot, as `tiles.advance` says;
+            7 parameters; the steps, four numbers each; the parameters
+    WEIGH   1 how many weights; the weights of sums over neighbours, on `planes`
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.cpu.blurs import mirrored, weigh
+from kernels.cpu.boxes import shrink
+from kernels.cpu.intrinsics import Bytes, Floats
+from kernels.cpu.itinerary import plot
+from kernels.cpu.places import COLUMNS
+from kernels.cpu.tiles import advance, lined_up
+from kernels.route import FILL, INPUT, LINK, most_rows
+
+PLANES, LOAD, SAMPLE_BYTES, SAMPLE_FLOATS = range(4)
+"""Where a pass begins; see `tiles.advance`."""
+SWEEP, WEIGH = range(2)
+FRONT, CHAIN, PASS = 3, 1, 8
+"""Numbers at the front, before the links, and before the steps of a sweep."""
+Orders = NDArray[np.float64]
+
+
+def carry(
+    orders: Orders,
+    end: int,
+    source: Bytes,
+    floats: Floats,
+    fields: Floats,
+    planes: NDArray[np.float32],
+    scratch: Floats,
+    result: Bytes,
+) -> int:
+    """A picture through the passes of orders[: end]: from `source` or `floats`, interleaved, or `planes` (3, pixels).
+
+    The floats of scratch that were wanted: where fewer are given, memory is asked for. fields: displacements, one after the
+    other. From the bytes to a result in one pass without a mean, `planes` need hold only one tile.
+    """
+    front, width, height, links = int(orders[0]), int(orders[1]), int(orders[2]), int(orders[FRONT])
+    at = FRONT + CHAIN
+    table, sampled, wanted = np.zeros((1, COLUMNS)), floats, 0
+    if links > 0:
+        chain = orders[at : at + LINK * links].reshape(links, LINK)
+        at += LINK * links
+        level = 255.0 if front == SAMPLE_BYTES else 1.0
+        route = np.zeros((most_rows(links), COLUMNS))
+        rows, left, top, right, bottom, shrink_x, shrink_y, filled = plot(chain, level, route)
+        table = route[:rows]
+        if front == SAMPLE_BYTES and (shrink_x > 1 or shrink_y > 1):
+            stride, columns, lines = 3 * int(chain[0, INPUT + 1]), right - left, bottom - top
+            wanted = 3 * -(-columns // shrink_x) * -(-lines // shrink_y)
+            sampled, fill = roomy(scratch, wanted), np.zeros(3, np.float32)
+            for channel in range(3):
+                fill[channel] = chain[0, FILL + channel] * level
+            start = top * stride + 3 * left
+            shrink(source, stride, start, columns, lines, shrink_x, shrink_y, filled > 0, fill, sampled[:wanted])
+            front = SAMPLE_FLOATS
+    while at < end:
+        if orders[at] == SWEEP:
+            at = sweep_through(orders, at, front, source, sampled, table, fields, planes, width, height, result)
+            front = PLANES
+        else:
+            taps = int(orders[at + 1])
+            need = (height + 2) * (width + 15) + taps
+            wanted = max(wanted, need)
+            weights = numbers(orders, at + 2, taps)
+            columns_seen, rows_seen = mirrored(width, taps // 2), mirrored(height, taps // 2)
+            weigh(planes, width, height, weights, columns_seen, rows_seen, roomy(scratch, need))
+            at += 2 + taps
+    return wanted
+
+
+def sweep_through(
+    orders: Orders,
+    at: int,
+    front: int,
+    source: Bytes,
+    floats: Floats,
+    table: NDArray[np.float64],
+    fields: Floats,
+    planes: NDArray[np.float32],
+    width: int,
+    height: int,
+    result: Bytes,
+) -> int:
+    """One sweep, ordered at orders[at]; where its order ends."""
+    steps, parameters = int(orders[at + 2]), int(orders[at + 7])
+    first = at + PASS
+    program = np.empty((steps, 4), np.int64)
+    for step in range(steps):
+        for column in range(4):
+            program[step, column] = int(orders[first + 4 * step + column])
+    row = numbers(orders, first + 4 * steps, parameters)
+    cut, mean, mean_at, slot = int(orders[at + 3]), int(orders[at + 4]), int(orders[at + 5]), int(orders[at + 6])
+    ends = result if orders[at + 1] > 0.0 else result[:0]
+    advance(front, source, floats, table, fields, planes, width, height, program, row, cut, mean, mean_at, slot, ends)
+    return first + 4 * steps + parameters
+
+
+def numbers(orders: Orders, at: int, count: int) -> NDArray[np.float32]:
+    """Numbers of 32 bits that the orders have from a place on."""
+    found = np.empty(count, np.float32)
+    for place in range(count):
+        found[place] = orders[at + place]
+    return found
+
+
+def roomy(scratch: Floats, count: int) -> Floats:
+    """Scratch that holds so many floats: the given one, or another."""
+    if scratch.size >= count:
+        return scratch
+    return lined_up(1, count).reshape(-1)

@@ -9,15 +9,16 @@ import torch
 from benchmarks.kernels.pictures import SEED, Pixels
 from kernels.plan import Plan, Variant, plans
 from kernels.recipe import Recipe
-from kernels.run import run
+from kernels.run import prepared, run
 from kernels.tensors import Picture, Size
 
 CPU = torch.device("cpu")
 
 
 def planned(recipe: Recipe, photos: Sequence[Pixels]) -> list[Plan]:
-    """A plan for each picture."""
-    return plans(recipe, SEED, [Variant(key, 0, Size(*photo.shape[:2])) for key, photo in enumerate(photos)])
+    """A plan for each picture, prepared for the CPU."""
+    variants = [Variant(key, 0, Size(*photo.shape[:2])) for key, photo in enumerate(photos)]
+    return prepared(plans(recipe, SEED, variants), CPU)
 
 
 def augmented(plan: Plan, pixels: Pixels) -> Pixels:

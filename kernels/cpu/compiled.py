@@ -55,7 +55,7 @@ def _compile(folder: Path | None) -> Kernels:
     plotted = types.UniTuple(whole, 8)  # type: ignore[no-untyped-call]  # numba has no types of its own
     with compiling(folder):
         made = Kernels(
-            carry=binder.entry(passes.carry, whole(orders, whole, levels, floats, floats, planes, floats, levels)),
+            carry=binder.entry(passes.carry, whole(orders, levels, floats, floats, planes, floats, levels)),
             slide=binder.entry(windows.slide, types.void(images, images, whole, whole)),
             plot=binder.entry(itinerary.plot, plotted(table, types.float64, table)),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from struct import pack_into
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,15 +20,15 @@ from kernels import warp
 from kernels.blending import blended
 from kernels.chain import BLACK, Link, told
 from kernels.cpu.compiled import kernels
-from kernels.cpu.itinerary import Itinerary, fields_of, itinerary
+from kernels.cpu.itinerary import NO_FIELDS, Itinerary, fields_of, itinerary
 from kernels.cpu.passes import LOAD, PLANES, SAMPLE_BYTES, SAMPLE_FLOATS, SWEEP, WEIGH
 from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
-from kernels.index_maps import IndexMap, index_map
+from kernels.index_maps import IndexMap, Window, index_map
 from kernels.mixing import Mixture, composed
 from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole, asked
 from kernels.plan import PlannedStep
-from kernels.stages import Blending, Chain, Stage
+from kernels.stages import Blending, Chain, Painting, Stage
 from kernels.tensors import Size
 
 _KEPT = 1 << 24
@@ -40,6 +41,17 @@ _NO_PLANES = np.zeros((3, 0), np.float32)
 
 Grid = NDArray[np.float32]
 _scratch = threading.local()
+
+
+class Ordered(NamedTuple):
+    """Passes over one picture, as `passes.carry` takes them."""
+
+    orders: NDArray[np.float64]
+    fields: NDArray[np.float32]
+    planes: int
+    """Pixels that its planes must hold; 0 if it begins with planes that are there."""
+    size: Size
+    """Of what comes out."""
 
 
 def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
@@ -59,6 +71,32 @@ def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
     ]
     alpha = _through(moving, np.repeat(levels[..., 3:], 3, axis=2))
     return torch.cat([colour, alpha[..., :1]], dim=2)
+
+
+def ordered(stages: Sequence[Stage], size: Size) -> Ordered | None:
+    """All passes of `computed` on a picture of this size without alpha, if only compiled kernels have a part in them."""
+    for number, stage in enumerate(stages):
+        if isinstance(stage, Chain):
+            if number > 0 or index_map(stage.links) is not None:
+                return None
+        elif not isinstance(stage, Painting) or not all(_is_compiled(step) for step in stage.steps):
+            return None
+    passes = Passes(size, _NO_BYTES)
+    passes.walk(stages)
+    return passes.ordered()
+
+
+def finished(made_ready: Ordered, pixels: torch.Tensor) -> torch.Tensor:
+    """The picture after passes that were `ordered`: (H, W, 3) uint8."""
+    result = np.empty((*made_ready.size, 3), np.uint8)
+    _carried(made_ready, pixels.numpy().reshape(-1), _NO_FLOATS, _NO_PLANES, result.reshape(-1))
+    return torch.from_numpy(result)
+
+
+def _is_compiled(step: PlannedStep) -> bool:
+    """Whether compiled kernels do the step, all of it."""
+    kind = step.op.kind
+    return isinstance(kind, Pixels) or averages(step) or (isinstance(kind, Stencil) and isinstance(kind.function, Weighed))
 
 
 def _through(stages: Sequence[Stage], levels: NDArray[np.uint8]) -> torch.Tensor:
@@ -97,6 +135,7 @@ class Passes:
         self._planes = _NO_PLANES
         self._links: tuple[Link, ...] = ()
         self._orders: list[float] = []
+        self._fields, self._room = NO_FIELDS, 0
         self._waiting: list[tuple[PlannedStep, Numbers]] = []
         self._cut: int | None = None
 
@@ -117,9 +156,17 @@ class Passes:
         """(H, W, 3) uint8, after the steps that wait."""
         if not self._is_pending:
             return torch.from_numpy(self._bytes).view(*self._size, 3)
+        self._run(is_last=True)
         result = np.empty((*self._size, 3), np.uint8)
-        self._run(result.reshape(-1))
+        self._carry(result.reshape(-1))
         return torch.from_numpy(result)
+
+    def ordered(self) -> Ordered | None:
+        """All passes of a picture that none was begun for, the last one too; None if it stays as it is."""
+        if not self._is_pending:
+            return None
+        self._run(is_last=True)
+        return self._written()
 
     @property
     def _is_pending(self) -> bool:
@@ -132,7 +179,7 @@ class Passes:
                 self._waiting.append((step, {}))
             case Statistic(_, names, _) if averages(step):
                 if self._cut is not None:
-                    self._run(_NO_BYTES)
+                    self._run(is_last=False)
                 self._cut = len(self._waiting)
                 self._waiting.append((step, {names[0]: 0.0}))
             case Statistic():
@@ -169,46 +216,41 @@ class Passes:
         """The next pass reads the picture along a chain."""
         self._front, self._links, self._size = front, links, links[-1].size_out
 
-    def _run(self, result: NDArray[np.uint8]) -> None:
-        """Takes the picture through the waiting steps: to `result`, or to planes if that is empty."""
-        self._advance(result)
+    def _run(self, is_last: bool) -> None:
+        """Takes the picture through the waiting steps: to the result if it is the last time, else to planes."""
+        self._advance(is_last)
         self._front, self._waiting, self._cut = PLANES, [], None
 
     def _settle(self) -> None:
         """Makes planes of the picture, if it is none yet or steps wait."""
         if self._front != PLANES or self._waiting:
-            self._run(_NO_BYTES)
+            self._run(is_last=False)
 
-    def _advance(self, result: NDArray[np.uint8]) -> None:
+    def _advance(self, is_last: bool) -> None:
         steps, row, cut, mean, mean_at, slot = program(self._waiting, self._cut)
-        is_last = result.size > 0
         self._begin(TILE if is_last and self._cut is None else self._size.pixels)
         self._orders += (SWEEP, is_last, len(self._waiting), cut, mean, mean_at, slot, len(row), *steps, *row)
-        if is_last:
-            self._carry(result)
 
     def _begin(self, planes: int) -> None:
         """Says where the passes to come begin, if none is ordered yet. planes: pixels that they must hold then."""
         if self._orders:
             return
-        sampled = self._front in (SAMPLE_BYTES, SAMPLE_FLOATS)
-        links = self._links if sampled else ()
-        self._orders += (self._front, self._size.width, self._size.height, len(links), *told(links))
-        self._fields = fields_of(links)
-        if self._front != PLANES:
-            self._planes = _floats("planes", 3 * planes).reshape(3, -1)
+        links = self._links if self._front in (SAMPLE_BYTES, SAMPLE_FLOATS) else ()
+        self._orders += (self._front, *self._size, len(links), *told(links))
+        self._fields, self._room = fields_of(links), 0 if self._front == PLANES else planes
+
+    def _written(self) -> Ordered:
+        """The passes that were ordered, as the kernel takes them; none is left."""
+        orders, self._orders = self._orders, []
+        written = np.empty(len(orders))
+        # several times as fast as an array of a list
+        pack_into(f"{len(orders)}d", written.data, 0, *orders)
+        return Ordered(written, self._fields, self._room, self._size)
 
     def _carry(self, result: NDArray[np.uint8]) -> None:
         """Makes the passes that were ordered."""
-        if not self._orders:
-            return
-        end = len(self._orders)
-        orders, scratch = _doubles(end), _floats("work", 0)
-        pack_into(f"{end}d", orders.data, 0, *self._orders)
-        wanted = kernels().carry(orders, end, self._bytes, self._floats, self._fields, self._planes, scratch, result)
-        if wanted > scratch.size:
-            _floats("work", wanted)
-        self._orders = []
+        if self._orders:
+            self._planes = _carried(self._written(), self._bytes, self._floats, self._planes, result)
 
     def _image(self) -> torch.Tensor:
         """The pixels now as (1, 3, H, W) float32 0..1, which may be scratch."""
@@ -243,7 +285,7 @@ class Passes:
         """Of planes."""
         return itinerary(links, 1.0, kernels().plot)
 
-    def _rearrange(self, mapped: IndexMap, links: tuple[Link, ...]) -> None:
+    def _rearrange(self, mapped: IndexMap | Window, links: tuple[Link, ...]) -> None:
         pixels = torch.from_numpy(self._bytes.reshape(*self._size, 3))
         self._bytes, self._size = warp.rearranged(pixels, mapped).numpy().reshape(-1), links[-1].size_out
 
@@ -269,16 +311,20 @@ class Passes:
         self._floats = turned.numpy().reshape(-1)
 
 
-def _doubles(count: int) -> NDArray[np.float64]:
-    """Memory of this thread for orders, which are fewer than its numbers."""
-    kept: NDArray[np.float64] | None = getattr(_scratch, "orders", None)
-    if kept is None or kept.size < count:
-        kept = _scratch.orders = np.empty(max(2 * count, 1024))
-    return kept
+def _carried(made_ready: Ordered, source: NDArray[np.uint8], floats: Grid, planes: Grid, result: NDArray[np.uint8]) -> Grid:
+    """Makes passes; the planes that they leave, which hold but a tile if all was one pass."""
+    orders, fields, room, _ = made_ready
+    if room > 0:
+        planes = _kept("planes", 3 * room)[: 3 * room].reshape(3, room)
+    scratch = _kept("work", 0)
+    wanted = kernels().carry(orders, source, floats, fields, planes, scratch, result)
+    if wanted > scratch.size:
+        _kept("work", wanted)
+    return planes
 
 
-def _floats(purpose: str, count: int) -> Grid:
-    """Scratch of this thread: fresh memory costs more to touch than a picture costs to compute."""
+def _kept(purpose: str, count: int) -> Grid:
+    """At least so many floats of scratch of this thread: fresh memory costs more to touch than a picture to compute."""
     kept: Grid | None = getattr(_scratch, purpose, None)
     if kept is None or kept.size < count:
         fresh = np.empty(count + _LINE, np.float32)
@@ -286,4 +332,4 @@ def _floats(purpose: str, count: int) -> Grid:
         kept = fresh[-fresh.ctypes.data // fresh.itemsize % _LINE :][:count]
         if count <= _KEPT:
             setattr(_scratch, purpose, kept)
-    return kept[:count]
+    return kept

@@ -14,7 +14,7 @@ from kernels.cpu.execute import Passes
 from kernels.cpu.itinerary import Itinerary, itinerary
 from kernels.cpu.passes import PLANES, SAMPLE_BYTES, SAMPLE_FLOATS
 from kernels.cpu.program import Numbers
-from kernels.index_maps import IndexMap
+from kernels.index_maps import IndexMap, Window
 from kernels.mixing import Mixture
 from kernels.op import Field, Places, Statistic, Stencil, Whole
 from kernels.plan import Plan, PlannedStep
@@ -22,7 +22,6 @@ from kernels.stages import Blending, outline
 from kernels.tensors import Size
 
 Kind = Literal["rearrange", "sweep", "resample", "weigh", "function", "measure", "mix", "blend"]
-_BYTES = np.zeros(1, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class _Outline(Passes):
 
     def end(self) -> None:
         if self._is_pending:
-            self._run(_BYTES)
+            self._run(is_last=True)
 
     def _move(self, links: tuple[Link, ...], is_last: bool) -> None:
         self._moving = tuple(next(self._geometric) for _ in links)
@@ -87,12 +86,12 @@ class _Outline(Passes):
         self._boxes, self._led, self._source = (trip.shrink_x, trip.shrink_y), self._moving, links[0].size_in
         super()._follow(links, front if self._boxes == (1, 1) else SAMPLE_FLOATS)
 
-    def _advance(self, result: NDArray[np.uint8]) -> None:
+    def _advance(self, is_last: bool) -> None:
         reads = self._front in (SAMPLE_BYTES, SAMPLE_FLOATS)
         steps = (self._led if reads else ()) + tuple(step for step, _ in self._waiting)
         averaged = None if self._cut is None else self._waiting[self._cut][0]
         source, boxes = (self._source, self._boxes) if reads else (self._size, (1, 1))
-        noted = Noted("sweep", steps, source, self._size, self._front, boxes, averaged, is_last=result.size > 0)
+        noted = Noted("sweep", steps, source, self._size, self._front, boxes, averaged, is_last=is_last)
         self.passes.append(noted)
         self._boxes = (1, 1)
 
@@ -115,7 +114,7 @@ class _Outline(Passes):
         assert callable(function)
         self.passes.append(Noted("function", (step,), self._size, self._size, function=function))
 
-    def _rearrange(self, mapped: IndexMap, links: tuple[Link, ...]) -> None:
+    def _rearrange(self, mapped: IndexMap | Window, links: tuple[Link, ...]) -> None:
         self.passes.append(Noted("rearrange", self._moving, self._size, links[-1].size_out))
         self._size = links[-1].size_out
 

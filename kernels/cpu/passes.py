@@ -2,13 +2,13 @@
 
 What is to be done is one row of numbers, for arguments cost Python more than what is worked out from them here:
 
-    FRONT   0 where the picture is, as `tiles.advance` says; 1 width, 2 height of what the first pass makes
+    FRONT   0 where the picture is, as `tiles.advance` says; 1 height, 2 width of what the first pass makes
     CHAIN   3 how many links the picture is read along, if it is sampled; the links, `LINK` numbers each (see `route`)
 
 and then one pass after the other:
 
-    SWEEP   1 whether it ends in `result`, or in `planes`; 2 steps; 3 cut, 4 mean, 5 mean_at, 6 slot, as `tiles.advance` says;
-            7 parameters; the steps, four numbers each; the parameters
+    SWEEP   1 whether it ends in `result`, or in `planes`; 2 steps; 3 cut, 4 mean, 5 mean_at, 6 slot, as of
+            `tiles.advance`; 7 parameters; the steps, four numbers each; the parameters
     WEIGH   1 how many weights; the weights of sums over neighbours, on `planes`
 """
 
@@ -35,7 +35,6 @@ Orders = NDArray[np.float64]
 
 def carry(
     orders: Orders,
-    end: int,
     source: Bytes,
     floats: Floats,
     fields: Floats,
@@ -43,12 +42,12 @@ def carry(
     scratch: Floats,
     result: Bytes,
 ) -> int:
-    """A picture through the passes of orders[: end]: from `source` or `floats`, interleaved, or `planes` (3, pixels).
+    """A picture through the passes that are ordered: from `source` or `floats`, interleaved, or `planes` (3, pixels).
 
     The floats of scratch that were wanted: where fewer are given, memory is asked for. fields: displacements, one after the
     other. From the bytes to a result in one pass without a mean, `planes` need hold only one tile.
     """
-    front, width, height, links = int(orders[0]), int(orders[1]), int(orders[2]), int(orders[FRONT])
+    front, height, width, links = int(orders[0]), int(orders[1]), int(orders[2]), int(orders[FRONT])
     at = FRONT + CHAIN
     table, sampled, wanted = np.zeros((1, COLUMNS)), floats, 0
     if links > 0:
@@ -67,7 +66,7 @@ def carry(
             start = top * stride + 3 * left
             shrink(source, stride, start, columns, lines, shrink_x, shrink_y, filled > 0, fill, sampled[:wanted])
             front = SAMPLE_FLOATS
-    while at < end:
+    while at < orders.size:
         if orders[at] == SWEEP:
             at = sweep_through(orders, at, front, source, sampled, table, fields, planes, width, height, result)
             front = PLANES

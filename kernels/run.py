@@ -136,13 +136,13 @@ def prepared(plans: Sequence[Plan], device: torch.device) -> list[Plan]:
     `run` prepares plans that it is given together; who runs one picture after the other saves time by preparing many at
     once, because decoding empties the processor's caches of all that Python needs.
     """
-    if device.type != "cpu" or not machine.is_able():
+    if device.type != "cpu" or _backend("cpu") is reference.computed:
         return list(plans)
-    return [_prepared(plan) for plan in plans]
+    return [plan if isinstance(plan, Prepared) else _prepared(plan) for plan in plans]
 
 
 def _prepared(plan: Plan) -> Plan:
-    if isinstance(plan, Prepared) or plan.profile != "fused" or not all(_is_small(step.op.name) for step in plan.steps):
+    if plan.profile != "fused" or not all(_is_small(step.op.name) for step in plan.steps):
         return plan
     from kernels.cpu.execute import ordered
 

@@ -84,10 +84,10 @@ def plans(recipe: Recipe, seed: int, variants: Sequence[Variant], pool: Pool | N
     if not 0 <= seed <= rng.MAX_SEED:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
     found = tree.tree(recipe)
-    fractions, noise = tree.draws(found, seed, variants)
+    numbers, noise = tree.draws(found, seed, variants)
     partners: Sequence[Choices] = [{}] * len(variants) if pool is None else choices(recipe, seed, variants, pool)
     rules = recipe.labels
-    made = [_planned(found, rules, *each) for each in zip(variants, fractions, noise, partners, strict=True)]
+    made = [_planned(found, rules, *each) for each in zip(variants, numbers, noise, partners, strict=True)]
     if recipe.profile == "fused":
         return made
     return [_within_reach(replace(each, profile=recipe.profile), found) for each in made]
@@ -97,19 +97,22 @@ def _planned(
     found: Tree,
     rules: LabelRules,
     variant: Variant,
-    fractions: Sequence[float],
+    numbers: Sequence[float],
     noise: Sequence[int],
     partners: Choices,
 ) -> Plan:
     applied: list[PlannedStep] = []
     record: list[Mapping[str, Any]] = []
     size = variant.size
-    steps, taken = (found.steps, _NONE_TAKEN) if found.is_flat else tree.taken(found, fractions)
+    steps, taken = (found.steps, _NONE_TAKEN) if found.is_flat else tree.taken(found, numbers)
     for number, op, params, fields, static, gate, canvas, own in steps:
         drawn: dict[str, Drawn] = {}
         for place, (name, kind, ends) in enumerate(fields, gate + 1):
-            drawn[name] = kind.of(ends, variant.variant) if isinstance(kind, Cycle) else kind.draw(ends, fractions[place])
-        applies = fractions[gate] < params.chance
+            if kind is None:
+                drawn[name] = numbers[place]
+            else:
+                drawn[name] = kind.of(ends, variant.variant) if isinstance(kind, Cycle) else kind.draw(ends, numbers[place])
+        applies = numbers[gate] < params.chance
         told: dict[str, Any] = {"step": number, "op": op.name, "applied": applies, "draws": drawn}
         record.append(told)
         if not applies:
@@ -117,7 +120,7 @@ def _planned(
         values = {**drawn, **static} if static else drawn
         seed = noise[2 * number], noise[2 * number + 1]
         if own is not None:
-            applied += _made_up(found.steps[number], values, fractions[own], size, told)
+            applied += _made_up(found.steps[number], values, numbers[own], size, told)
             continue
         size_out = size if canvas is None else _canvas(op, canvas, size, values, found.pointers[number])
         taken_partners = partners.get(number, ())
@@ -126,18 +129,18 @@ def _planned(
         applied.append(PlannedStep(number, op, params, values, seed, size, size_out, taken_partners))
         size = size_out
     if not found.is_flat:
-        record = _completed(found, fractions, record, taken)
+        record = _completed(found, numbers, record, taken)
     return Plan(tuple(applied), variant.size, size, tuple(record), rules)
 
 
 def _completed(
-    found: Tree, fractions: Sequence[float], record: Sequence[Mapping[str, Any]], taken: Taken
+    found: Tree, numbers: Sequence[float], record: Sequence[Mapping[str, Any]], taken: Taken
 ) -> list[Mapping[str, Any]]:
     """The record with what stands in branches not taken, and containers with the steps that they let through."""
     told = {each["step"]: each for each in record}
     for step in found.steps:
         if step.number not in told:
-            skipped = {"step": step.number, "op": step.op.name, "applied": False, "draws": step.numbers(fractions)}
+            skipped = {"step": step.number, "op": step.op.name, "applied": False, "draws": step.fields(numbers)}
             let = {"applied": True, "taken": list(taken[step.number])} if step.number in taken else {}
             told[step.number] = {**skipped, **let}
     return [told[step.number] for step in found.steps]

@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels import rng
 from kernels.op import Blend, Container, Mix, Op, Places, Policy, asked
 from kernels.ops import OPS
-from kernels.params import Drawn, DrawnKind, Group, Params, drawn_fields, static_fields
+from kernels.params import Drawn, DrawnKind, Group, Params, Uniform, drawn_fields, static_fields
 from kernels.recipe import Recipe
 from kernels.tensors import Size
 
@@ -32,8 +33,8 @@ class Step(NamedTuple):
     number: int
     op: Op
     params: Params
-    drawn: tuple[tuple[str, DrawnKind, Any], ...]
-    """Name, kind and what is drawn from of each drawn field."""
+    drawn: tuple[tuple[str, DrawnKind | None, Any], ...]
+    """Name, kind and what is drawn from of each drawn field; no kind if it is a real number, which `draws` has drawn."""
     static: Mapping[str, Any]
     draw: int
     """Place of the step's first draw, its chance gate, among those of the recipe."""
@@ -41,10 +42,11 @@ class Step(NamedTuple):
     own: slice | None
     """Where the draws of its kind lie, of a container, a policy or a blend."""
 
-    def numbers(self, fractions: Sequence[float]) -> dict[str, Drawn]:
-        """Its drawn fields."""
+    def fields(self, numbers: Sequence[float]) -> dict[str, Drawn]:
+        """Its drawn fields. numbers: one plan's, see `draws`."""
         return {
-            name: kind.draw(ends, fractions[place]) for place, (name, kind, ends) in enumerate(self.drawn, self.draw + 1)
+            name: numbers[place] if kind is None else kind.draw(ends, numbers[place])
+            for place, (name, kind, ends) in enumerate(self.drawn, self.draw + 1)
         }
 
 
@@ -58,6 +60,8 @@ class Tree(NamedTuple):
     """Of each step its place in the recipe's document."""
     roots: tuple[int, ...]
     """Numbers of the steps that stand in no other."""
+    ranges: NDArray[np.float64]
+    """(2, draws): where each real number begins and how far it reaches; 0 and 1 for all other draws."""
     counters: rng.Words
     """(steps and their blocks, 2): the step and the draw block of each block of draws that a plan takes."""
     is_flat: bool
@@ -91,12 +95,25 @@ def tree(recipe: Recipe) -> Tree:
     blocks += [(step.number, rng.NOISE_BLOCK) for step in steps]
     counters = np.array(blocks, dtype=np.uint64).reshape(-1, 2)
     is_flat = not any(isinstance(step.op.kind, Container) for step in steps)
-    return Tree(tuple(steps), tuple(inside), tuple(pointers), roots, counters, is_flat)
+    return Tree(tuple(steps), tuple(inside), tuple(pointers), roots, _ranges(steps), counters, is_flat)
+
+
+def _ranges(steps: Sequence[Step]) -> NDArray[np.float64]:
+    ranges = np.zeros((2, _end(steps[-1]) if steps else 0))
+    ranges[1] = 1.0
+    for step in steps:
+        for place, (_, kind, ends) in enumerate(step.drawn, step.draw + 1):
+            if kind is None:
+                ranges[:, place] = ends[0], ends[1] - ends[0]
+    return ranges
 
 
 def _step(number: int, params: Params, draw: int) -> Step:
     op, kind = OPS[params.op], type(params)
-    drawn = tuple((name, drawn_kind, getattr(params, name)) for name, drawn_kind in drawn_fields(kind))
+    drawn = tuple(
+        (name, None if isinstance(drawn_kind, Uniform) else drawn_kind, getattr(params, name))
+        for name, drawn_kind in drawn_fields(kind)
+    )
     static = {name: getattr(params, name) for name in static_fields(kind) if name not in _NO_ARGUMENTS}
     canvas = op.kind.canvas if isinstance(op.kind, Places | Mix) else None
     own = None
@@ -113,7 +130,10 @@ def _end(step: Step) -> int:
 
 
 def draws(found: Tree, seed: int, variants: Sequence[Variant]) -> tuple[list[list[float]], list[list[int]]]:
-    """Of each variant: fractions in [0, 1), a step's from its place `draw` on, and two noise words of each step."""
+    """Of each variant: numbers, a step's from its place `draw` on, and two noise words of each step.
+
+    Fields that are real numbers are what they are drawn to be, everything else is a fraction in [0, 1).
+    """
     counter = rng.counters(
         np.array([variant.key for variant in variants], dtype=np.uint64)[:, None],
         np.array([variant.variant for variant in variants], dtype=np.uint64)[:, None],
@@ -123,26 +143,28 @@ def draws(found: Tree, seed: int, variants: Sequence[Variant]) -> tuple[list[lis
     words = rng.philox(counter, seed)
     drawn = len(found.counters) - len(found.steps)
     noise = words[:, drawn:, :2].reshape(len(variants), -1)
-    return rng.fractions(words[:, :drawn].reshape(len(variants), -1)).tolist(), noise.tolist()
+    starts, lengths = found.ranges
+    # as `Uniform.draw`, all at once
+    return (starts + lengths * rng.fractions(words[:, :drawn].reshape(len(variants), -1))).tolist(), noise.tolist()
 
 
-def taken(found: Tree, fractions: Sequence[float]) -> tuple[list[Step], Taken]:
+def taken(found: Tree, numbers: Sequence[float]) -> tuple[list[Step], Taken]:
     """The steps that containers let through, in the order in which they run, their own gates not yet asked."""
     by_container: dict[int, tuple[int, ...]] = {}
-    return list(_walked(found, found.roots, fractions, by_container)), by_container
+    return list(_walked(found, found.roots, numbers, by_container)), by_container
 
 
 def _walked(
-    found: Tree, numbers: Sequence[int], fractions: Sequence[float], by_container: dict[int, tuple[int, ...]]
+    found: Tree, places: Sequence[int], numbers: Sequence[float], by_container: dict[int, tuple[int, ...]]
 ) -> Iterator[Step]:
-    for number in numbers:
+    for number in places:
         step = found.steps[number]
         kind = step.op.kind
         if not isinstance(kind, Container):
             yield step
-        elif fractions[step.draw] < step.params.chance:
-            drawn = asked(kind.taken, step.numbers(fractions))
+        elif numbers[step.draw] < step.params.chance:
+            drawn = asked(kind.taken, step.fields(numbers))
             assert step.own is not None
-            places = kind.taken(step.params, fractions[step.own], **drawn)
-            by_container[number] = tuple(found.inside[number][place] for place in places)
-            yield from _walked(found, by_container[number], fractions, by_container)
+            let = kind.taken(step.params, numbers[step.own], **drawn)
+            by_container[number] = tuple(found.inside[number][place] for place in let)
+            yield from _walked(found, by_container[number], numbers, by_container)

@@ -27,6 +27,7 @@ from batching.telemetry import Tally
 from kernels.errors import AugmentationError, DeviceLost, DeviceOutOfMemory
 from kernels.partners import Partners, PartnerUnusable
 from kernels.plan import Plan
+from kernels.run import prepared
 from kernels.tensors import Picture
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ class Engine:
     def _prepare(self, task: _Task) -> _Decoded:
         with self._tally.stage("decode"):
             picture = decoded(task.work, self._decode)
-            plans = planned(task.work, picture, self._config.max_output_pixels)
+            plans = prepared(planned(task.work, picture, self._config.max_output_pixels), self._config.device)
         return _Decoded(task, picture, tuple(plans), partners(task.work, self._decode))
 
     def _prepare_all(self, task: _Task) -> _Decoded:

@@ -138,17 +138,23 @@ def prepared(plans: Sequence[Plan], device: torch.device) -> list[Plan]:
     """
     if device.type != "cpu" or _backend("cpu") is reference.computed:
         return list(plans)
-    return [plan if isinstance(plan, Prepared) else _prepared(plan) for plan in plans]
-
-
-def _prepared(plan: Plan) -> Plan:
-    if plan.profile != "fused" or not all(_is_small(step.op.name) for step in plan.steps):
-        return plan
     from kernels.cpu.execute import ordered
 
-    cut = stages(plan)
-    told = plan.steps, plan.size_in, plan.size_out, plan.draws, plan.label_rules, plan.profile
-    return Prepared(*told, cut, ordered(cut, plan.size_in))
+    # one loop after the other, because each is short enough for the processor's nearest cache
+    cuts = [stages(plan) if _is_preparable(plan) else None for plan in plans]
+    orders = [None if cut is None else ordered(cut, plan.size_in) for plan, cut in zip(plans, cuts, strict=True)]
+    return [
+        plan
+        if cut is None
+        else Prepared(plan.steps, plan.size_in, plan.size_out, plan.draws, plan.label_rules, plan.profile, cut, made)
+        for plan, cut, made in zip(plans, cuts, orders, strict=True)
+    ]
+
+
+def _is_preparable(plan: Plan) -> bool:
+    return (
+        not isinstance(plan, Prepared) and plan.profile == "fused" and all(_is_small(step.op.name) for step in plan.steps)
+    )
 
 
 @cache

@@ -32,6 +32,7 @@ from kernels.version import engine_version
 
 log = logging.getLogger(__name__)
 StoreFactory = Callable[[], AbstractAsyncContextManager[Store]]
+EngineFactory = Callable[[EngineConfig, Decode, Tally, Callable[[DeviceLost], None]], Engine]
 
 DEVICE_LOST, HUNG = 70, 75
 HUNG_GRACE_S = 15.0
@@ -52,6 +53,7 @@ class Life:
         decode: Decode,
         leave: Callable[[int, str], None],
         codec: str = "cpu",
+        make_engine: EngineFactory = Engine,
     ) -> None:
         self.name, self._config, self._codec = name, config, codec
         self._make_ledger, self._make_store, self._leave = make_ledger, make_store, leave
@@ -68,7 +70,7 @@ class Life:
             max_output_pixels=config.max_output_pixels,
             item_timeout_s=config.item_timeout_s,
         )
-        self._engine = Engine(engine, decode, self._tally, self._device_lost)
+        self._engine = make_engine(engine, decode, self._tally, self._device_lost)
         self._heartbeat = Heartbeat(
             name,
             config.redis_url,

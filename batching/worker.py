@@ -38,9 +38,10 @@ from rq.worker import SimpleWorker
 from batching import failpoints
 from batching.config import WorkerConfig
 from batching.device import choose
+from batching.engine import Engine
 from batching.execute import Decode, decoder
 from batching.heartbeat import LedgerFactory
-from batching.life import Life, StoreFactory
+from batching.life import EngineFactory, Life, StoreFactory
 from batching.retries import back_off
 from batching.wake import enqueue_serve, queue_of
 from kernels.codec.gpu import trusted
@@ -98,14 +99,19 @@ def run_worker(
     make_ledger: LedgerFactory,
     make_store: StoreFactory,
     make_decode: Callable[[], Decode] | None = None,
+    make_engine: EngineFactory = Engine,
 ) -> int:
-    """Works until a signal asks it to leave; the exit code. make_decode replaces the decoder of `kernels.codec`."""
+    """Works until a signal asks it to leave; the exit code.
+
+    make_decode replaces the decoder of `kernels.codec`, make_engine what turns items into results.
+    """
     failpoints.arm(failpoints.parse(config.failpoints))
     torch.set_num_threads(1)
     name = config.name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     on_gpu = trusted(config.codecs, choose(config.device))
     decode = make_decode() if make_decode is not None else decoder(config.limits, config.codecs, on_gpu)
-    life = Life(name, config, make_ledger, make_store, decode, _leave, "cpu" if on_gpu is None else on_gpu.name)
+    codec = "cpu" if on_gpu is None else on_gpu.name
+    life = Life(name, config, make_ledger, make_store, decode, _leave, codec, make_engine)
     _lives[name] = life
     worker_box: list[ServeWorker] = []
 

@@ -11,15 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -28,6 +26,8 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import JsonValue
 
+from benchmarks.machine import facts
+from benchmarks.processes import cpu_by_process, difference
 from service.client import Client
 from service.system.own_system import own_system
 
@@ -42,7 +42,6 @@ RECIPE = {
     "output": {"format": "jpeg", "quality": 90},
 }
 SIDE = 256
-_TICKS_S = os.sysconf("SC_CLK_TCK")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,7 +74,7 @@ def measure(home: Path, pictures: int, variants: int, *, kill: bool) -> dict[str
             "--json",
         ]
         words += ["--variants", str(variants), "--seed", "7", "--url", system.url]
-        load = [round(number, 1) for number in os.getloadavg()]
+        known = facts(("torch", "numba", "rq"))
         before_s, cpu_before, own_before_s = time.monotonic(), cpu_by_process(system.pid), _cpu_of_children()
         reached = _killed_half_way(words, out, pictures * variants) if kill else None
         ended = subprocess.run(words, stdout=subprocess.PIPE, check=False)  # noqa: S603  # our own command
@@ -87,7 +86,7 @@ def measure(home: Path, pictures: int, variants: int, *, kill: bool) -> dict[str
         sent = Counter(item.custom_id for batch in client.batches() for item in client.items(batch.id))
         rows = sum(1 for batch in client.batches() for _ in client.outputs(batch.id))
     lines = sum(1 for _ in (out / "manifest.jsonl").open())
-    cpu = {name: round(cpu_after[name] - cpu_before.get(name, 0.0), 2) for name in sorted(cpu_after)}
+    cpu = difference(cpu_after, cpu_before)
     cpu["expand"] = round(own_s, 2)
     return {
         "pictures": pictures,
@@ -105,9 +104,7 @@ def measure(home: Path, pictures: int, variants: int, *, kill: bool) -> dict[str
         **counted,
         "cpu_s": dict(cpu),
         "cpu_ms_per_picture": round(1000 * sum(cpu.values()) / pictures, 2),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
-        "versions": {name: version(name) for name in ("image-augmentation-service", "torch", "numba", "rq")},
-        "load_before": list(load),
+        **known,
     }
 
 
@@ -120,47 +117,6 @@ def draw_pictures(folder: Path, count: int) -> None:
         grain = random.integers(-8, 9, (SIDE, SIDE, 3))
         pixels = np.clip(soft.astype(np.int16) + grain, 0, 255).astype(np.uint8)
         cv2.imwrite(str(folder / f"{number:05}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])
-
-
-def cpu_by_process(root: int) -> dict[str, float]:
-    """CPU seconds so far of each kind of process below `root`, children that have ended included."""
-    parents, seconds, names = {}, {}, {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        pid = int(entry.name)
-        parents[pid] = int(fields[1])
-        seconds[pid] = sum(int(field) for field in fields[11:15]) / _TICKS_S
-        names[pid] = _kind(words)
-    total: dict[str, float] = {}
-    for pid in parents:
-        if _below(pid, root, parents):
-            total[names[pid]] = total.get(names[pid], 0.0) + seconds[pid]
-    return total
-
-
-def _below(pid: int, root: int, parents: Mapping[int, int]) -> bool:
-    while pid in parents and pid != root:
-        pid = parents[pid]
-    return pid == root
-
-
-def _kind(words: Sequence[str]) -> str:
-    line = " ".join(words)
-    for name, mark in {
-        "worker": "service.system.worker_main",
-        "api": "service api",
-        "reconciler": "service reconciler",
-        "up": "service up",
-        "valkey": "valkey",
-        "postgres": "postgres",
-    }.items():
-        if mark in line:
-            return name
-    return "other"
 
 
 def _cpu_of_children() -> float:

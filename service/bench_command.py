@@ -31,8 +31,110 @@ def bench_kernels(
     words = ["--rounds", str(rounds), "--pictures", str(pictures), "--cores", str(cores)]
     words += ["--all-ops"] if all_ops else []
     words += [word for name in op or () for word in ("--op", name)]
-    words += [] if json is None else ["--json", str(json)]
-    _run("kernels", words)
+    _run("kernels", words + _to_file(json))
+
+
+@bench_app.command("codec")
+def bench_codec(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each measurement; all ways take turns in each.")] = 7,
+    pictures: Annotated[int, typer.Option(min=1, help="Distinct pictures of a round.")] = 16,
+    side: Annotated[list[int] | None, typer.Option(min=8, help="Pixels a side; may be given several times.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """Decoding and encoding of files, beside OpenCV, Pillow, torchvision and simplejpeg."""
+    words = ["--rounds", str(rounds), "--pictures", str(pictures)]
+    words += [word for number in side or () for word in ("--side", str(number))]
+    _run("codec", words + _to_file(json))
+
+
+@bench_app.command("service")
+def bench_service(
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="batches, single, interactive, mixed or open; may be given several times.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of all scenarios.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each scenario is asked for, a round.")] = 10.0,
+    clients: Annotated[int, typer.Option(min=1, help="Clients that send single pictures at once.")] = 32,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures of a batch.")] = 16,
+    rate: Annotated[float, typer.Option(min=0.1, help="Requests a second of the open load.")] = 100.0,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """A whole system under load through REST: rates, latencies, CPU time and memory of every process."""
+    words = [word for name in scenario or () for word in ("--scenario", name)]
+    words += ["--rounds", str(rounds), "--seconds", f"{seconds:g}", "--clients", str(clients)]
+    words += ["--batch", str(batch), "--rate", f"{rate:g}"]
+    _run("service", words + _to_file(json))
+
+
+@bench_app.command("handoff")
+def bench_handoff(
+    depth: Annotated[list[int] | None, typer.Option(min=1, help="Items queued; may be given several times.")] = None,
+    items: Annotated[int, typer.Option(min=100, help="Items served at each depth.")] = 20_000,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """Lanes, RQ, leases and finishes with nothing done to pixels: items a second by the depth of the queue."""
+    words = [word for number in depth or () for word in ("--depth", str(number))]
+    _run("handoff", [*words, "--items", str(items), *_to_file(json)])
+
+
+@bench_app.command("scale")
+def bench_scale(
+    workers: Annotated[list[int] | None, typer.Option(min=1, help="Workers at once; may be given several times.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each number of workers is fed.")] = 10.0,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """What an item costs API, Redis, PostgreSQL and reconciler, and which is full first with many workers."""
+    words = [word for number in workers or () for word in ("--workers", str(number))]
+    _run("scale", [*words, "--seconds", f"{seconds:g}", *_to_file(json)])
+
+
+@bench_app.command("soak")
+def bench_soak(
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Pictures a second.")] = 100.0,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """Steady load for a long time: whether memory grows and answers stay as fast."""
+    _run("soak", ["--minutes", f"{minutes:g}", "--rate", f"{rate:g}", *_to_file(json)])
+
+
+@bench_app.command("capacity")
+def bench_capacity(
+    pictures: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 1_000_000,
+    size: Annotated[str, typer.Option(help="Pixels of the pictures sent, as 480x640.")] = "512x512",
+    recipe: Annotated[Path | None, typer.Option(help="A recipe file; without one, the reference pipeline.")] = None,
+    variants: Annotated[int, typer.Option(min=1, help="Variants of each picture.")] = 1,
+    within: Annotated[
+        str | None, typer.Option(help="Time that there is, as 8h; without it, what this machine takes.")
+    ] = None,
+    machine: Annotated[Path | None, typer.Option(help="A profile that --save wrote, instead of measuring.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the measured profile here.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Write the chart here, as PNG.")] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Run three mixes, and say how far predictions are off.")
+    ] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """Workers, API processes, rows, bytes and network that a job needs, and what is full first."""
+    words = ["--pictures", str(pictures), "--size", size, "--variants", str(variants)]
+    given = {"--recipe": recipe, "--within": within, "--machine": machine, "--save": save, "--chart": chart}
+    words += [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    _run("capacity", [*words, *(["--validate"] if validate else []), *_to_file(json)])
+
+
+@bench_app.command("guard")
+def bench_guard(
+    plant: Annotated[float, typer.Option(min=0, help="Slow the hot path down by this part, to see that it is seen.")] = 0.0,
+    record: Annotated[bool, typer.Option("--record", help="Write what is measured as what is expected.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """The hot path against what was recorded, in OpenCV's time: status 1 on a regression."""
+    words = ["--plant", f"{plant:g}", *(["--record"] if record else [])]
+    _run("guard", words + _to_file(json))
+
+
+def _to_file(json: Path | None) -> list[str]:
+    return [] if json is None else ["--json", str(json)]
 
 
 def _run(suite: str, words: list[str]) -> None:

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Object store: file:///folder, s3://bucket/prefix or memory:// (tests only). Empty: a folder under `data`."""
     store_fsync: bool = False
     """Whether the local store waits for the disk; without it acknowledged pictures survive crashes, not power loss."""
+    store_signed_reads: bool = True
+    """Whether readers are sent on to an S3 store by a link signed for five minutes; else the API passes bytes on."""
     data: Path = Path("augment-data")
     """Folder of `augment up`: embedded servers, local store, logs. Nothing is written outside it."""
 

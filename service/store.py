@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -34,6 +34,8 @@ FULL = re.compile(r"os error (28|122)\b|\b(507|QuotaExceeded|XMinioStorageFull|I
 CHUNK_BYTES = 256 * 1024
 DELETES_AT_ONCE = 64
 READY_KEY = "_ready/probe"
+LINK_S = 300
+"""How long a signed link holds."""
 
 Backend = LocalStore | MemoryStore | S3Store
 
@@ -50,9 +52,15 @@ class StoredObject:
 class ObjectStore:
     """Picture bytes by key. Every method raises StoreUnavailable or StorageFull where the store itself fails."""
 
-    def __init__(self, backend: Backend, *, root: Path | None = None, fsync: bool = False) -> None:
-        """`root` is the local store's folder; with `fsync` a put returns when the disk has it."""
+    def __init__(
+        self, backend: Backend, *, root: Path | None = None, fsync: bool = False, signed_reads: bool = False
+    ) -> None:
+        """`root` is the local store's folder; with `fsync` a put returns when the disk has it.
+
+        signed_reads: whether readers may be sent to the store itself (`link`), where it can sign links.
+        """
         self._backend, self._root = backend, root
+        self._signer = backend if signed_reads and isinstance(backend, S3Store) else None
         self._files = LocalFiles(root, fsync=fsync) if root else None
 
     @property
@@ -74,7 +82,9 @@ class ObjectStore:
             if self._files:
                 await self._files.put(key, content)
             else:
-                await obstore.put_async(self._backend, key, content, use_multipart=False)
+                # who follows a link gets the object as it is: its type goes with it
+                attributes = {"Content-Type": _media_type(content)} if self._signer else None
+                await obstore.put_async(self._backend, key, content, attributes=attributes, use_multipart=False)
 
     async def stream(self, key: str, first: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from `first` up to, not including, `end`, in pieces. Errors: SourceMissing, before the first piece."""
@@ -85,6 +95,13 @@ class ObjectStore:
             found = await obstore.get_async(self._backend, key, options=part if first or end is not None else None)
             async for piece in found.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(piece)
+
+    async def link(self, key: str, method: Literal["GET", "HEAD"]) -> str | None:
+        """A signed link to the object for `LINK_S`, for one method; None where readers are not to be sent to the store."""
+        if self._signer is None:
+            return None
+        with _translated():
+            return await obstore.sign_async(self._signer, method, key, timedelta(seconds=LINK_S))
 
     async def exists(self, key: str) -> bool:
         """Whether there is an object under `key`."""
@@ -142,7 +159,7 @@ def open_store(settings: Settings) -> ObjectStore:
         case "file" if url.path and not url.netloc:
             return local_store(Path(unquote(url.path)), fsync=settings.store_fsync)
         case "s3" if url.netloc:
-            return ObjectStore(_s3(url.netloc, url.path.strip("/")))
+            return ObjectStore(_s3(url.netloc, url.path.strip("/")), signed_reads=settings.store_signed_reads)
         case "memory":
             return ObjectStore(MemoryStore())
     raise ValueError("AUGMENT_STORE_URL must be file:///folder, s3://bucket/prefix or memory://")
@@ -164,6 +181,18 @@ def _s3(bucket: str, prefix: str) -> S3Store:
         client_options={"allow_http": endpoint.startswith("http://"), "connect_timeout": "3s", "timeout": "30s"},
         retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=15)},
     )
+
+
+def _media_type(content: bytes) -> str:
+    # brings torch and the codecs, which the reconciler does without: it never puts a picture
+    from kernels.codec import MEDIA_TYPES, Limits
+    from kernels.codec.probe import format_of
+    from kernels.errors import UnsupportedFormat
+
+    try:
+        return MEDIA_TYPES[format_of(content, Limits(max_bytes=len(content)))]
+    except UnsupportedFormat:
+        return "application/octet-stream"
 
 
 @contextmanager

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,25 +11,13 @@ from rich.table import Table
 from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.measure import Basis, Taken, ratio
 from benchmarks.kernels.peers.peer import Peer
-
-_ROOT = Path(__file__).parents[2]
+from benchmarks.machine import facts
 
 
 def machine(peers: Sequence[Peer]) -> dict[str, Any]:
     """What the numbers depend on: the machine, what else it did, versions, commit."""
-    ours = ("image-augmentation-service", "numpy", "numba", "simplejpeg")
-    packages = sorted({*ours, *(package for peer in peers for package in peer.packages)})
-    return {
-        "machine": {
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "system": platform.system(),
-            "load_before": [round(number, 1) for number in os.getloadavg()],
-        },
-        "versions": {name: found for name in packages if (found := _version(name))},
-        "commit": _commit(),
-    }
+    packages = {"numpy", "numba", "simplejpeg", *(package for peer in peers for package in peer.packages)}
+    return facts(packages)
 
 
 def document_of(taken: Mapping[str, Mapping[str, Taken]]) -> dict[str, Any]:
@@ -69,8 +52,8 @@ def goals_of(goals: Sequence[Goal]) -> Table:
     """Goals, measured numbers, met or missed; the missed ones first."""
     table = Table("", "goal", "measured", "", title="\nGoals", title_justify="left", box=None, header_style="bold")
     for goal in sorted(goals, key=lambda goal: goal.met):
-        facts = goal.document()
-        table.add_row(goal.what, facts["goal"], f"{goal.measured:g}", "met" if goal.met else "[red]missed[/red]")
+        said = goal.document()
+        table.add_row(goal.what, said["goal"], f"{goal.measured:g}", "met" if goal.met else "[red]missed[/red]")
     return table
 
 
@@ -78,27 +61,3 @@ def console() -> Console:
     """Standard output, wide enough for all columns where it is no terminal."""
     made = Console(highlight=False)
     return made if made.is_terminal else Console(highlight=False, width=160)
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """The commit that is measured, with a + where files differ from it; None outside a working copy."""
-    try:
-        asked = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
-        done = subprocess.run(asked, capture_output=True, text=True, check=True)  # noqa: S603  # git, our words
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()

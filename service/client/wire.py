@@ -39,6 +39,7 @@ class Wire:
             base_url=self.base_url,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx2.Timeout(connect=5.0, read=LONGEST_WAIT_S + 40.0, write=60.0, pool=None),
+            follow_redirects=True,  # to the store; the key stays with the service that it is for
             trust_env=not _is_local(self.base_url),  # a proxy would look for this machine's service on its own
         )
 

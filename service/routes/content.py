@@ -35,10 +35,13 @@ def safe_headers(sha256: str) -> dict[str, str]:
 async def stored_content(
     request: Request, parts: Parts, what: str, key: str, size: int, sha256: str, headers: Mapping[str, str]
 ) -> Response:
-    """The object under `key`, whole or in the asked range, or 304. RangeNotSatisfiable, Gone."""
+    """The object under `key`, whole or in the asked range, 304, or a link to the store. RangeNotSatisfiable, Gone."""
     sent = {**safe_headers(sha256), "Accept-Ranges": "bytes", **headers}
     if is_known(request, sha256):
         return Response(status_code=304, headers=sent)
+    if link := await parts.store.link(key, "HEAD" if request.method == "HEAD" else "GET"):
+        # ranges are asked of the store; the link is nobody else's, and not for long
+        return Response(status_code=307, headers={**sent, "Location": link, "Cache-Control": "no-store"})
     first, end, status = 0, size, 200
     if asked := _range(request, sha256, size):
         first, end = asked

@@ -91,6 +91,7 @@ CONTENT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The bytes.", "content": _BYTES, "headers": headers_of("ETag", "Accept-Ranges")},
     206: {"description": "The asked range of them.", "content": _BYTES, "headers": headers_of("ETag", "Content-Range")},
     304: {"description": "They are the ones that the caller has."},
+    307: {"description": "They are in S3, at a link that holds for five minutes.", "headers": headers_of("Location")},
 }
 CONTENT_PARAMETERS = [
     {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}

@@ -46,7 +46,7 @@ def run(settings: Settings) -> int:
     """Works until SIGTERM or SIGINT; the exit code."""
 
     def make_ledger() -> AbstractAsyncContextManager[Ledger]:
-        return _ledger(settings)
+        return open_ledger(settings)
 
     def make_store() -> AbstractAsyncContextManager[Store]:
         return _store(settings)
@@ -55,7 +55,8 @@ def run(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def _ledger(settings: Settings) -> AsyncIterator[Ledger]:
+async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
+    """The ledger in PostgreSQL, with connections of its own."""
     engine = make_engine(settings.database_url, application_name="augment-worker", pool_size=_CONNECTIONS, overflow=0)
     try:
         yield SqlLedger(engine, settings.lease_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -446,3 +447,8 @@ async def test_the_process_stops_on_sigterm(settings: Settings, engine: AsyncEng
         if child.returncode is None:
             child.kill()
             await child.wait()
+
+
+def test_the_reconciler_does_without_torch() -> None:
+    code = "import sys, service.repair.reconciler; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0, "it would be ten times as large"

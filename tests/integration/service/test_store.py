@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import subprocess
-import sys
-import time
+import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,33 +15,15 @@ from obstore.store import MemoryStore
 
 from batching.errors import SourceMissing, StorageFull, StoreUnavailable
 from service.settings import Settings
-from service.store import ObjectStore, local_store, open_store
+from service.store import LINK_S, ObjectStore, local_store, open_store
+from tests.helpers.s3 import s3_server
 
 
 @pytest.fixture(scope="module")
-def s3_endpoint() -> Iterator[str]:
-    """A server that speaks S3, with the bucket `pictures`."""
-    if importlib.util.find_spec("moto") is None:
-        pytest.skip("moto, the stand-in for S3, is not installed")
-    port = 20_000 + os.getpid() % 20_000
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    endpoint = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            urllib.request.urlopen(urllib.request.Request(f"{endpoint}/pictures", method="PUT"), timeout=5).close()
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-    yield endpoint
-    server.terminate()
-    server.wait(10)
+def s3() -> Iterator[dict[str, str]]:
+    """The environment of a server that speaks S3, with the bucket `pictures`."""
+    with s3_server() as environment:
+        yield environment
 
 
 @pytest.fixture(params=["local", "fsync", "memory", "s3"])
@@ -54,12 +34,7 @@ async def store(
         yield ObjectStore(MemoryStore())
         return
     if request.param == "s3":
-        for name, value in {
-            "AWS_ENDPOINT_URL": request.getfixturevalue("s3_endpoint"),
-            "AWS_ACCESS_KEY_ID": "a",
-            "AWS_SECRET_ACCESS_KEY": "b",
-            "AWS_REGION": "us-east-1",
-        }.items():
+        for name, value in request.getfixturevalue("s3").items():
             monkeypatch.setenv(name, value)
         yield open_store(Settings(store_url=f"s3://pictures/{tmp_path.name}"))
         return
@@ -211,3 +186,32 @@ def test_the_default_is_a_folder_under_data(tmp_path: Path) -> None:
     store = open_store(Settings(data=tmp_path))
     assert (tmp_path / "store").is_dir()
     assert store.shared
+
+
+async def test_a_link_leads_to_the_bytes_for_a_while_and_only_in_s3(
+    store: ObjectStore, request: pytest.FixtureRequest
+) -> None:
+    await store.put("acme/outputs/1", b"\xff\xd8\xff picture")
+
+    link = await store.link("acme/outputs/1", "GET")
+
+    if not request.node.name.endswith("[s3]"):
+        assert link is None
+        return
+    assert link is not None
+    asked = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)
+    assert asked["X-Amz-Expires"] == [str(LINK_S)]
+    with await asyncio.to_thread(urllib.request.urlopen, link, timeout=10) as answer:
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        assert answer.read() == b"\xff\xd8\xff picture"
+
+
+async def test_links_are_not_given_where_they_are_not_wanted(
+    s3: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    store = open_store(Settings(store_url=f"s3://pictures/{tmp_path.name}", store_signed_reads=False))
+    await store.put("acme/outputs/1", b"bytes")
+
+    assert await store.link("acme/outputs/1", "GET") is None

@@ -1,0 +1,1 @@
+"""`augment bench scale`: what an item costs each part of the service, and which is full first as workers are added."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 
 from kernels.ops import OPS
 from kernels.plan import Plan
-from kernels.run import run
+from kernels.run import Prepared, prepared, run, run_reference
 from kernels.tensors import Picture
 from tests.helpers.pictures import CPU, Steps, made, make_image, make_photo, make_picture, make_plan
 from tests.helpers.recipes import required
@@ -52,6 +53,42 @@ def crowd() -> tuple[list[Plan], list[Picture]]:
     plans = [make_plan(STRONG, p.shape[:2], 7, f"{n}", v) for n, p in enumerate(pixels) for v in range(3)]
     pictures = [make_picture(p) for p in pixels]
     return plans, [pictures[place // 3] for place in range(len(plans))]
+
+
+def test_prepared_plans_give_the_same_pictures() -> None:
+    plans, pictures = crowd()
+    ready = prepared(plans, CPU)
+    alone = [run([plan], [picture], CPU)[0] for plan, picture in zip(plans, pictures, strict=True)]
+    one_by_one = [run([plan], [picture], CPU)[0] for plan, picture in zip(ready, pictures, strict=True)]
+    assert digests(one_by_one) == digests(alone)
+    assert prepared(ready, CPU) == ready
+
+
+@pytest.mark.parametrize("steps", [[{"op": "rotate", "degrees": 20}, {"op": "brightness"}], [{"op": "hflip"}], []])
+def test_prepared_plans_move_labels_and_alpha(steps: Steps) -> None:
+    photo = make_photo("coffee", 61, 83)
+    with_alpha = np.concatenate([photo, photo[::-1, :, :1]], axis=2)
+    labels = {"boxes": {"format": "xyxy", "values": [[5, 6, 40, 30]]}}
+    planned = make_plan(steps, (61, 83))
+    (ready,) = prepared([planned], CPU)
+    assert isinstance(ready, Prepared)
+    for picture in (make_picture(with_alpha, labels), make_picture(photo, labels)):
+        found, reference = run([ready], [picture], CPU)[0], run_reference([planned], [picture])[0]
+        assert found.labels == reference.labels
+        assert found.pixels.shape == reference.pixels.shape
+        assert (found.pixels.int() - reference.pixels.int()).abs().max() <= 1
+
+
+def test_what_is_large_before_it_is_used_is_not_prepared() -> None:
+    moved, mixed = make_plan([{"op": "elastic"}], (40, 50)), make_plan([{"op": "mixup"}], (40, 50))
+    stepwise = replace(make_plan([{"op": "hflip"}], (40, 50)), profile="kornia")
+    assert prepared([moved, mixed, stepwise], CPU) == [moved, mixed, stepwise]
+
+
+def test_a_prepared_plan_is_for_pictures_of_its_size() -> None:
+    (ready,) = prepared([make_plan([{"op": "rotate", "degrees": 20}], (40, 50))], CPU)
+    with pytest.raises(ValueError, match="40"):
+        run([ready], [make_picture(make_image(50, 40))], CPU)
 
 
 def digests(pictures: list[Picture]) -> list[str]:

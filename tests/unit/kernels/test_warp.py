@@ -317,3 +317,19 @@ def test_an_edge_on_the_way_is_soft_where_the_chain_shrinks() -> None:
     large = made(white, steps[:2]).reshape(50, 8, 50, 8, 3).mean(axis=(1, 3))
     assert np.abs(made(white, steps) - large).max() <= 40
     assert np.abs(made(white, steps) - large).mean() <= 1
+
+
+def test_a_chain_that_only_shifts_within_its_canvases_is_a_part_of_its_source() -> None:
+    crops = [{"op": "center_crop", "size": [30, 40]}, {"op": "random_crop", "size": [20, 11]}]
+    links = chain.chain(make_plan(crops, (50, 60)).steps)
+    window = index_maps.index_map(links)
+    assert isinstance(window, index_maps.Window)
+    photo = make_photo("coffee", 50, 60)
+    part = photo[window.top : window.top + 20, window.left : window.left + 11]
+    found = warp.rearranged(torch.from_numpy(photo), window)
+    assert np.array_equal(found.numpy(), part)
+    found.zero_()
+    assert photo.any()
+    # out of the canvas and back again is no part: something was cut away on the way
+    away = [{"op": "translate", "x": 0.5}, {"op": "translate", "x": -0.5}]
+    assert not isinstance(index_maps.index_map(chain.chain(make_plan(away, (50, 60)).steps)), index_maps.Window)

@@ -88,8 +88,12 @@ def test_every_answer_is_promised(known: Known, label: str, mode: str) -> None:
     fuzz(known, label, mode, examples=4)
 
 
+ENDLESS = {("POST /v1/recipes", "wrong")}
+"""schemathesis 4.32 follows this schema, in which steps hold steps, round and round when it makes many wrong requests."""
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("label", "mode"), WAYS)
+@pytest.mark.parametrize(("label", "mode"), [way for way in WAYS if way not in ENDLESS])
 def test_every_answer_of_many_is_promised(known: Known, label: str, mode: str) -> None:
     fuzz(known, label, mode, examples=25)

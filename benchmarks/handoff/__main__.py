@@ -18,13 +18,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from batching.items import LaneKey, Waiting
@@ -33,6 +31,7 @@ from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
 from benchmarks.processes import cpu_by_process, difference
+from benchmarks.progress import progress_line
 from kernels.recipe import Recipe
 from service.accounts.callers import DEFAULT_TENANT
 from service.handoff import HandOff
@@ -120,7 +119,8 @@ async def _shallow(engine: AsyncEngine, hand_off: HandOff, depth: int, items: in
     """Queues that fit in their lane, filled until all items are served; time between is not counted."""
     spent: Counter[str] = Counter()
     seconds, done, rounds = 0.0, 100, math.ceil(items / depth)
-    with _progress(f"{depth:,} queued", rounds * depth) as (bar, task):
+    with progress_line() as bar:
+        task = bar.add_task(f"{depth:,} queued", total=rounds * depth)
         for _ in range(rounds):
             waiting = await _fill(engine, depth)
             before, begun_s = cpu_by_process(os.getpid()), time.monotonic()
@@ -136,7 +136,8 @@ async def _shallow(engine: AsyncEngine, hand_off: HandOff, depth: int, items: in
 
 async def _deep(engine: AsyncEngine, settings: Settings, ends: ExitStack, depth: int, items: int) -> Served:
     """Queues that are longer than a lane: the reconciler refills it. Counted when a tenth of the items is served."""
-    with _progress(f"{depth:,} queued", depth) as (bar, task):
+    with progress_line() as bar:
+        task = bar.add_task(f"{depth:,} queued", total=depth)
         for start in range(0, depth, _BATCH):
             await _fill(engine, min(_BATCH, depth - start))
             bar.update(task, completed=start)
@@ -211,14 +212,6 @@ def _table(served: Sequence[Served]) -> Table:
         cells = [f"{one.items / one.seconds:,.0f}", f"{one.total_us:.0f}"]
         table.add_row(f"{one.depth:,}", *cells, *(f"{one.cpu_us.get(kind, 0.0):.0f}" for kind in kinds))
     return table
-
-
-@contextmanager
-def _progress(text: str, total: int) -> Iterator[tuple[Progress, TaskID]]:
-    """A progress line on standard error, and its task."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield progress, progress.add_task(text, total=total)
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:

@@ -11,8 +11,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
+
+from benchmarks.progress import progress_line
 
 Basis = Literal["cpu_us", "wall_us"]
 
@@ -82,14 +83,7 @@ class Watch:
 @contextmanager
 def watch(pictures: int, rounds: int, cores: int) -> Iterator[Watch]:
     """A `Watch` whose progress line is on standard error."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:,.0f} pictures/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with progress_line("pictures/s") as progress:
         made = Watch(pictures, rounds, cores, progress)
         try:
             yield made

@@ -12,19 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from benchmarks.kernels.measure import summary
 from benchmarks.kernels.report import console
 from benchmarks.machine import facts
+from benchmarks.progress import progress_line
 from benchmarks.scale.stubbed import Stage, stubbed
 from benchmarks.service.floor import in_process
 from benchmarks.service.pictures import P
@@ -42,7 +40,8 @@ def main(arguments: Sequence[str]) -> None:
     with in_process() as floor:
         p_ms = round(floor(max(2.0, asked.seconds / 4), P).cpu_ms, 3)
     stages = []
-    with _progress(len(asked.workers)) as (bar, task):
+    with progress_line() as bar:
+        task = bar.add_task("", total=len(asked.workers))
         for workers in asked.workers:
             bar.update(task, description=f"{workers} workers")
             stages.append(stubbed(workers, asked.seconds))
@@ -106,13 +105,6 @@ def _ceilings(rows: Sequence[dict[str, Any]], demand: float, p_ms: float) -> Tab
         numbers = (f"{row['cpu_us']:g}", f"{row['items_per_s']:,.0f}", row["unit"], f"{row['needed']:g}")
         table.add_row(row["part"], *numbers, row["why"])
     return table
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[tuple[Progress, Any]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield progress, progress.add_task("", total=total)
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:

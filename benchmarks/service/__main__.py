@@ -19,8 +19,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from benchmarks.kernels.goals import Goal
@@ -28,6 +26,7 @@ from benchmarks.kernels.measure import summary
 from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
 from benchmarks.processes import cpu_by_process, difference, memory_by_process
+from benchmarks.progress import progress_line
 from benchmarks.service.floor import Cost, in_process
 from benchmarks.service.pictures import Mix, files
 from benchmarks.service.scenarios import SCENARIOS, Load
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     runs: dict[str, list[Run]] = {name: [] for name in names}
     with (
         tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
-        _progress() as progress,
+        progress_line("pictures/s") as progress,
         own_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
         in_process() as floor,
     ):
@@ -178,17 +177,6 @@ def _table(runs: Mapping[str, Sequence[Run]]) -> Table:
         ]
         table.add_row(name, *cells)
     return table
-
-
-def _progress() -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:,.0f} pictures/s"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:

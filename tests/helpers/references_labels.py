@@ -192,7 +192,7 @@ def parts(params: Params, made: Plan, height: int, width: int) -> Iterator[Part]
                 region = np.logical_or.reduce(outlines)
             yield 0, 0, width, height, region if given.side == "inside" else ~region
         case _:
-            raise NotImplementedError(params.op)
+            raise AssertionError(f"{params.op} has no reference")
 
 
 REFERENCES: dict[str, Reference] = {

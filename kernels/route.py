@@ -48,22 +48,34 @@ Table = Links
 """Rows as `kernels.cpu.places` describes them."""
 CODES: dict[Border, int] = {"replicate": REPLICATE, "reflect": REFLECT, "wrap": WRAP, "constant": CONSTANT}
 _TINY = 1e-6
+_BESIDE = 4
+"""Boxes of more pixels lie beside each other, if that is where output pixels are."""
 _FAR = 1e6
 """Outside every canvas, and within the whole numbers."""
 
 
 class Boxes(NamedTuple):
-    """What a source is summed over before it is read: boxes of wide x high pixels, `across` and `down` pixels apart."""
+    """What a source is summed over before it is read: boxes of wide x high pixels, `across` and `down` pixels apart.
+
+    Where columns or rows are `halved` (1, else 0), the outermost count once and the others twice.
+    """
 
     wide: int
     high: int
     across: int
     down: int
+    halved_columns: int
+    halved_rows: int
 
     @property
     def are_needed(self) -> bool:
         """Whether they are of more than a pixel."""
         return self.wide > 1 or self.high > 1
+
+    @property
+    def weight(self) -> int:
+        """How often pixels are counted in a box, all together."""
+        return counted(self.wide, self.halved_columns) * counted(self.high, self.halved_rows)
 
 
 class Lattice(NamedTuple):
@@ -152,7 +164,12 @@ def matrix_of(link: Row) -> Matrix:
     return link[0], link[1], link[2], link[3], link[4], link[5], link[6], link[7], link[8]
 
 
-def boxes(links: Links) -> tuple[int, int, int, int]:
+def counted(length: int, halved: int) -> int:
+    """How often the pixels along a side of a box are counted."""
+    return 2 * (length - 1) if halved else length
+
+
+def boxes(links: Links) -> tuple[int, int, int, int, int, int]:
     """The `Boxes` by which a chain that shrinks is smoothed, by how it shrinks in the middle of the output."""
     count = len(links)
     back = IDENTITY
@@ -161,37 +178,55 @@ def boxes(links: Links) -> tuple[int, int, int, int]:
     a, b, d, e = _paces(back, links[count - 1][OUTPUT + 1] / 2.0, links[count - 1][OUTPUT] / 2.0)
     area = abs(a * e - b * d)
     height, width = links[0][INPUT], links[0][INPUT + 1]
-    wide, across = _side(area / max(length(d, e), _TINY), width)
-    high, down = _side(area / max(length(a, b), _TINY), height)
+    wide, across, halved_columns = _side(area / max(length(d, e), _TINY), width)
+    high, down, halved_rows = _side(area / max(length(a, b), _TINY), height)
     if is_affine(back) and b == 0.0 and d == 0.0:
-        if _is_whole(abs(a), back[2], width):
-            wide = across = int(abs(a) + 0.5)
-        if _is_whole(abs(e), back[5], height):
-            high = down = int(abs(e) + 0.5)
-    return wide, high, across, down
+        whole = _whole(abs(a), back[2], width)
+        if whole > 1:
+            wide, across, halved_columns = whole, (whole if whole > _BESIDE else 1), 0
+        whole = _whole(abs(e), back[5], height)
+        if whole > 1:
+            high, down, halved_rows = whole, (whole if whole > _BESIDE else 1), 0
+    return wide, high, across, down, halved_columns, halved_rows
 
 
-def _side(fit: float, side: float) -> tuple[int, int]:
-    """Pixels of a box and from one to the next, along a side of the source of which `fit` pixels fit into an output pixel.
+def _side(fit: float, side: float) -> tuple[int, int, int]:
+    """Pixels of a box, from one to the next, and whether its ends count half, along a side of the source.
 
-    Boxes overlap by half or more. A side of `fit` pixels has the variance fit^2 / 12, a box wide^2 / 12, and reading
-    bilinearly between boxes adds apart^2 / 6: `wide` makes both alike, to a whole number, rather too large than too small.
-    From a fit of the root of 3 up, reading between single pixels is too sharp. Of 2, 3 and 4 pixels, they are boxes of so
-    many.
+    `fit` of its pixels fit into an output pixel: that has the variance fit^2 / 12. A box has wide^2 / 12, one whose ends
+    count half ((wide - 1)^2 + 3) / 12; reading bilinearly between boxes adds apart^2 / 6. The first that is as soft as the
+    output pixel is taken; of several pixels apart, to a whole number, rather too large than too small. Boxes overlap by
+    half or more. From a fit of the root of 3 up, reading between single pixels is too sharp.
     """
     most = 4.0 * side
     fit = fit if fit < most else most
     apart = max(int(fit / 2.2), 1)
-    ideal = math.sqrt(max(fit * fit - 2.0 * apart * apart, 0.0))
-    wide = max(int(ideal + 0.75), 2 if ideal > 1.0 else 1)
-    return min(wide, int(side)), min(apart, int(side))
+    needed = fit * fit - 2.0 * apart * apart
+    wide, halved = 1, 0
+    if apart > 1:
+        wide = int(math.sqrt(max(needed, 0.0)) + 0.75)
+    elif needed > 1.0:
+        wide = 2
+        while needed > wide * wide:
+            halved = 1 if needed <= wide * wide + 3.0 else 0
+            wide += 1
+            if halved == 1:
+                break
+    if wide > int(side):
+        wide, halved = int(side), 0
+    return wide, min(apart, int(side)), halved
 
 
-def _is_whole(fit: float, start: float, side: float) -> bool:
-    """Whether each output pixel is a box, of more pixels than `_side` knows of: the first begins at `start`."""
-    whole = math.floor(fit + 0.5) if 4.5 < fit < side + 0.5 else 1
-    begun = start / whole
-    return whole > 1 and abs(fit - whole) <= _TINY and abs(begun - math.floor(begun + 0.5)) <= _TINY
+def _whole(fit: float, start: float, side: float) -> int:
+    """How many pixels a side of each output pixel is of, if it begins and ends between pixels; else 1.
+
+    The first one begins at `start`: where they are many, between every so many.
+    """
+    whole = math.floor(fit + 0.5) if fit < side + 0.5 else 1
+    if whole < 2 or abs(fit - whole) > _TINY:
+        return 1
+    begun = start / whole if whole > _BESIDE else start
+    return whole if abs(begun - math.floor(begun + 0.5)) <= _TINY else 1
 
 
 def _paces(back: Matrix, u: float, v: float) -> tuple[float, float, float, float]:
@@ -209,8 +244,9 @@ def lattice(
 ) -> tuple[int, int, int, int]:
     """The `Lattice` of boxes that are read about places in `reach`: all if that has no bound, or places come back.
 
-    A constant border's fill fills up boxes that begin before the canvas or end after it, and a canvas that is repeated
-    goes on with the other side's pixels; other borders have whole boxes, but for a last one that ends after the canvas.
+    of: wide, high, across and down of `Boxes`.
+
+    border: how the canvas goes on for boxes that reach beyond it, as far as they can be read, or INSIDE.
     """
     wide, high, across, down = of
     low_x, low_y, high_x, high_y = -_FAR, -_FAR, _FAR, _FAR
@@ -225,9 +261,16 @@ def _read_between(low: float, high: float, wide: int, apart: int, side: int, bor
     """Number of the first box that bilinear reading from low to high touches, and of boxes: at least one."""
     first, end = 0, -(-max(side - wide, 0) // apart) + 1
     if border == CONSTANT:
+        # those that hold a pixel
         first, end = -((wide - 1) // apart), -(-side // apart)
     elif border == WRAP:
         end = -(-side // apart)
+    elif border == REPLICATE:
+        # until they hold the outermost pixel alone
+        first, end = (1 - wide) // apart, -(-(side - 1) // apart) + 1
+    elif border == REFLECT:
+        # until their middles are those of the outermost pixels
+        first, end = (1 - wide) // (2 * apart), -((wide + 1 - 2 * side) // (2 * apart)) + 1
     low, high = max(min(low, _FAR), -_FAR), max(min(high, _FAR), -_FAR)
     first = min(max(math.floor((low - 1.0 - wide / 2.0) / apart), first), end - 1)
     end = max(min(math.floor((high + 1.0 - wide / 2.0) / apart) + 2, end), first + 1)

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from kernels import matrices
 from kernels.chain import Link, Way, folded, locate, way
+from kernels.cpu.places import INSIDE
 from kernels.index_maps import IndexMap, gather, index_map
 from kernels.params import Border
 from kernels.route import CODES, Boxes, Fill, Lattice, lattice, within
@@ -125,7 +126,7 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     border: Border = "replicate" if inner else first.border
     filled = border == "constant"
     fill = color_of(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
-    at = Lattice(*lattice(back.reach, width, height, of, CODES[border]))
+    at = Lattice(*lattice(back.reach, width, height, of[:4], INSIDE if inner else CODES[border]))
     read = _read(image, of, at, border, fill)
     if border == "wrap":
         read = _ringed(read)
@@ -133,7 +134,7 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     grid = _grid(back, first, output, read, of, at, border)
     padding = "zeros" if filled else "border"
     planes = functional.grid_sample(read.permute(2, 0, 1)[None], grid[None], "bilinear", padding, align_corners=False)[0]
-    scale = level * of.wide * of.high
+    scale = level * of.weight
     if scale != 1.0:
         planes *= 1.0 / scale
     if fill is not None:
@@ -150,20 +151,13 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
 def _read(image: torch.Tensor, of: Boxes, at: Lattice, border: Border, fill: torch.Tensor | None) -> torch.Tensor:
     """What is read of the source: sums of boxes, (H, W, C) float32, less those of the fill.
 
-    So the zeros read outside stand for the fill. Boxes that reach beyond the edge are filled up with the fill where the
-    border is constant, else with the mean of what they hold.
+    So the zeros read outside stand for the fill.
     """
-    height, width = image.shape[:2]
     if not of.are_needed:
         sums = image[at.top : at.top + at.rows, at.left : at.left + at.columns].to(torch.float32)
         return sums if fill is None else sums - fill
-    sums = box_sums(image, of, at, border == "wrap")
-    if border == "wrap" or (border == "constant" and fill is None):
-        return sums
-    across = box_counts(width, at.left, of.wide, of.across, at.columns, image.device)
-    down = box_counts(height, at.top, of.high, of.down, at.rows, image.device)
-    held = (down[:, None] * across)[:, :, None]
-    return sums * (of.wide * of.high / held) if fill is None else sums - held * fill
+    sums = box_sums(image, of, at, border)
+    return sums if fill is None else sums - box_counts(image, of, at) * fill
 
 
 def _ringed(image: torch.Tensor) -> torch.Tensor:

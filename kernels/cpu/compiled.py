@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kernels.cpu.machine import compiling, is_hashed
 
-Plotted = tuple[int, int, int, int, int, int, int, int, int, int]
+Plotted = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 
 _lock = threading.Lock()
 _made: list[Kernels] = []
@@ -54,13 +54,13 @@ def _compile(folder: Path | None) -> Kernels:
     run_steps = frames.interpreter(tuple(opcodes.steps().values()))
     sum_values = frames.summer(tuple(opcodes.means().values()))
     binder = Binder({tiles.run_steps: run_steps, tiles.sum_values: sum_values})
-    whole, yes = types.int64, types.boolean
+    whole = types.int64
     levels, sums, floats, places = types.uint8[::1], types.uint16[::1], types.float32[::1], types.int64[::1]
     planes, table, program = types.float32[:, ::1], types.float64[:, ::1], types.int64[:, ::1]
     images = types.uint8[:, :, ::1]
     to_advance = (whole, levels, sums, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
-    to_shrink = [types.void(levels, *[whole] * 10, yes, floats, result) for result in (sums, floats)]
-    plotted = types.UniTuple(whole, 10)  # type: ignore[no-untyped-call]  # numba has no types of its own
+    to_shrink = [types.void(levels, *[whole] * 13, floats, result) for result in (sums, floats)]
+    plotted = types.UniTuple(whole, 12)  # type: ignore[no-untyped-call]  # numba has no types of its own
     with compiling(folder):
         made = Kernels(
             advance=binder.entry(tiles.advance, types.void(*to_advance)),

@@ -270,20 +270,16 @@ class Passes:
         """Sums the bytes in boxes; from where the next pass reads those."""
         (height, width), source = self._size, self._bytes
         boxes, lattice = trip.boxes, trip.lattice
-        if trip.wraps:
-            more = ((0, boxes.high - 1), (0, boxes.wide - 1), (0, 0))
-            source = np.pad(source.reshape(height, width, 3), more, mode="wrap").reshape(-1)
-            height, width = height + boxes.high - 1, width + boxes.wide - 1
         count = 3 * lattice.columns * lattice.rows
-        fits = 255 * boxes.wide * boxes.high < 2**16
+        fits = 255 * boxes.weight < 2**16
         kept = _floats("sums", -(-count // 2) if fits else count)
         if fits:
             self._sums = kept.view(np.uint16)[:count]
         else:
             self._floats = kept
         result = self._sums if fits else self._floats
-        fill = np.array(trip.fill or BLACK, np.float32)
-        kernels().shrink(source, width, height, *lattice, *boxes, trip.fill is not None, fill, result)
+        fill = np.array(trip.fill, np.float32)
+        kernels().shrink(source, width, height, *lattice, *boxes, trip.border, fill, result)
         return SAMPLE_SUMS if fits else SAMPLE_FLOATS
 
 

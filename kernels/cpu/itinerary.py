@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kernels.chain import Link, displacements, numbers
 from kernels.cpu.compiled import Plotted
-from kernels.cpu.places import COLUMNS, CONSTANT, FOLD, READ, REFLECT, REPLICATE, WRAP
+from kernels.cpu.places import COLUMNS, CONSTANT, FOLD, INSIDE, READ, REFLECT, REPLICATE, WRAP
 from kernels.matrices import multiply
 from kernels.route import (
     BORDER,
@@ -22,6 +22,7 @@ from kernels.route import (
     Links,
     Table,
     boxes,
+    counted,
     lattice,
     most_rows,
     move,
@@ -37,17 +38,16 @@ Numbers = NDArray[np.float64]
 class Itinerary(NamedTuple):
     """How an output is read from a source: the table, its displacement fields, and what the source must be first.
 
-    boxes: what the source's pixels are added up in, and `lattice` where. Boxes that reach beyond the edge go on with the
-    other side's pixels if `wraps`, or are made up with `fill` (levels of the source), or with the mean of what they hold
-    if it is None.
+    boxes: what the source's pixels are added up in, and `lattice` where. Boxes that reach beyond the edge go on as `border`
+    says, a code of `places`; `fill`, in levels of the source, is what is beyond it where that is CONSTANT.
     """
 
     table: Numbers
     fields: NDArray[np.float32]
     boxes: Boxes
     lattice: Lattice
-    wraps: bool
-    fill: Fill | None
+    border: int
+    fill: Fill
 
 
 def itinerary(
@@ -59,16 +59,16 @@ def itinerary(
     """
     table = np.zeros((most_rows(len(links)), COLUMNS))
     plan = (plotted or by_python)(numbers(links), level, table)
-    rows, border = plan[0], plan[9]
+    rows = plan[0]
     red, green, blue = links[0].fill
     fields = [field.numpy().ravel() for field in displacements(links)]
     return Itinerary(
         table[:rows],
         np.concatenate(fields) if fields else NO_FIELDS,
-        Boxes(*plan[1:5]),
-        Lattice(*plan[5:9]),
-        border == WRAP,
-        (red * level, green * level, blue * level) if border == CONSTANT else None,
+        Boxes(*plan[1:7]),
+        Lattice(*plan[7:11]),
+        plan[11],
+        (red * level, green * level, blue * level),
     )
 
 
@@ -81,19 +81,18 @@ def by_python(links: Numbers, level: float, table: Numbers) -> Plotted:
 
 
 def plot(links: Links, level: float, table: Table) -> Plotted:
-    """Writes rows of `table`, all zeros; how many, then `boxes` and `lattice`, and the border that can be seen."""
+    """Writes rows of `table`, all zeros; how many, then `boxes`, `lattice`, and the border that can be seen, or INSIDE."""
     first = links[0]
     height, width = first[INPUT], first[INPUT + 1]
-    of = boxes(links)
-    wide, high, across, down = of
-    unit = level * wide * high
+    wide, high, across, down, halved_columns, halved_rows = boxes(links)
+    unit = level * counted(wide, halved_columns) * counted(high, halved_rows)
     rows, shows, matrix, reach = route(links, unit, table)
     inner = within(reach, width, height, wide / 2.0, high / 2.0)
-    border = REPLICATE if inner else int(first[BORDER])
+    border = INSIDE if inner else int(first[BORDER])
     left, top, columns, lines = 0, 0, int(width), int(height)
     # single pixels are read where they are
     if wide > 1 or high > 1:
-        left, top, columns, lines = lattice(reach, width, height, of, border)
+        left, top, columns, lines = lattice(reach, width, height, (wide, high, across, down), border)
     from_x, from_y = (left + wide / 2.0) / across, (top + high / 2.0) / down
     to_units = (1.0 / across, 0.0, -from_x, 0.0, 1.0 / down, -from_y, 0.0, 0.0, 1.0)
     if border in (REFLECT, WRAP):
@@ -104,7 +103,7 @@ def plot(links: Links, level: float, table: Table) -> Plotted:
         rows = move(table, rows, multiply(to_units, matrix))
     share = unit if border == CONSTANT else 0.0
     red, green, blue = first[FILL] * share, first[FILL + 1] * share, first[FILL + 2] * share
-    outside = float(REPLICATE if border == REFLECT else border)
+    outside = float(REPLICATE if border in (REFLECT, INSIDE) else border)
     shown = 1.0 if shows else 0.0
     write(table[rows], READ, (float(columns), float(lines), outside, red, green, blue, 1.0 / unit, shown))
-    return rows + 1, wide, high, across, down, left, top, columns, lines, border
+    return rows + 1, wide, high, across, down, halved_columns, halved_rows, left, top, columns, lines, border

@@ -23,6 +23,8 @@ from kernels.cpu.number_words import clamp
 MOVE, VIEW, SHIFT, VEIL, FOLD, READ = range(6)
 COLUMNS = 10
 REPLICATE, REFLECT, WRAP, CONSTANT = range(4)
+INSIDE = 4
+"""In the place of a border: nothing beyond the canvas is seen."""
 Table = NDArray[np.float64]
 Grid = NDArray[np.float32]
 Color = tuple[np.float32, np.float32, np.float32]

@@ -7,12 +7,16 @@ from typing import Any
 
 import triton.language as tl
 
+from kernels.cpu.places import CONSTANT, REFLECT, WRAP
 from kernels.cuda.records import (
     BOX_ACROSS,
     BOX_APART,
+    BOX_BORDER,
     BOX_COLUMNS,
     BOX_DOWN,
     BOX_FILL,
+    BOX_HALVED_COLUMNS,
+    BOX_HALVED_ROWS,
     BOX_HEIGHT,
     BOX_HIGH,
     BOX_LEFT,
@@ -24,7 +28,6 @@ from kernels.cuda.records import (
     BOX_TOP,
     BOX_WIDE,
     BOX_WIDTH,
-    BOX_WRAPS,
     BOXES,
 )
 
@@ -42,7 +45,6 @@ def shrink_tile(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
     record = records + BOXES * tl.load(tile)
     columns, rows = tl.load(record + BOX_COLUMNS).to(tl.int32), tl.load(record + BOX_ROWS).to(tl.int32)
     width, height = tl.load(record + BOX_WIDTH).to(tl.int32), tl.load(record + BOX_HEIGHT).to(tl.int32)
-    wide, high = tl.load(record + BOX_WIDE).to(tl.int32), tl.load(record + BOX_HIGH).to(tl.int32)
     count = columns * rows
     i = tl.load(tile + 1) + tl.arange(0, lanes)
     here = i < count
@@ -50,22 +52,10 @@ def shrink_tile(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
     top = tl.load(record + BOX_TOP).to(tl.int32) + i // columns * tl.load(record + BOX_DOWN).to(tl.int32)
     if tl.load(record + BOX_OF_BYTES) != 0:
         levels = tl.load(record + BOX_SOURCE).to(tl.pointer_type(tl.uint8))
-        r, g, b = summed(levels, record, left, top, width, height, wide, high, here, lanes)
+        r, g, b = summed(levels, record, left, top, width, height, here, lanes)
     else:
         floats = tl.load(record + BOX_SOURCE).to(tl.pointer_type(tl.float32))
-        r, g, b = summed(floats, record, left, top, width, height, wide, high, here, lanes)
-    right, bottom = tl.minimum(left + wide, width), tl.minimum(top + high, height)
-    held = ((right - tl.maximum(left, 0)) * (bottom - tl.maximum(top, 0))).to(tl.float32)
-    full = (wide * high).to(tl.float32)
-    fill = tl.load(record + BOX_FILL)
-    if fill != 0:
-        color = fill.to(tl.pointer_type(tl.float32))
-        r += (full - held) * tl.load(color)
-        g += (full - held) * tl.load(color + 1)
-        b += (full - held) * tl.load(color + 2)
-    elif tl.load(record + BOX_WRAPS) == 0:
-        more = full / tl.where(here, held, 1.0)
-        r, g, b = r * more, g * more, b * more
+        r, g, b = summed(floats, record, left, top, width, height, here, lanes)
     result = tl.load(record + BOX_RESULT).to(tl.pointer_type(tl.float32))
     tl.store(result + i, r, mask=here)
     tl.store(result + count + i, g, mask=here)
@@ -79,25 +69,38 @@ def summed(
     top: Block,
     width: Block,
     height: Block,
-    wide: Block,
-    high: Block,
     here: Block,
     lanes: tl.constexpr,
 ) -> Block:
     """Sums of the pixels that the boxes at (left, top) hold: row after row, so that floats are added in one order."""
     stride, apart = tl.load(record + BOX_STRIDE).to(tl.int32), tl.load(record + BOX_APART).to(tl.int32)
-    wraps = tl.load(record + BOX_WRAPS) != 0
+    wide, high = tl.load(record + BOX_WIDE).to(tl.int32), tl.load(record + BOX_HIGH).to(tl.int32)
+    # the outermost once, the others twice; or all once
+    inner_column = tl.load(record + BOX_HALVED_COLUMNS).to(tl.float32) + 1.0
+    inner_row = tl.load(record + BOX_HALVED_ROWS).to(tl.float32) + 1.0
+    border = tl.load(record + BOX_BORDER).to(tl.int32)
+    fill = tl.load(record + BOX_FILL).to(tl.pointer_type(tl.float32))
+    red, green, blue = tl.load(fill), tl.load(fill + 1), tl.load(fill + 2)
     r = tl.full([lanes], 0.0, tl.float32)
     g = tl.full([lanes], 0.0, tl.float32)
     b = tl.full([lanes], 0.0, tl.float32)
     for j in range(0, high):
         for k in range(0, wide):
             column, row = left + k, top + j
-            column = tl.where(wraps, column % width, column)
-            row = tl.where(wraps, row % height, row)
-            held = here & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-            at = (row * width + column) * stride
-            r += tl.load(source + at, mask=held, other=0).to(tl.float32)
-            g += tl.load(source + apart + at, mask=held, other=0).to(tl.float32)
-            b += tl.load(source + 2 * apart + at, mask=held, other=0).to(tl.float32)
+            held = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+            at = (shown(row, height, border) * width + shown(column, width, border)) * stride
+            covered = held | (border != CONSTANT)
+            weight = tl.where((j > 0) & (j < high - 1), inner_row, 1.0)
+            weight *= tl.where((k > 0) & (k < wide - 1), inner_column, 1.0)
+            r += weight * tl.where(covered, tl.load(source + at, mask=here, other=0).to(tl.float32), red)
+            g += weight * tl.where(covered, tl.load(source + apart + at, mask=here, other=0).to(tl.float32), green)
+            b += weight * tl.where(covered, tl.load(source + 2 * apart + at, mask=here, other=0).to(tl.float32), blue)
     return r, g, b
+
+
+def shown(place: Block, side: Block, border: Block) -> Block:
+    """The pixel that is seen at a place of a side, which goes beyond it by less than its length."""
+    mirrored = tl.where(place < 0, -1 - place, tl.where(place < side, place, 2 * side - 1 - place))
+    repeated = tl.where(place < 0, place + side, tl.where(place < side, place, place - side))
+    place = tl.where(border == REFLECT, mirrored, tl.where(border == WRAP, repeated, place))
+    return tl.minimum(tl.maximum(place, 0), side - 1)

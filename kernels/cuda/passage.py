@@ -152,7 +152,7 @@ class Passage:
 
     def _shrink(self, trip: Itinerary, of_bytes: bool) -> None:
         boxes = trip.lattice.columns * trip.lattice.rows
-        fill: Value = 0 if trip.fill is None else self._memory.given(np.array(trip.fill, np.float32))
+        fill = self._memory.given(np.array(trip.fill, np.float32))
         sums = Spot(self._free(3 * _FLOAT * boxes))
         record: Sequence[Value] = (
             self._source,
@@ -163,7 +163,7 @@ class Passage:
             self._size.height,
             *trip.lattice,
             *trip.boxes,
-            int(trip.wraps),
+            trip.border,
             fill,
             sums,
         )

@@ -59,15 +59,17 @@ SETTLE = 3
     BOX_HIGH,
     BOX_ACROSS,
     BOX_DOWN,
-    BOX_WRAPS,
+    BOX_HALVED_COLUMNS,
+    BOX_HALVED_ROWS,
+    BOX_BORDER,
     BOX_FILL,
     BOX_RESULT,
-) = range(17)
+) = range(19)
 """Boxes. The source, whether its values are bytes (else floats), its strides and sides; where the first box begins, how
-many there are in a row and in a column; their sides, and from one to the next; whether those that reach beyond the source
-go on with its other side; address of three floats to make them up with, or 0 for the mean of what they hold; planes
-(3, rows, columns) float32."""
-BOXES = 17
+many there are in a row and in a column; their sides, and from one to the next; whether their outermost columns and rows
+count half; what is beyond the source, a code of `kernels.cpu.places`, and the address of the three floats that are, where
+that is CONSTANT; planes (3, rows, columns) float32."""
+BOXES = 19
 
 BLUR_SOURCE, BLUR_RESULT, BLUR_WIDTH, BLUR_HEIGHT, BLUR_TAPS, BLUR_WEIGHTS, BLUR_SEEN, BLUR_DOWN = range(8)
 """A weighted sum along one side. Planes in, planes out, the canvas, number and address of the weights, which pixel is

@@ -6,7 +6,6 @@ Each states where an *input* point goes; the way back is found from three or fou
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -43,22 +42,32 @@ def homography(forward: Forward, height: int, width: int) -> Levels:
 
 
 class Boxes(NamedTuple):
-    """Boxes of a source: pixels of one in rows and columns, and rows and columns from one to the next."""
+    """Boxes of a source: weights of its rows and columns, and how many there are from one to the next."""
 
-    rows: int = 1
-    columns: int = 1
+    rows: tuple[float, ...] = (1.0,)
+    columns: tuple[float, ...] = (1.0,)
     down: int = 1
     across: int = 1
 
 
 PIXELS = Boxes()
+CLOSE = [
+    np.ones(2) / 2,
+    np.array([1, 2, 1]) / 4,
+    np.ones(3) / 3,
+    np.array([1, 2, 2, 1]) / 6,
+    np.ones(4) / 4,
+    np.array([1, 2, 2, 2, 1]) / 8,
+]
+"""Boxes one pixel apart, softer and softer."""
 
 
 def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
     """The boxes that make a pixel of the output as soft as its square is, about the output's middle (x, y).
 
-    An interval's variance is its square / 12, and reading between boxes adds that of two intervals as long as they are
-    apart. A whole number of source pixels is averaged as it is where output pixels begin on multiples of it.
+    An interval's variance is its square / 12, that of pixels so far apart and the interval of each of them; reading between
+    boxes adds that of two intervals as long as they are apart. A whole number of source pixels is averaged as it is, those
+    beyond four where output pixels begin on multiples of it.
     """
     along, down = (np.subtract(back(x + u, y + v), back(x - u, y - v)) for u, v in ((0.5, 0.0), (0.0, 0.5)))
     # one source pixel to the right, or down, is so much of an output pixel
@@ -67,44 +76,50 @@ def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
     for axis, side in ((0, width), (1, height)):
         fit = 1 / max(float(np.hypot(*to_output[:, axis])), 1e-9)
         apart = max(int(fit / 2.2 + 1e-6), 1)
-        ideal = np.sqrt(max(fit**2 - 2 * apart**2, 0.0)) + 1e-6
-        long = max(int(ideal + 0.75), 2 if ideal > 1 else 1)
+        needed = fit**2 / 12 - apart**2 / 6
+        if needed <= 1 / 12:
+            weights = np.ones(1)
+        elif apart == 1:
+            weights = next(weights for weights in CLOSE if variance(weights) >= needed - 1e-6)
+        else:
+            weights = np.ones(int(np.sqrt(12 * needed) + 1e-6 + 0.75))
         whole = round(fit)
         is_straight = abs(along[1]) < 1e-9 and abs(down[0]) < 1e-9
-        if is_straight and 4 < whole <= side and abs(fit - whole) < 1e-4:
-            begun = start[axis] / whole
+        if is_straight and 1 < whole <= side and abs(fit - whole) < 1e-4:
+            step = whole if whole > 4 else 1
+            begun = start[axis] / step
             if abs(begun - round(begun)) < 1e-4:
-                long = apart = whole
-        sides.append((min(long, side), min(apart, side)) if long > 1 else (1, 1))
+                weights, apart = np.ones(whole), step
+        if len(weights) > side:
+            weights = np.ones(side)
+        sides.append((tuple(weights / weights.sum()), min(apart, side)))
     return Boxes(sides[1][0], sides[0][0], sides[1][1], sides[0][1])
 
 
-def averaged(levels: Levels, of: Boxes, border: str) -> tuple[Levels, int, int]:
-    """Means of boxes, and the row and column where the first begins.
+def variance(weights: Levels) -> float:
+    """Of pixels that are weighted so, each of them as wide as it is."""
+    places = np.arange(len(weights)) - (len(weights) - 1) / 2
+    return float(weights @ places**2) + 1 / 12
 
-    What boxes lack beside the picture is zeros where the outside is of one colour, the other side's where it repeats, and
-    else left out of the mean.
-    """
-    height, width = levels.shape[:2]
-    starts = []
-    for side, long, apart in ((height, of.rows, of.down), (width, of.columns, of.across)):
-        if border == "constant":
-            # every box that holds a pixel
-            starts.append([k * apart for k in range(-long, side) if k * apart + long > 0 and k * apart < side])
-        elif border == "wrap":
-            starts.append(list(range(0, side, apart)))
-        else:
-            # until one ends where the picture does, or after it
-            starts.append([k * apart for k in range(side) if (k - 1) * apart + long < side])
-    small = np.zeros((len(starts[0]), len(starts[1]), levels.shape[2]))
-    for (i, top), (j, left) in itertools.product(enumerate(starts[0]), enumerate(starts[1])):
+
+def averaged(levels: Levels, of: Boxes, border: str) -> tuple[Levels, int, int]:
+    """Weighted means of boxes, and the row and column where the first begins: all that hold something of the picture."""
+    starts, small = [], levels
+    for axis, weights, apart in ((0, of.rows, of.down), (1, of.columns, of.across)):
+        side, more = levels.shape[axis], len(weights)
+        first = 0 if border == "wrap" else -more // apart
+        begin = [k * apart for k in range(first, side) if k * apart + more > 0 and k * apart < side]
         if border == "wrap":
-            rows, columns = np.arange(top, top + of.rows) % height, np.arange(left, left + of.columns) % width
-            small[i, j] = levels[np.ix_(rows, columns)].mean(axis=(0, 1))
-            continue
-        box = levels[max(top, 0) : top + of.rows, max(left, 0) : left + of.columns]
-        small[i, j] = box.sum(axis=(0, 1)) / (of.rows * of.columns) if border == "constant" else box.mean(axis=(0, 1))
-    return small, starts[0][0], starts[1][0]
+            begin = [start for start in begin if start >= 0]
+        ring = [(0, 0)] * 3
+        ring[axis] = (more, 2 * more)
+        # numpy's names: "symmetric" shows the outermost pixel twice, as `reflect` here does
+        mode = {"constant": "constant", "replicate": "edge", "reflect": "symmetric", "wrap": "wrap"}[border]
+        around = np.moveaxis(np.pad(small, ring, mode=mode), axis, 0)  # type: ignore[call-overload]  # a mode by name
+        means = [np.tensordot(weights, around[start + more : start + 2 * more], 1) for start in begin]
+        small = np.moveaxis(np.stack(means), 0, axis)
+        starts.append(begin[0])
+    return small, starts[0], starts[1]
 
 
 def read(levels: Levels, x: Levels, y: Levels, border: str, fill: tuple[float, ...], of: Boxes = PIXELS) -> Levels:
@@ -116,11 +131,12 @@ def read(levels: Levels, x: Levels, y: Levels, border: str, fill: tuple[float, .
     small, top, left = levels - colour, 0, 0
     if of != PIXELS:
         small, top, left = averaged(small, of, border)
-    places = np.stack([(y - top - of.rows / 2) / of.down, (x - left - of.columns / 2) / of.across])
+    places = np.stack([(y - top - len(of.rows) / 2) / of.down, (x - left - len(of.columns) / 2) / of.across])
     # places were folded: boxes are not mirrored again
     mode = "nearest" if of != PIXELS and border == "reflect" else SCIPY_BORDERS[border]
     channels = [scipy.ndimage.map_coordinates(small[..., c], places, order=1, mode=mode, prefilter=False) for c in range(3)]
-    return np.stack(channels, axis=-1) + colour
+    shown: Levels = np.stack(channels, axis=-1) + colour
+    return shown
 
 
 def fold(values: Levels, side: int, border: str) -> Levels:

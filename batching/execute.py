@@ -26,6 +26,7 @@ from kernels.errors import AugmentationError, DeviceLost, DeviceOutOfMemory, Ima
 from kernels.labels import Labels
 from kernels.partners import Partner, Partners, PartnerUnusable, Pool
 from kernels.plan import Plan, Variant, plans
+from kernels.run import prepared
 from kernels.tensors import Picture
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ def complete(
     with tally.stage("decode"):
         picture = decoded(work, decode)
         guests = partners(work, decode)
-        found = planned(work, picture, guests, max_output_pixels)
+        found = prepared(planned(work, picture, guests, max_output_pixels), device)
     for variant, plan in zip(work.item.numbers, found, strict=True):
         with tally.stage("run"):
             made = run_within_memory([plan], [picture], [guests], device)[0]

@@ -15,7 +15,7 @@ from kernels.matrices import IDENTITY, Quad, inverse, is_affine
 from kernels.op import Field, Matrix, Places, asked
 from kernels.params import Border, Warp
 from kernels.plan import PlannedStep
-from kernels.route import CODES, Boxes, Fill, boxes, matrix_of, most_rows, route
+from kernels.route import CODES, LINK, Boxes, Fill, boxes, matrix_of, most_rows, route
 from kernels.tensors import Size
 
 _TINY = 1e-6
@@ -93,11 +93,15 @@ def _link(step: PlannedStep, *, displaces: bool = True) -> Link:
 
 def numbers(links: Sequence[Link]) -> NDArray[np.float64]:
     """(links, 18): what `route` is told of each."""
-    rows = [
-        (*link.forward, *link.size_in, *link.size_out, CODES[link.border], *link.fill, _bend(link.displacement))
-        for link in links
-    ]
-    return np.array(rows, dtype=np.float64)
+    return np.array(told(links), dtype=np.float64).reshape(-1, LINK)
+
+
+def told(links: Sequence[Link]) -> list[float]:
+    """The same as one list."""
+    row: list[float] = []
+    for forward, displacement, size_in, size_out, border, fill in links:
+        row += (*forward, *size_in, *size_out, CODES[border], *fill, _bend(displacement))
+    return row
 
 
 def _bend(displacement: torch.Tensor | None) -> float:
@@ -111,9 +115,9 @@ def displacements(links: Sequence[Link]) -> list[torch.Tensor]:
 
 def way(links: Sequence[Link], device: torch.device) -> Way:
     """The way back from the last link's output to the first link's input; the first canvas itself is not folded."""
-    told, output = numbers(links).tolist(), links[-1].size_out
+    rows_of_links, output = numbers(links).tolist(), links[-1].size_out
     table = [[0.0] * COLUMNS for _ in range(most_rows(len(links)))]
-    rows, _, last, reach = route(told, 1.0, table)
+    rows, _, last, reach = route(rows_of_links, 1.0, table)
     fields = iter(displacements(links))
     matrix, base = IDENTITY, None
     veils: list[Veil] = []
@@ -134,7 +138,7 @@ def way(links: Sequence[Link], device: torch.device) -> Way:
                 folded(x, width, _BORDERS[int(code)]).clamp(margin_x, width - margin_x),
                 folded(y, height, _BORDERS[int(code)]).clamp(margin_y, height - margin_y),
             )
-    return Way(last, base, tuple(veils), reach, Boxes(*boxes(told)))
+    return Way(last, base, tuple(veils), reach, Boxes(*boxes(rows_of_links)))
 
 
 def locate(

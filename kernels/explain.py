@@ -10,8 +10,8 @@ from types import CodeType
 from typing import Any
 
 from kernels import costs
-from kernels.cpu.execute import ALONG_ROUTES, SAMPLE_FLOATS
 from kernels.cpu.outline import Noted, outlined
+from kernels.cpu.passes import ALONG_ROUTES, SAMPLE_FLOATS
 from kernels.equivalents import EQUIVALENTS
 from kernels.op import Container, Within
 from kernels.params import Group, Params

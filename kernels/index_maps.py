@@ -13,6 +13,7 @@ from kernels.chain import Link
 from kernels.op import Matrix
 from kernels.params import Border
 from kernels.route import Fill
+from kernels.tensors import Size
 
 Places = NDArray[np.int64]
 Runs = list[tuple[int, int, int]]
@@ -44,11 +45,24 @@ class IndexMap:
         return all(round(level * 255.0) / 255.0 == level for cut in self.cuts for level in cut.fill)
 
 
-def index_map(links: Sequence[Link]) -> IndexMap | None:
+@dataclass(frozen=True)
+class Window:
+    """A part of the source, as it is: the rows from `top` on, the columns from `left` on."""
+
+    top: int
+    left: int
+    size: Size
+    cuts: tuple[Cut, ...] = ()
+    is_of_bytes = True
+
+
+def index_map(links: Sequence[Link]) -> IndexMap | Window | None:
     """The chain as an index map, or None if some step needs interpolation."""
     for link in links:
         if link.displacement is not None or not _exact(link.forward):
             return None
+    if (window := _window(links)) is not None:
+        return window
     height, width = links[-1].size_out
     across, down, turned = np.arange(width), np.arange(height), False
     cuts: list[Cut] = []
@@ -73,8 +87,26 @@ def index_map(links: Sequence[Link]) -> IndexMap | None:
     return IndexMap(down, across, turned, tuple(cuts))
 
 
-def gather(planes: torch.Tensor, mapped: IndexMap, rows_dim: int = 0, into: torch.Tensor | None = None) -> torch.Tensor:
+def _window(links: Sequence[Link]) -> Window | None:
+    """An exact chain as a part of its source, if it only shifts and never leaves a canvas."""
+    top = left = 0
+    size = links[-1].size_out
+    for link in reversed(links):
+        if not (link.forward[0] == link.forward[4] == 1.0):
+            return None
+        top, left = top - round(link.forward[5]), left - round(link.forward[2])
+        if not (0 <= top <= link.size_in.height - size.height and 0 <= left <= link.size_in.width - size.width):
+            return None
+    return Window(top, left, size)
+
+
+def gather(
+    planes: torch.Tensor, mapped: IndexMap | Window, rows_dim: int = 0, into: torch.Tensor | None = None
+) -> torch.Tensor:
     """Pixels of `planes`, rows and columns being dimensions `rows_dim` and the next: `into`, or a contiguous new tensor."""
+    if isinstance(mapped, Window):
+        rows = planes.narrow(rows_dim, mapped.top, mapped.size.height)
+        return rows.narrow(rows_dim + 1, mapped.left, mapped.size.width).clone(memory_format=torch.contiguous_format)
     if mapped.turned:
         planes = planes.transpose(rows_dim, rows_dim + 1)
     down, across = _runs(mapped.rows), _runs(mapped.columns)

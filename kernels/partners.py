@@ -159,8 +159,8 @@ def _reached(recipe: Recipe, seed: int, variants: Sequence[Variant]) -> Sequence
     found = tree.tree(recipe)
     if found.is_flat:
         return [None] * len(variants)
-    fractions, _ = tree.draws(found, seed, variants)
-    return [frozenset(step.number for step in tree.taken(found, found.roots, each, {})) for each in fractions]
+    numbers, _ = tree.draws(found, seed, variants)
+    return [frozenset(step.number for step in tree.taken(found, found.roots, each, {})) for each in numbers]
 
 
 class _Step(NamedTuple):

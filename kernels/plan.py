@@ -108,54 +108,56 @@ def plans(
     if not 0 <= seed <= rng.MAX_SEED:
         raise ValueError(f"a seed is 0 to 2^53-1, not {seed}")
     found = tree.tree(recipe)
-    fractions, noise = tree.draws(found, seed, variants)
+    numbers, noise = tree.draws(found, seed, variants)
     chosen: Sequence[Choices] = [{}] * len(variants) if pool is None else choices(recipe, seed, variants, pool)
     rules = recipe.labels
-    made = [
-        _planned(_Numbers(found, rules, *each, partners)) for each in zip(variants, fractions, noise, chosen, strict=True)
-    ]
+    made = [_planned(_Given(found, rules, *each, partners)) for each in zip(variants, numbers, noise, chosen, strict=True)]
     if recipe.profile == "fused":
         return made
     return [_within_reach(replace(each, profile=recipe.profile), found) for each in made]
 
 
-class _Numbers(NamedTuple):
+class _Given(NamedTuple):
     """What the plan of one variant is made of."""
 
     found: Tree
     rules: LabelRules
     variant: Variant
-    fractions: Sequence[float]
+    numbers: Sequence[float]
+    """What is drawn, see `tree.draws`."""
     noise: Sequence[int]
     chosen: Choices
     partners: Partners | None
 
 
-def _planned(numbers: _Numbers) -> Plan:
-    found, record = numbers.found, list[Mapping[str, Any]]()
+def _planned(given: _Given) -> Plan:
+    found, record = given.found, list[Mapping[str, Any]]()
     taken: dict[int, tuple[int, ...]] = {}
-    steps = found.steps if found.is_flat else tree.taken(found, found.roots, numbers.fractions, taken)
-    applied, size = _applied(numbers, steps, numbers.variant.size, record, taken)
+    steps = found.steps if found.is_flat else tree.taken(found, found.roots, given.numbers, taken)
+    applied, size = _applied(given, steps, given.variant.size, record, taken)
     if not found.is_flat:
-        record = _completed(found, numbers.fractions, record, taken)
-    return Plan(tuple(applied), numbers.variant.size, size, tuple(record), numbers.rules)
+        record = _completed(found, given.numbers, record, taken)
+    return Plan(tuple(applied), given.variant.size, size, tuple(record), given.rules)
 
 
 def _applied(
-    numbers: _Numbers,
+    given: _Given,
     steps: Iterable[Step],
     size: Size,
     record: list[Mapping[str, Any]],
     taken: dict[int, tuple[int, ...]],
 ) -> tuple[list[PlannedStep], Size]:
     """Those of the steps that are applied, on a canvas of `size` at first, and the size that they leave."""
-    found, _, variant, fractions, noise, chosen, _ = numbers
+    found, _, variant, numbers, noise, chosen, _ = given
     applied: list[PlannedStep] = []
     for number, op, params, fields, static, gate, canvas, own in steps:
         drawn: dict[str, Drawn] = {}
         for place, (name, kind, ends) in enumerate(fields, gate + 1):
-            drawn[name] = kind.of(ends, variant.variant) if isinstance(kind, Cycle) else kind.draw(ends, fractions[place])
-        applies = fractions[gate] < params.chance
+            if kind is None:
+                drawn[name] = numbers[place]
+            else:
+                drawn[name] = kind.of(ends, variant.variant) if isinstance(kind, Cycle) else kind.draw(ends, numbers[place])
+        applies = numbers[gate] < params.chance
         told: dict[str, Any] = {"step": number, "op": op.name, "applied": applies, "draws": drawn}
         record.append(told)
         if not applies:
@@ -163,14 +165,14 @@ def _applied(
         values = {**drawn, **static} if static else drawn
         seed = noise[2 * number], noise[2 * number + 1]
         if own is not None:
-            applied += _made_up(found.steps[number], values, fractions[own], size, told)
+            applied += _made_up(found.steps[number], values, numbers[own], size, told)
             continue
         if op.aim is not None:
-            seen = _seen(numbers, applied, size)
+            seen = _seen(given, applied, size)
             aimed = op.aim.function(seen, size, **asked(op.aim.function, {**values, "seed": seed}))
             values, told["aimed"] = {**values, **aimed.fields}, aimed.told
         if isinstance(op.kind, Within):
-            applied.append(_enclosed(numbers, found.steps[number], values, size, record, taken))
+            applied.append(_enclosed(given, found.steps[number], values, size, record, taken))
             continue
         size_out = size if canvas is None else _canvas(op, canvas, size, values, found.pointers[number])
         taken_partners = chosen.get(number, ())
@@ -181,15 +183,15 @@ def _applied(
     return applied, size
 
 
-def _seen(numbers: _Numbers, applied: Sequence[PlannedStep], size: Size) -> Sight | None:
+def _seen(given: _Given, applied: Sequence[PlannedStep], size: Size) -> Sight | None:
     """The labels as they are after the steps that are applied so far."""
     from kernels.sight import sight  # which is made of chains and mixtures, and these of plans
 
-    return sight(numbers.variant.labels, applied, numbers.variant.size, size, numbers.rules, numbers.partners)
+    return sight(given.variant.labels, applied, given.variant.size, size, given.rules, given.partners)
 
 
 def _enclosed(
-    numbers: _Numbers,
+    given: _Given,
     step: Step,
     fields: Mapping[str, Any],
     size: Size,
@@ -200,27 +202,27 @@ def _enclosed(
     assert isinstance(step.op.kind, Within)
     assert isinstance(step.params, Group)
     pieces = tuple(step.op.kind.pieces(size, **asked(step.op.kind.pieces, fields)))
-    inside, each = numbers.found.inside[step.number], len(step.params.steps)
+    inside, each = given.found.inside[step.number], len(step.params.steps)
     chains: list[tuple[PlannedStep, ...]] = []
     for place, piece in enumerate(pieces):
         if not piece.region.size.pixels:
             chains.append(())
             continue
         first = place * each % len(inside)
-        steps = tree.taken(numbers.found, inside[first : first + each], numbers.fractions, taken)
-        chains.append(tuple(_applied(numbers, steps, piece.region.size, record, taken)[0]))
+        steps = tree.taken(given.found, inside[first : first + each], given.numbers, taken)
+        chains.append(tuple(_applied(given, steps, piece.region.size, record, taken)[0]))
     return PlannedStep(step.number, step.op, step.params, fields, _NO_NOISE, size, size, (), tuple(chains), (), pieces)
 
 
 def _completed(
-    found: Tree, fractions: Sequence[float], record: Sequence[Mapping[str, Any]], taken: Taken
+    found: Tree, numbers: Sequence[float], record: Sequence[Mapping[str, Any]], taken: Taken
 ) -> list[Mapping[str, Any]]:
     """The record with what stands in branches not taken, and containers with the steps that they let through."""
     # the same steps may be carried out on several parts of a picture: what they drew is the same
     told = {each["step"]: each for each in reversed(record)}
     for step in found.steps:
         if step.number not in told:
-            skipped = {"step": step.number, "op": step.op.name, "applied": False, "draws": step.numbers(fractions)}
+            skipped = {"step": step.number, "op": step.op.name, "applied": False, "draws": step.fields(numbers)}
             let = {"applied": True, "taken": list(taken[step.number])} if step.number in taken else {}
             told[step.number] = {**skipped, **let}
     return [told[step.number] for step in found.steps]

@@ -51,6 +51,14 @@ class Recipe(BaseModel):
     profile: Profile = "fused"
     """How steps are executed: `fused` resamples a chain of geometric steps once; `kornia` runs each step by itself."""
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # once: it asks every field of every step, and plans find what is known of their recipe by it
+        return hash((self.steps, self.output, self.labels, self.profile))
+
     @classmethod
     def parse(cls, value: object, pointer: str = "") -> Recipe:
         """The recipe in a decoded JSON or YAML document. RecipeInvalid and UnknownOp carry a JSON pointer into it."""

@@ -41,6 +41,8 @@ from kernels.op import Matrix
 from kernels.params import Border
 
 FORWARD, INPUT, OUTPUT, BORDER, FILL, BEND = 0, 9, 11, 13, 14, 17
+LINK = 18
+"""Numbers of a link."""
 Fill = tuple[float, float, float]
 Row = MutableSequence[float] | NDArray[np.float64]
 Links = Sequence[Row] | NDArray[np.float64]

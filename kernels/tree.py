@@ -11,11 +11,12 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels import rng
 from kernels.op import Blend, Container, Mix, Op, Places, Policy, Within, asked
 from kernels.ops import OPS
-from kernels.params import Drawn, DrawnKind, Group, Params, drawn_fields, static_fields
+from kernels.params import Drawn, DrawnKind, Group, Params, Uniform, drawn_fields, static_fields
 from kernels.recipe import Recipe
 from kernels.tensors import Size
 
@@ -32,8 +33,8 @@ class Step(NamedTuple):
     number: int
     op: Op
     params: Params
-    drawn: tuple[tuple[str, DrawnKind, Any], ...]
-    """Name, kind and what is drawn from of each drawn field."""
+    drawn: tuple[tuple[str, DrawnKind | None, Any], ...]
+    """Name, kind and what is drawn from of each drawn field; no kind if it is a real number, which `draws` has drawn."""
     static: Mapping[str, Any]
     draw: int
     """Place of the step's first draw, its chance gate, among those of the recipe."""
@@ -41,10 +42,11 @@ class Step(NamedTuple):
     own: slice | None
     """Where the draws of its kind lie, of a container, a policy or a blend."""
 
-    def numbers(self, fractions: Sequence[float]) -> dict[str, Drawn]:
-        """Its drawn fields."""
+    def fields(self, numbers: Sequence[float]) -> dict[str, Drawn]:
+        """Its drawn fields. numbers: one plan's, see `draws`."""
         return {
-            name: kind.draw(ends, fractions[place]) for place, (name, kind, ends) in enumerate(self.drawn, self.draw + 1)
+            name: numbers[place] if kind is None else kind.draw(ends, numbers[place])
+            for place, (name, kind, ends) in enumerate(self.drawn, self.draw + 1)
         }
 
 
@@ -58,6 +60,8 @@ class Tree(NamedTuple):
     """Of each step its place in the recipe's document."""
     roots: tuple[int, ...]
     """Numbers of the steps that stand in no other."""
+    ranges: NDArray[np.float64]
+    """(2, draws): where each real number begins and how far it reaches; 0 and 1 for all other draws."""
     counters: rng.Words
     """(steps and their blocks, 2): the step and the draw block of each block of draws that a plan takes."""
     is_flat: bool
@@ -102,12 +106,35 @@ def tree(recipe: Recipe) -> Tree:
     blocks += [(step.number, rng.NOISE_BLOCK) for step in steps]
     counters = np.array(blocks, dtype=np.uint64).reshape(-1, 2)
     is_flat = not any(isinstance(step.op.kind, Container | Within) for step in steps)
-    return Tree(tuple(steps), tuple(inside), tuple(pointers), roots, counters, is_flat, tuple(sources), tuple(sequences))
+    return Tree(
+        tuple(steps),
+        tuple(inside),
+        tuple(pointers),
+        roots,
+        _ranges(steps),
+        counters,
+        is_flat,
+        tuple(sources),
+        tuple(sequences),
+    )
+
+
+def _ranges(steps: Sequence[Step]) -> NDArray[np.float64]:
+    ranges = np.zeros((2, _end(steps[-1]) if steps else 0))
+    ranges[1] = 1.0
+    for step in steps:
+        for place, (_, kind, ends) in enumerate(step.drawn, step.draw + 1):
+            if kind is None:
+                ranges[:, place] = ends[0], ends[1] - ends[0]
+    return ranges
 
 
 def _step(number: int, params: Params, draw: int) -> Step:
     op, kind = OPS[params.op], type(params)
-    drawn = tuple((name, drawn_kind, getattr(params, name)) for name, drawn_kind in drawn_fields(kind))
+    drawn = tuple(
+        (name, None if isinstance(drawn_kind, Uniform) else drawn_kind, getattr(params, name))
+        for name, drawn_kind in drawn_fields(kind)
+    )
     static = {name: getattr(params, name) for name in static_fields(kind) if name not in _NO_ARGUMENTS}
     canvas = op.kind.canvas if isinstance(op.kind, Places | Mix) else None
     own = None
@@ -138,7 +165,10 @@ def keys(found: Tree, variants: Sequence[Variant], steps: Sequence[int]) -> rng.
 
 
 def draws(found: Tree, seed: int, variants: Sequence[Variant]) -> tuple[list[list[float]], list[list[int]]]:
-    """Of each variant: fractions in [0, 1), a step's from its place `draw` on, and two noise words of each step."""
+    """Of each variant: numbers, a step's from its place `draw` on, and two noise words of each step.
+
+    Fields that are real numbers are what they are drawn to be, everything else is a fraction in [0, 1).
+    """
     counter = rng.counters(
         keys(found, variants, found.counters[:, 0].tolist() if found.sequences else ()),
         np.array([variant.variant for variant in variants], dtype=np.uint64)[:, None],
@@ -148,24 +178,26 @@ def draws(found: Tree, seed: int, variants: Sequence[Variant]) -> tuple[list[lis
     words = rng.philox(counter, seed)
     drawn = len(found.counters) - len(found.steps)
     noise = words[:, drawn:, :2].reshape(len(variants), -1)
-    return rng.fractions(words[:, :drawn].reshape(len(variants), -1)).tolist(), noise.tolist()
+    starts, lengths = found.ranges
+    # as `Uniform.draw`, all at once
+    return (starts + lengths * rng.fractions(words[:, :drawn].reshape(len(variants), -1))).tolist(), noise.tolist()
 
 
 def taken(
-    found: Tree, numbers: Sequence[int], fractions: Sequence[float], by_container: dict[int, tuple[int, ...]]
+    found: Tree, steps: Sequence[int], numbers: Sequence[float], by_container: dict[int, tuple[int, ...]]
 ) -> Iterator[Step]:
-    """Those of some steps, and of the steps in them, that containers let through, in the order in which they run.
+    """Those of some steps, by their numbers, and of the steps in them, that containers let through, as they run.
 
     Their own gates are not yet asked. by_container: is given the numbers of the steps that each container lets through.
     """
-    for number in numbers:
+    for number in steps:
         step = found.steps[number]
         kind = step.op.kind
         if not isinstance(kind, Container):
             yield step
-        elif fractions[step.draw] < step.params.chance:
-            drawn = asked(kind.taken, step.numbers(fractions))
+        elif numbers[step.draw] < step.params.chance:
+            drawn = asked(kind.taken, step.fields(numbers))
             assert step.own is not None
-            places = kind.taken(step.params, fractions[step.own], **drawn)
+            places = kind.taken(step.params, numbers[step.own], **drawn)
             by_container[number] = tuple(found.inside[number][place] for place in places)
-            yield from taken(found, by_container[number], fractions, by_container)
+            yield from taken(found, by_container[number], numbers, by_container)

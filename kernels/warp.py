@@ -17,7 +17,7 @@ from torch.nn import functional
 from kernels import matrices
 from kernels.chain import Link, Way, folded, locate, way
 from kernels.cpu.places import INSIDE
-from kernels.index_maps import IndexMap, gather, index_map
+from kernels.index_maps import IndexMap, Window, gather, index_map
 from kernels.params import Border
 from kernels.route import CODES, Boxes, Fill, Lattice, lattice, within
 from kernels.shrink import box_counts, box_sums
@@ -37,9 +37,9 @@ def to_pixels(planes: Iterable[torch.Tensor]) -> torch.Tensor:
     return torch.stack([(plane * 255.0).round_().to(torch.uint8) for plane in planes], dim=-1)
 
 
-def rearranged(pixels: torch.Tensor, mapped: IndexMap) -> torch.Tensor:
+def rearranged(pixels: torch.Tensor, mapped: IndexMap | Window) -> torch.Tensor:
     """(H, W, C) uint8 pixels moved by an index map, unread places filled: still uint8."""
-    if not mapped.cuts:
+    if isinstance(mapped, Window) or not mapped.cuts:
         return gather(pixels, mapped)
     channels = pixels.shape[2]
     moved = pixels.new_empty((len(mapped.rows), len(mapped.columns), channels))

@@ -14,7 +14,7 @@ from kernels.ops import OPS
 from kernels.partners import Partner, Partners, Pool, most_partners
 from kernels.plan import Plan, Variant, plans
 from kernels.recipe import Recipe
-from kernels.run import run
+from kernels.run import prepared, run
 from kernels.tensors import Picture, Size
 
 CPU = torch.device("cpu")
@@ -23,12 +23,15 @@ _OBJECT = ((0.2, 0.3), (0.6, 0.1), (0.8, 0.5), (0.5, 0.9))
 
 
 def planned(recipe: Recipe, photos: Sequence[Pixels]) -> list[Plan]:
-    """A plan for each picture; those that mix are mixed with each other, and steps that look for an object find one."""
+    """A plan for each picture, prepared for the CPU.
+
+    Those that mix are mixed with each other, and steps that look for an object find one.
+    """
     pool = Pool(range(len(photos))) if most_partners(recipe) else None
     looks = any(OPS[step.op].aim for step in recipe.steps)
     sizes = [Size(*photo.shape[:2]) for photo in photos]
     wanted = [Variant(key, 0, size, _labels(size) if looks else None) for key, size in enumerate(sizes)]
-    return plans(recipe, SEED, wanted, pool)
+    return prepared(plans(recipe, SEED, wanted, pool), CPU)
 
 
 def augmented(plan: Plan, pixels: Pixels, partners: Partners | None = None) -> Pixels:

@@ -58,6 +58,15 @@ def weigh(
                 line[x] = min(result[x], f32(1.0))
 
 
+def mirrored(side: int, reach: int) -> Indices:
+    """As `stencils.mirror`: which of `side` places is seen at -reach ... side - 1 + reach."""
+    seen = np.empty(side + 2 * reach, np.int64)
+    for place in range(seen.size):
+        turned = (place - reach) % (2 * side)
+        seen[place] = min(turned, 2 * side - 1 - turned)
+    return seen
+
+
 def weigh_row(
     line: Floats, columns: Indices, weights: Floats, along: Indices, padded: Floats, scratch: Floats, at: int
 ) -> None:

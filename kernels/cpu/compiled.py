@@ -19,12 +19,8 @@ _made: list[Kernels] = []
 class Kernels:
     """The entry points, each as its plain function describes it. Other types of arguments are refused, not compiled."""
 
-    advance: Callable[..., None]
-    """`tiles.advance`."""
-    shrink: Callable[..., None]
-    """`boxes.shrink`, to sums of 16 bits or to floats."""
-    weigh: Callable[..., None]
-    """`blurs.weigh`."""
+    carry: Callable[..., int]
+    """`passes.carry`."""
     slide: Callable[..., None]
     """`windows.slide`."""
     plot: Callable[..., Plotted]
@@ -48,24 +44,18 @@ def _compile(folder: Path | None) -> Kernels:
     from numba import types
 
     from kernels import windows
-    from kernels.cpu import blurs, boxes, frames, itinerary, opcodes, tiles
+    from kernels.cpu import frames, itinerary, opcodes, passes, tiles
     from kernels.cpu.binding import Binder
 
     run_steps = frames.interpreter(tuple(opcodes.steps().values()))
     sum_values = frames.summer(tuple(opcodes.means().values()))
     binder = Binder({tiles.run_steps: run_steps, tiles.sum_values: sum_values})
-    whole = types.int64
-    levels, sums, floats, places = types.uint8[::1], types.uint16[::1], types.float32[::1], types.int64[::1]
-    planes, table, program = types.float32[:, ::1], types.float64[:, ::1], types.int64[:, ::1]
-    images = types.uint8[:, :, ::1]
-    to_advance = (whole, levels, sums, floats, table, floats, planes, whole, whole, program, floats, *[whole] * 4, levels)
-    to_shrink = [types.void(levels, *[whole] * 13, floats, result) for result in (sums, floats)]
+    whole, levels, floats, orders = types.int64, types.uint8[::1], types.float32[::1], types.float64[::1]
+    planes, table, images = types.float32[:, ::1], types.float64[:, ::1], types.uint8[:, :, ::1]
     plotted = types.UniTuple(whole, 12)  # type: ignore[no-untyped-call]  # numba has no types of its own
     with compiling(folder):
         made = Kernels(
-            advance=binder.entry(tiles.advance, types.void(*to_advance)),
-            shrink=binder.entry(boxes.shrink, *to_shrink),
-            weigh=binder.entry(blurs.weigh, types.void(planes, whole, whole, floats, places, places, floats)),
+            carry=binder.entry(passes.carry, whole(orders, levels, floats, floats, planes, floats, levels)),
             slide=binder.entry(windows.slide, types.void(images, images, whole, whole)),
             plot=binder.entry(itinerary.plot, plotted(table, types.float64, table)),
         )

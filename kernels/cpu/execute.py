@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from struct import pack_into
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,36 +18,40 @@ from numpy.typing import NDArray
 
 from kernels import warp
 from kernels.blending import blended
-from kernels.chain import BLACK, Link
+from kernels.chain import BLACK, Link, told
 from kernels.cpu.compiled import kernels
-from kernels.cpu.itinerary import NO_FIELDS, Itinerary, itinerary
-from kernels.cpu.places import COLUMNS
+from kernels.cpu.itinerary import NO_FIELDS, Itinerary, fields_of, itinerary
+from kernels.cpu.passes import ALONG_ROUTES, LOAD, PLANES, SAMPLE_BYTES, SAMPLE_FLOATS, SWEEP, WEIGH
 from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
-from kernels.index_maps import IndexMap, index_map
+from kernels.index_maps import IndexMap, Window, index_map
 from kernels.mixing import Mixture, composed
 from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole, asked
 from kernels.plan import PlannedStep
-from kernels.stages import Blending, Chain, Stage
-from kernels.stencils import mirror
+from kernels.stages import Blending, Chain, Painting, Stage
 from kernels.tensors import Size
 
-PLANES, LOAD, SAMPLE_BYTES, SAMPLE_SUMS, SAMPLE_FLOATS = range(5)
-"""Where a pass begins; see `tiles.advance`."""
-ALONG_ROUTES = (SAMPLE_BYTES, SAMPLE_SUMS, SAMPLE_FLOATS)
-"""Those that read along a route."""
 _KEPT = 1 << 24
 """Floats of scratch that a thread keeps between pictures: 64 MiB."""
 _LINE = 16
 """Floats in a line of the processor's cache."""
 _NO_BYTES = np.zeros(0, np.uint8)
-_NO_SUMS = np.zeros(0, np.uint16)
 _NO_FLOATS = np.zeros(0, np.float32)
 _NO_PLANES = np.zeros((3, 0), np.float32)
-_NO_TABLE = np.zeros((1, COLUMNS))
 
 Grid = NDArray[np.float32]
 _scratch = threading.local()
+
+
+class Ordered(NamedTuple):
+    """Passes over one picture, as `passes.carry` takes them."""
+
+    orders: NDArray[np.float64]
+    fields: NDArray[np.float32]
+    planes: int
+    """Pixels that its planes must hold; 0 if it begins with planes that are there."""
+    size: Size
+    """Of what comes out."""
 
 
 def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
@@ -65,6 +71,32 @@ def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
     ]
     alpha = _through(moving, np.repeat(levels[..., 3:], 3, axis=2))
     return torch.cat([colour, alpha[..., :1]], dim=2)
+
+
+def ordered(stages: Sequence[Stage], size: Size) -> Ordered | None:
+    """All passes of `computed` on a picture of this size without alpha, if only compiled kernels have a part in them."""
+    for number, stage in enumerate(stages):
+        if isinstance(stage, Chain):
+            if number > 0 or index_map(stage.links) is not None:
+                return None
+        elif not isinstance(stage, Painting) or not all(_is_compiled(step) for step in stage.steps):
+            return None
+    passes = Passes(size, _NO_BYTES)
+    passes.walk(stages)
+    return passes.ordered()
+
+
+def finished(made_ready: Ordered, pixels: torch.Tensor) -> torch.Tensor:
+    """The picture after passes that were `ordered`: (H, W, 3) uint8."""
+    result = np.empty((*made_ready.size, 3), np.uint8)
+    _carried(made_ready, pixels.numpy().reshape(-1), _NO_FLOATS, _NO_PLANES, result.reshape(-1))
+    return torch.from_numpy(result)
+
+
+def _is_compiled(step: PlannedStep) -> bool:
+    """Whether compiled kernels do the step, all of it."""
+    kind = step.op.kind
+    return isinstance(kind, Pixels) or averages(step) or (isinstance(kind, Stencil) and isinstance(kind.function, Weighed))
 
 
 def _through(stages: Sequence[Stage], levels: NDArray[np.uint8]) -> torch.Tensor:
@@ -87,10 +119,11 @@ def _unfilled(links: tuple[Link, ...]) -> tuple[Link, ...]:
 
 
 class Passes:
-    """One picture on its way: where its pixels are now, and the steps that wait for the next pass.
+    """One picture on its way: where its pixels are now, the passes ordered since, and the steps that wait for the next.
 
-    The step at place `_cut` of those waiting, if any, needs a mean of what is before it. `walk` to `_settle`
-    decide; the methods from `_advance` on touch pixels, and `outline` notes them instead.
+    The step at place `_cut` of those waiting, if any, needs a mean of what is before it. `walk` to `_settle` decide; the
+    methods from `_advance` on order passes, which are made when Python needs the pixels, or touch pixels themselves.
+    `outline` notes them instead.
     """
 
     def __init__(self, size: Size, pixels: NDArray[np.uint8]) -> None:
@@ -98,9 +131,11 @@ class Passes:
         self._size = size
         self._front = LOAD
         self._bytes = pixels
-        self._sums, self._floats = _NO_SUMS, _NO_FLOATS
+        self._floats = _NO_FLOATS
         self._planes = _NO_PLANES
-        self._table, self._fields = _NO_TABLE, NO_FIELDS
+        self._links: tuple[Link, ...] = ()
+        self._orders: list[float] = []
+        self._fields, self._room = NO_FIELDS, 0
         self._waiting: list[tuple[PlannedStep, Numbers]] = []
         self._cut: int | None = None
 
@@ -121,9 +156,17 @@ class Passes:
         """(H, W, 3) uint8, after the steps that wait."""
         if not self._is_pending:
             return torch.from_numpy(self._bytes).view(*self._size, 3)
+        self._run(is_last=True)
         result = np.empty((*self._size, 3), np.uint8)
-        self._run(result.reshape(-1))
+        self._carry(result.reshape(-1))
         return torch.from_numpy(result)
+
+    def ordered(self) -> Ordered | None:
+        """All passes of a picture that none was begun for, the last one too; None if it stays as it is."""
+        if not self._is_pending:
+            return None
+        self._run(is_last=True)
+        return self._written()
 
     @property
     def _is_pending(self) -> bool:
@@ -136,7 +179,7 @@ class Passes:
                 self._waiting.append((step, {}))
             case Statistic(_, names, _) if averages(step):
                 if self._cut is not None:
-                    self._run(_NO_BYTES)
+                    self._run(is_last=False)
                 self._cut = len(self._waiting)
                 self._waiting.append((step, {names[0]: 0.0}))
             case Statistic():
@@ -159,56 +202,61 @@ class Passes:
             else:
                 self._resample(links)
             return
-        trip = self._itinerary(links, 255.0 if untouched else 1.0)
-        shrinks = trip.boxes.are_needed
-        if not untouched and shrinks:
+        if untouched:
+            self._follow(links, SAMPLE_BYTES)
+            return
+        trip = self._itinerary(links)
+        if trip.boxes.are_needed:
             self._resample(links)
             return
-        if not untouched:
-            # first: it runs what waits, from where the pixels still are
-            self._interleave()
-            self._front = SAMPLE_FLOATS
-        else:
-            self._front = self._shrink(trip) if shrinks else SAMPLE_BYTES
-        self._table, self._fields, self._size = trip.table, trip.fields, links[-1].size_out
+        # first: it runs what waits, from where the pixels still are
+        self._interleave()
+        self._follow(links, SAMPLE_FLOATS)
 
-    def _run(self, result: NDArray[np.uint8]) -> None:
-        """Takes the picture through the waiting steps: to `result`, or to planes if that is empty."""
-        self._advance(result)
+    def _follow(self, links: tuple[Link, ...], front: int) -> None:
+        """The next pass reads the picture along a chain."""
+        self._front, self._links, self._size = front, links, links[-1].size_out
+
+    def _run(self, is_last: bool) -> None:
+        """Takes the picture through the waiting steps: to the result if it is the last time, else to planes."""
+        self._advance(is_last)
         self._front, self._waiting, self._cut = PLANES, [], None
 
     def _settle(self) -> None:
         """Makes planes of the picture, if it is none yet or steps wait."""
         if self._front != PLANES or self._waiting:
-            self._run(_NO_BYTES)
+            self._run(is_last=False)
 
-    def _advance(self, result: NDArray[np.uint8]) -> None:
-        at_once = self._front != PLANES and result.size > 0 and self._cut is None
-        if self._front != PLANES:
-            self._planes = _floats("planes", 3 * (TILE if at_once else self._size.pixels)).reshape(3, -1)
-        made = program(self._waiting, self._cut)
-        kernels().advance(
-            self._front,
-            self._bytes,
-            self._sums,
-            self._floats,
-            self._table,
-            self._fields,
-            self._planes,
-            self._size.width,
-            self._size.height,
-            made.table,
-            made.row,
-            made.cut,
-            made.mean,
-            made.mean_at,
-            made.slot,
-            result,
-        )
+    def _advance(self, is_last: bool) -> None:
+        steps, row, cut, mean, mean_at, slot = program(self._waiting, self._cut)
+        self._begin(TILE if is_last and self._cut is None else self._size.pixels)
+        self._orders += (SWEEP, is_last, len(self._waiting), cut, mean, mean_at, slot, len(row), *steps, *row)
+
+    def _begin(self, planes: int) -> None:
+        """Says where the passes to come begin, if none is ordered yet. planes: pixels that they must hold then."""
+        if self._orders:
+            return
+        links = self._links if self._front in ALONG_ROUTES else ()
+        self._orders += (self._front, *self._size, len(links), *told(links))
+        self._fields, self._room = fields_of(links), 0 if self._front == PLANES else planes
+
+    def _written(self) -> Ordered:
+        """The passes that were ordered, as the kernel takes them; none is left."""
+        orders, self._orders = self._orders, []
+        written = np.empty(len(orders))
+        # several times as fast as an array of a list
+        pack_into(f"{len(orders)}d", written.data, 0, *orders)
+        return Ordered(written, self._fields, self._room, self._size)
+
+    def _carry(self, result: NDArray[np.uint8]) -> None:
+        """Makes the passes that were ordered."""
+        if self._orders:
+            self._planes = _carried(self._written(), self._bytes, self._floats, self._planes, result)
 
     def _image(self) -> torch.Tensor:
         """The pixels now as (1, 3, H, W) float32 0..1, which may be scratch."""
         self._settle()
+        self._carry(_NO_BYTES)
         return torch.from_numpy(self._planes).view(1, 3, *self._size)
 
     def _measured(self, step: PlannedStep) -> Numbers:
@@ -221,13 +269,9 @@ class Passes:
 
     def _weigh(self, step: PlannedStep, weights: Grid) -> None:
         self._settle()
-        if len(weights) == 1:
-            return
-        height, width = self._size
-        reach = len(weights) // 2
-        scratch = _floats("weighed", (height + 2) * (width + 15) + len(weights))
-        columns, rows = mirror(width, reach, reach), mirror(height, reach, reach)
-        kernels().weigh(self._planes, width, height, weights, columns, rows, scratch)
+        if len(weights) > 1:
+            self._begin(self._size.pixels)
+            self._orders += (WEIGH, len(weights), *weights.tolist())
 
     def _replace(self, step: PlannedStep) -> None:
         """Goes on with what the step's own function makes of the planes, in their memory."""
@@ -238,10 +282,11 @@ class Passes:
         planes = torch.from_numpy(self._planes).view(3, *self._size)
         torch.clamp(image[0].to(torch.float32), 0.0, 1.0, out=planes)
 
-    def _itinerary(self, links: tuple[Link, ...], level: float) -> Itinerary:
-        return itinerary(links, level, kernels().plot)
+    def _itinerary(self, links: tuple[Link, ...]) -> Itinerary:
+        """Of planes."""
+        return itinerary(links, 1.0, kernels().plot)
 
-    def _rearrange(self, mapped: IndexMap, links: tuple[Link, ...]) -> None:
+    def _rearrange(self, mapped: IndexMap | Window, links: tuple[Link, ...]) -> None:
         pixels = torch.from_numpy(self._bytes.reshape(*self._size, 3))
         self._bytes, self._size = warp.rearranged(pixels, mapped).numpy().reshape(-1), links[-1].size_out
 
@@ -266,25 +311,21 @@ class Passes:
         turned = self._image()[0].permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
         self._floats = turned.numpy().reshape(-1)
 
-    def _shrink(self, trip: Itinerary) -> int:
-        """Sums the bytes in boxes; from where the next pass reads those."""
-        (height, width), source = self._size, self._bytes
-        boxes, lattice = trip.boxes, trip.lattice
-        count = 3 * lattice.columns * lattice.rows
-        fits = 255 * boxes.weight < 2**16
-        kept = _floats("sums", -(-count // 2) if fits else count)
-        if fits:
-            self._sums = kept.view(np.uint16)[:count]
-        else:
-            self._floats = kept
-        result = self._sums if fits else self._floats
-        fill = np.array(trip.fill, np.float32)
-        kernels().shrink(source, width, height, *lattice, *boxes, trip.border, fill, result)
-        return SAMPLE_SUMS if fits else SAMPLE_FLOATS
+
+def _carried(made_ready: Ordered, source: NDArray[np.uint8], floats: Grid, planes: Grid, result: NDArray[np.uint8]) -> Grid:
+    """Makes passes; the planes that they leave, which hold but a tile if all was one pass."""
+    orders, fields, room, _ = made_ready
+    if room > 0:
+        planes = _kept("planes", 3 * room)[: 3 * room].reshape(3, room)
+    scratch = _kept("work", 0)
+    wanted = kernels().carry(orders, source, floats, fields, planes, scratch, result)
+    if wanted > scratch.size:
+        _kept("work", wanted)
+    return planes
 
 
-def _floats(purpose: str, count: int) -> Grid:
-    """Scratch of this thread: fresh memory costs more to touch than a picture costs to compute."""
+def _kept(purpose: str, count: int) -> Grid:
+    """At least so many floats of scratch of this thread: fresh memory costs more to touch than a picture to compute."""
     kept: Grid | None = getattr(_scratch, purpose, None)
     if kept is None or kept.size < count:
         fresh = np.empty(count + _LINE, np.float32)
@@ -292,4 +333,4 @@ def _floats(purpose: str, count: int) -> Grid:
         kept = fresh[-fresh.ctypes.data // fresh.itemsize % _LINE :][:count]
         if count <= _KEPT:
             setattr(_scratch, purpose, kept)
-    return kept[:count]
+    return kept

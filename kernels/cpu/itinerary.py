@@ -61,15 +61,20 @@ def itinerary(
     plan = (plotted or by_python)(numbers(links), level, table)
     rows = plan[0]
     red, green, blue = links[0].fill
-    fields = [field.numpy().ravel() for field in displacements(links)]
     return Itinerary(
         table[:rows],
-        np.concatenate(fields) if fields else NO_FIELDS,
+        fields_of(links),
         Boxes(*plan[1:7]),
         Lattice(*plan[7:11]),
         plan[11],
         (red * level, green * level, blue * level),
     )
+
+
+def fields_of(links: Sequence[Link]) -> NDArray[np.float32]:
+    """The displacement fields of a chain, one after the other, as a route comes to them."""
+    fields = [field.numpy().ravel() for field in displacements(links)]
+    return np.concatenate(fields) if fields else NO_FIELDS
 
 
 def by_python(links: Numbers, level: float, table: Numbers) -> Plotted:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.chain import Link
-from kernels.cpu.execute import ALONG_ROUTES, PLANES, SAMPLE_SUMS, Passes
+from kernels.cpu.execute import Passes
 from kernels.cpu.itinerary import Itinerary, itinerary
+from kernels.cpu.passes import ALONG_ROUTES, PLANES, SAMPLE_BYTES, SAMPLE_SUMS
 from kernels.cpu.program import Numbers
-from kernels.index_maps import IndexMap
+from kernels.index_maps import IndexMap, Window
 from kernels.mixing import Mixture
 from kernels.op import Field, Places, Statistic, Stencil, Whole
 from kernels.plan import Plan, PlannedStep
@@ -21,7 +22,6 @@ from kernels.stages import Blending, outline
 from kernels.tensors import Size
 
 Kind = Literal["rearrange", "sweep", "resample", "weigh", "function", "measure", "mix", "blend"]
-_BYTES = np.zeros(1, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -75,20 +75,23 @@ class _Outline(Passes):
 
     def end(self) -> None:
         if self._is_pending:
-            self._run(_BYTES)
+            self._run(is_last=True)
 
     def _move(self, links: tuple[Link, ...], is_last: bool) -> None:
         self._moving = tuple(next(self._geometric) for _ in links)
         super()._move(links, is_last)
-        if self._front in ALONG_ROUTES:
-            self._led, self._source = self._moving, links[0].size_in
 
-    def _advance(self, result: NDArray[np.uint8]) -> None:
+    def _follow(self, links: tuple[Link, ...], front: int) -> None:
+        trip = itinerary(links, 255.0) if front == SAMPLE_BYTES else self._itinerary(links)
+        self._boxes, self._led, self._source = (trip.boxes.wide, trip.boxes.high), self._moving, links[0].size_in
+        super()._follow(links, SAMPLE_SUMS if front == SAMPLE_BYTES and trip.boxes.are_needed else front)
+
+    def _advance(self, is_last: bool) -> None:
         reads = self._front in ALONG_ROUTES
         steps = (self._led if reads else ()) + tuple(step for step, _ in self._waiting)
         averaged = None if self._cut is None else self._waiting[self._cut][0]
         source, boxes = (self._source, self._boxes) if reads else (self._size, (1, 1))
-        noted = Noted("sweep", steps, source, self._size, self._front, boxes, averaged, is_last=result.size > 0)
+        noted = Noted("sweep", steps, source, self._size, self._front, boxes, averaged, is_last=is_last)
         self.passes.append(noted)
         self._boxes = (1, 1)
 
@@ -111,7 +114,7 @@ class _Outline(Passes):
         assert callable(function)
         self.passes.append(Noted("function", (step,), self._size, self._size, function=function))
 
-    def _rearrange(self, mapped: IndexMap, links: tuple[Link, ...]) -> None:
+    def _rearrange(self, mapped: IndexMap | Window, links: tuple[Link, ...]) -> None:
         self.passes.append(Noted("rearrange", self._moving, self._size, links[-1].size_out))
         self._size = links[-1].size_out
 
@@ -137,12 +140,8 @@ class _Outline(Passes):
             inside += walked.passes
         self.passes.append(Noted("blend", (step,), self._size, self._size, inside=tuple(inside)))
 
-    def _itinerary(self, links: tuple[Link, ...], level: float) -> Itinerary:
-        return itinerary(links, level)  # by Python: who explains a recipe compiles nothing for it
+    def _itinerary(self, links: tuple[Link, ...]) -> Itinerary:
+        return itinerary(links, 1.0)  # by Python: who explains a recipe compiles nothing for it
 
     def _interleave(self) -> None:
         self._settle()
-
-    def _shrink(self, trip: Itinerary) -> int:
-        self._boxes = trip.boxes.wide, trip.boxes.high
-        return SAMPLE_SUMS

@@ -5,27 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from kernels.cpu import opcodes
 from kernels.op import Mean, Statistic
 from kernels.plan import PlannedStep
 
 NO_MEAN = -1
-_NO_STEPS = np.zeros((0, 4), np.int64)
 Numbers = Mapping[str, float]
 
 
 class Program(NamedTuple):
-    """`table`: (steps, 4) opcode, offset in `row`, two seed words. `row`: the parameters of all steps.
+    """`steps`: four numbers each, opcode, offset in `row`, two seed words. `row`: the parameters of all steps.
 
     mean: the opcode of what is averaged after the first `cut` steps, with its parameters at `mean_at`, and the place in
     the row that its mean goes to; NO_MEAN for nothing.
     """
 
-    table: NDArray[np.int64]
-    row: NDArray[np.float32]
+    steps: list[int]
+    row: list[float]
     cut: int
     mean: int
     mean_at: int
@@ -34,7 +30,7 @@ class Program(NamedTuple):
 
 def program(steps: Sequence[tuple[PlannedStep, Numbers]], cut: int | None) -> Program:
     """Steps on single pixels, each with the numbers measured for it; the one at `cut` needs a mean of what is before it."""
-    lines: list[tuple[int, int, int, int]] = []
+    told: list[int] = []
     row: list[float] = []
     mean, mean_at, slot = NO_MEAN, 0, 0
     for number, (step, measured) in enumerate(steps):
@@ -45,10 +41,9 @@ def program(steps: Sequence[tuple[PlannedStep, Numbers]], cut: int | None) -> Pr
             row += averaged.row(step.fields)
             assert isinstance(step.op.kind, Statistic)
             slot = len(row) + opcode.offset(step.op.kind.names[0])
-        lines.append((opcode.number, len(row), *step.noise_seed))
+        told += (opcode.number, len(row), *step.noise_seed)
         row += opcode.row({**step.fields, **measured} if measured else step.fields)
-    table = np.array(lines, dtype=np.int64) if lines else _NO_STEPS
-    return Program(table, np.array(row or [0.0], dtype=np.float32), cut or 0, mean, mean_at, slot)
+    return Program(told, row, cut or 0, mean, mean_at, slot)
 
 
 def averages(step: PlannedStep) -> bool:

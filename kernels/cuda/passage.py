@@ -228,13 +228,15 @@ class Passage:
     def _sweep(self, result: Spot | None) -> None:
         """Takes the picture through the waiting steps: to `result`, or to planes."""
         made = program(self._waiting, self._cut)
-        table, row = self._memory.given(made.table), self._memory.given(made.row)
+        # an empty array has no place in memory
+        steps = np.array(made.steps, np.int64).reshape(-1, 4)
+        table, row = self._memory.given(steps), self._memory.given(np.array(made.row or [0.0], np.float32))
         for step, spots in self._measured:
             planned = self._waiting[step][0]
             assert isinstance(planned.op.kind, Statistic)
-            opcode, at = opcodes.steps()[planned.op.name], int(made.table[step, 1])
+            opcode, at = opcodes.steps()[planned.op.name], int(steps[step, 1])
             spots.extend(Spot(row.area, _FLOAT * (at + opcode.offset(name))) for name in planned.op.kind.names)
-        first, end = 0, len(made.table)
+        first, end = 0, len(steps)
         if self._cut is not None:
             total = self._memory.given(np.zeros(1, np.int64))
             again = self._front in _CHEAP

@@ -44,7 +44,7 @@ def test_numba_is_imported_by_the_first_picture() -> None:
 
 def test_a_second_start_compiles_nothing() -> None:
     kernels()  # fills the cache of this user, if no other test has
-    stats = python("from kernels.cpu.compiled import kernels; k = kernels(); print(k.advance.stats, k.plot.stats)")
+    stats = python("from kernels.cpu.compiled import kernels; k = kernels(); print(k.carry.stats, k.plot.stats)")
     assert stats.count("cache_misses=Counter()") == 2, stats
 
 
@@ -54,11 +54,10 @@ def test_nothing_is_compiled_for_a_recipe_a_seed_or_a_size() -> None:
         pixels = photo[: 40 + number]
         made(pixels, [{**required(op), "op": op.name}], seed=number)
     compiled = kernels()
-    entries = (compiled.advance, compiled.shrink, compiled.weigh, compiled.slide, compiled.plot)
-    # boxes are summed to 16 bits, or to floats where those do not hold the sums
-    assert [len(entry.signatures) for entry in entries] == [1, 2, 1, 1, 1]
+    entries = (compiled.carry, compiled.slide, compiled.plot)
+    assert [len(entry.signatures) for entry in entries] == [1, 1, 1]
     with pytest.raises(TypeError):
-        compiled.weigh(np.zeros((3, 4)), 2, 2, np.ones(1), np.zeros(2), np.zeros(2), np.zeros(9))
+        compiled.slide(np.zeros((3, 4, 4)), np.zeros((3, 2, 2), np.uint8), 3, 4)
 
 
 def test_a_cpu_without_the_instructions_runs_the_reference(

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from kernels import words
 from kernels.cpu.binding import Binder
 from kernels.cpu.compiled import kernels
-from kernels.cpu.execute import LOAD
 from kernels.cpu.itinerary import NO_FIELDS
-from kernels.cpu.places import COLUMNS
+from kernels.cpu.passes import LOAD, SWEEP
 from kernels.words import clamp, exp2, floor, log2, maximum, minimum, normal, rint, sqrt, uniform, where
 
 Floats = NDArray[np.float32]
@@ -106,11 +105,7 @@ def test_levels_are_loaded_as_exact_fractions() -> None:
     for width in (256, 5):  # by sixteen, and one by one
         source = np.ascontiguousarray(np.stack([levels[:width], levels[::-1][:width], levels[:width]], axis=-1))
         planes = np.empty((3, width), np.float32)
-        nothing, no_sums, row = np.zeros(0, np.float32), np.zeros(0, np.uint16), np.zeros(1, np.float32)
-        no_steps, no_bytes = np.zeros((0, 4), np.int64), np.zeros(0, np.uint8)
-        table = np.zeros((1, COLUMNS))
-        kernels().advance(
-            *(LOAD, source.reshape(-1), no_sums, nothing, table, NO_FIELDS, planes, width, 1, no_steps, row),
-            *(0, -1, 0, 0, no_bytes),
-        )
+        nothing, no_bytes = np.zeros(0, np.float32), np.zeros(0, np.uint8)
+        orders = np.array([LOAD, 1, width, 0, SWEEP, 0, 0, 0, -1, 0, 0, 0], np.float64)
+        kernels().carry(orders, source.reshape(-1), nothing, NO_FIELDS, planes, nothing, no_bytes)
         assert np.array_equal(planes, source.astype(np.float32).T / np.float32(255))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from batching.items import Item
+from benchmarks import measured_system
+from benchmarks.measured_system import NotComputed, check_computed
+from service.settings import load
 from service.truth import batch_moves, queries
 from service.truth.database import AsyncEngine, make_engine, statement
 from service.truth.ledger import SqlLedger
@@ -179,3 +184,28 @@ async def test_it_looks_into_an_index_of_each_day_in_question(engine: AsyncEngin
     assert looked
     assert all("cache_key" in line for line in looked), plan
     assert len(looked) <= 2, plan  # today's partition, and the default one
+
+
+async def test_a_benchmark_says_where_results_may_have_been_copies(
+    engine: AsyncEngine, ledger: SqlLedger, database_url: str
+) -> None:
+    await finished(engine, SqlLedger(engine, 30))
+    check_computed(database_url)
+    await finished(engine, ledger)
+    with pytest.raises(NotComputed):
+        check_computed(database_url)
+    await statement(engine, "UPDATE items SET cache_key = NULL", {})
+    check_computed(database_url)
+    await statement(engine, "UPDATE batches SET use_cache = true", {})
+    with pytest.raises(NotComputed):
+        check_computed(database_url)
+
+
+def test_every_benchmark_of_a_system_has_it_off() -> None:
+    folder = Path(measured_system.__file__).parent
+    sources = {path: path.read_text() for path in folder.rglob("*.py") if path.name != "measured_system.py"}
+    assert sum("with measured_system" in text or "measured_system(" in text for text in sources.values()) >= 5
+    for path, text in sources.items():
+        assert not re.search(r"\bown_system\(|import own_system|\bup\(", text), path
+        assert "Settings(" not in text or "output_cache=False" in text, path
+    assert load(measured_system.COMPUTES).output_cache is False

@@ -20,31 +20,38 @@ from batching.ledger import Kept
 from kernels.partners import most_partners
 from service.groups import Grouped
 from service.truth.database import AsyncEngine, Row, statement
+from service.truth.partitions import bounds
 
 FORM = "augment output 1"
 """Of the digest; a change of what it is made of has another."""
 MOST_ASKED = 256
+MOST_FOUND = 3
+"""Items of one digest that are looked at, the newest first: of some a result may have been deleted."""
 SLACK_S = 60.0
 """How far the clocks of those who make ids may be ahead of ours."""
 
-FIND = """
+FIND = f"""
 WITH asked AS MATERIALIZED (
   SELECT a.place, a.tenant, decode(a.key, 'hex') AS key, a.variants
   FROM unnest(CAST(:tenants AS text[]), CAST(:keys AS text[]), CAST(:variants AS int[]))
        WITH ORDINALITY AS a (tenant, key, variants, place)
 )
-SELECT a.place, o.variant, o.object_key, o.bytes, o.sha256, o.width, o.height, o.format, o.draws, o.labels, o.device
+SELECT a.place, found.id
 FROM asked a CROSS JOIN LATERAL (
   SELECT i.id FROM items i JOIN batches b ON b.id = i.batch_id
   WHERE i.cache_key = a.key AND i.id BETWEEN :low AND :high AND i.tenant = a.tenant AND i.state = 'succeeded'
     AND b.deleted_at IS NULL AND b.variants >= a.variants
-    AND (SELECT count(*) FROM outputs w
-         WHERE w.item_id = i.id AND w.item_id BETWEEN :low AND :high AND w.variant < a.variants) = a.variants
-  ORDER BY i.cache_key, i.id DESC LIMIT 1
-) found JOIN outputs o ON o.item_id = found.id AND o.item_id BETWEEN :low AND :high AND o.variant < a.variants
-ORDER BY a.place, o.variant
+  ORDER BY i.cache_key, i.id DESC LIMIT {MOST_FOUND}
+) found
+ORDER BY a.place, found.id DESC
+"""  # noqa: S608 - made of constants
+"""One look into the index of each day. It is alone in its statement because it finds nothing most of the time."""
+
+RESULTS = """
+SELECT item_id, variant, object_key, bytes, sha256, width, height, format, draws, labels, device FROM outputs
+WHERE item_id = ANY(CAST(:ids AS uuid[])) AND item_id BETWEEN :low AND :high AND variant < :most
+ORDER BY item_id, variant
 """
-"""One look into the index of each day; what was deleted, or has lost one of its results, answers for nothing."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +82,32 @@ class OutputCache:
             "low": _id_at(now_s - self._back_s),
             "high": _id_at(now_s + SLACK_S),
         }
-        found: dict[int, list[Row]] = {}
+        candidates: dict[int, list[UUID]] = {}
         for row in await statement(self._engine, FIND, values):
-            found.setdefault(row["place"] - 1, []).append(row)
+            candidates.setdefault(row["place"] - 1, []).append(row["id"])
+        if not candidates:
+            return [None] * len(asked)
+        results = await self._results([item for found in candidates.values() for item in found], asked)
         return [
-            Kept(tuple(_stored(row) for row in found[place]), found[place][0]["device"]) if place in found else None
-            for place in range(len(asked))
+            _whole([results.get(item, ()) for item in candidates.get(place, ())], one.variants)
+            for place, one in enumerate(asked)
         ]
+
+    async def _results(self, item_ids: list[UUID], asked: Sequence[_Asked]) -> dict[UUID, list[Row]]:
+        values = {"ids": item_ids, "most": max(one.variants for one in asked), **bounds(item_ids)}
+        results: dict[UUID, list[Row]] = {}
+        for row in await statement(self._engine, RESULTS, values):
+            results.setdefault(row["item_id"], []).append(row)
+        return results
+
+
+def _whole(found: Sequence[Sequence[Row]], variants: int) -> Kept | None:
+    """The first of these results that are all there; they come by variant, and there is one of each at most."""
+    for rows in found:
+        wanted = [row for row in rows if row["variant"] < variants]
+        if len(wanted) == variants:
+            return Kept(tuple(_stored(row) for row in wanted), wanted[0]["device"])
+    return None
 
 
 def cache_key(item: Item, engine_version: str) -> str | None:

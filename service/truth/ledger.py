@@ -154,8 +154,7 @@ WITH given AS MATERIALIZED (
 ), moved AS (
   UPDATE items i
   SET state = h.to_state, crashes = h.crashes, lease_until = NULL, finished_at = now(), error_code = h.code,
-      error_detail = h.detail, cache_key = decode(h.cache_key, 'hex'),
-      executions = i.executions - CASE WHEN h.cached THEN 1 ELSE 0 END
+      error_detail = h.detail, cache_key = decode(h.cache_key, 'hex')
   FROM held h WHERE i.id = h.id AND i.id BETWEEN :low AND :high AND h.from_state = 'leased'
   RETURNING i.id, i.batch_id, i.tenant, h.from_state, i.state AS to_state,
             coalesce(h.code, CASE WHEN h.cached THEN 'cached' ELSE 'finish' END) AS reason, h.worker, h.token,

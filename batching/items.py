@@ -99,6 +99,8 @@ class Item:
     """Number of the first of its variants; above 0 where one variant is made again."""
     company_of: UUID | None = None
     """The batch whose pictures it may take as partners, where that is not its own."""
+    use_cache: bool = False
+    """Whether earlier results of the same causes may answer for it."""
     suspect: bool = False
     """Whether a worker died while it held the item: it is run alone, in the sandbox."""
     crashes: int = 0
@@ -159,6 +161,8 @@ class Done:
     outputs: tuple[Stored, ...]
     device: str
     engine_version: str
+    cached: bool = False
+    """Whether they are copies of earlier results of the same causes."""
 
 
 @dataclass(frozen=True)

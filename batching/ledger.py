@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from batching.items import Item, Outcome
+from batching.items import Item, Outcome, Stored
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,14 @@ class Member:
     pixels: int
     labels: str | None
     """Labels as JSON text."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Earlier results of what an item's results depend on: every variant, in order, under the keys of another item."""
+
+    outputs: tuple[Stored, ...]
+    device: str
 
 
 class Ledger(Protocol):
@@ -73,6 +81,10 @@ class Ledger(Protocol):
         """
         ...
 
+    async def kept(self, item: Item, engine_version: str) -> Kept | None:
+        """The tenant's own earlier results that an engine of this version would make of the item; None: it is to be run."""
+        ...
+
     async def members(self, batch_id: UUID) -> Sequence[Member]:
         """Every picture of a batch that was not refused when it was sent, in any order; the same at any time."""
         ...
@@ -87,4 +99,8 @@ class Store(Protocol):
 
     async def put(self, key: str, content: bytes) -> None:
         """Stores `content` under `key`; the same key always gets the same bytes."""
+        ...
+
+    async def copy(self, source: str, key: str) -> None:
+        """Stores what is under `source` under `key` too; each is deleted without the other. Errors: SourceMissing."""
         ...

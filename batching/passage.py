@@ -110,6 +110,8 @@ class Passage:
             return await self._pinned(item)
         async with self._gate.fetching(urgent=item.priority == "interactive"):
             self._check_begun(item)
+            if item.use_cache and (copied := await self._copied(item)):
+                return copied
             with self._tally.stage("fetch"):
                 content = await self._fetch(item, item.source_key)
             if isinstance(content, Failed):
@@ -126,6 +128,26 @@ class Passage:
             return result
         with self._tally.stage("store"):
             return await self._store(result)
+
+    async def _copied(self, item: Item) -> Done | None:
+        """The item answered by copies of earlier results of the same causes; None: it is to be run. Errors: NotOurs."""
+        made = self._made[item.suspect]
+        try:
+            with self._tally.stage("recall"):
+                kept = await self._ledger.kept(item, made.engine_version)
+            if kept is None:
+                return None
+            stored = [replace(output, object_key=_key(item, output.variant)) for output in kept.outputs]
+            with self._tally.stage("copy"):
+                self._check_ours(item)
+                pairs = zip(kept.outputs, stored, strict=True)
+                await asyncio.gather(*(self._objects.copy(old.object_key, new.object_key) for old, new in pairs))
+        except (SourceMissing, Unavailable) as error:  # deleted since, or out of reach: what is run is right in any case
+            log.info("item %s is not answered by copies: %s", item.id, error)
+            return None
+        failpoints.hit("stored")
+        self._tally.count("cached")
+        return Done(item, tuple(stored), kept.device, made.engine_version, cached=True)
 
     async def _result(self, work: Work, held: _Held) -> Ran | Failed:
         """What the engine makes of an item; with other partners where one that was chosen cannot be decoded."""
@@ -278,7 +300,7 @@ class Passage:
         return Done(item, tuple(stored), made.device, made.engine_version)
 
     async def _put(self, item: Item, output: Encoded) -> Stored:
-        key = f"{item.tenant}/outputs/{item.day}/{item.id}/{output.variant}/{item.token}"
+        key = _key(item, output.variant)
         odd = 0
         for pause_s in back_off():
             self._check_ours(item)
@@ -314,3 +336,8 @@ class Passage:
     def _check_ours(self, item: Item) -> None:
         if not self._leases.ours(item, time.monotonic()):
             raise NotOurs
+
+
+def _key(item: Item, variant: int) -> str:
+    """Where a result of this attempt is stored."""
+    return f"{item.tenant}/outputs/{item.day}/{item.id}/{variant}/{item.token}"

@@ -1,9 +1,9 @@
 """What a worker says of itself: counts and times that only grow, kept in memory and announced in Redis as text.
 
-Field names: `stage_s:{stage}` and `stage_n:{stage}` (seconds and calls of each stage: take, lease, pin, fetch,
-wait for an engine thread, decode, run, encode, store, finish, settle), `outcome:{code}` (items by result,
-`succeeded` or an error's code), `micro_batch_items:{most}` (micro-batches of at most that many items), and plain counters
-(`outputs`, `fenced`, `jobs`, ...).
+Field names: `stage_s:{stage}` and `stage_n:{stage}` (seconds and calls of each stage: take, lease, pin, recall
+and copy of earlier results, fetch, wait for an engine thread, decode, run, encode, store, finish, settle), `outcome:{code}`
+(items by result, `succeeded` or an error's code), `micro_batch_items:{most}` (micro-batches of at most that many items),
+and plain counters (`outputs`, `fenced`, `jobs`, `cached`, ...).
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import JsonValue
 
 from benchmarks.machine import facts
+from benchmarks.measured_system import measured_system
 from benchmarks.processes import cpu_by_process, difference
 from service.client import Client
-from service.system.own_system import own_system
 
 RECIPE = {
     "steps": [
@@ -60,7 +60,7 @@ def measure(home: Path, pictures: int, variants: int, *, kill: bool) -> dict[str
     photos, recipe, out = home / "photos", home / "recipe.json", home / "out"
     draw_pictures(photos, pictures)
     recipe.write_text(json.dumps(RECIPE))
-    with own_system(home) as system, Client(system.url) as client:
+    with measured_system(home) as system, Client(system.url) as client:
         words = [
             sys.executable,
             "-m",

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from service.system.programs import ALLOCATOR, ONE_THREAD
+from service.system.tuning import ALLOCATOR, ONE_THREAD
 
 RECORDED = Path(__file__).with_name("guard.json")
 MARGIN = 0.15

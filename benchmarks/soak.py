@@ -25,11 +25,11 @@ from rich.table import Table
 
 from benchmarks.kernels.report import console
 from benchmarks.machine import facts
+from benchmarks.measured_system import measured_system
 from benchmarks.processes import memory_by_process
 from benchmarks.service.load import Record
 from benchmarks.service.pictures import files
 from benchmarks.service.scenarios import Load, arriving
-from service.system.own_system import own_system
 
 _READINGS = 120
 """Readings of memory, at even distances."""
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     seconds = asked.minutes * 60
     with (
         tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
-        own_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
+        measured_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
     ):
         load = Load(system.url, files(), seconds, rate=asked.rate)
         record, readings = _watched(load, system.pid)

@@ -6,6 +6,7 @@ Imports of what a command needs are inside it: `augment --help` and the launcher
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -97,11 +98,11 @@ def doctor(
     settings = load()
     from service.system.doctor import Finding, findings, sections
 
-    known = sections(settings.database_url, settings.redis_url, settings.data)
+    known = sections(settings, os.environ)
     if unknown := [name for name in only or () if name not in known]:
         raise typer.BadParameter(f"{unknown[0]} is none of {', '.join(known)}", param_hint="--only")
     found: list[Finding] = []
-    for finding in findings(settings.database_url, settings.redis_url, settings.data, only or ()):
+    for finding in findings(settings, os.environ, only or ()):
         found.append(finding)
         if not as_json:
             mark, color = {"ok": ("ok     ", "green"), "warning": ("warning", "yellow"), "problem": ("PROBLEM", "red")}[

@@ -18,6 +18,8 @@ from typing import TypeVar
 
 THREADS = 4
 CREATE_TRIES = 100
+NO_LINK = frozenset({errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
+"""A file system without second names, one that forbids them, or a file that has as many as it may."""
 Value = TypeVar("Value")
 
 
@@ -36,6 +38,10 @@ class LocalFiles:
     async def put(self, key: str, content: bytes) -> None:
         """Writes a file beside the place and renames it, so that nobody ever sees a part of it."""
         await self._off_loop(lambda: self._write(self._path(key), content))
+
+    async def copy(self, source: str, key: str) -> None:
+        """Gives a file a second name, or makes a copy of it where the file system has no such thing. FileNotFoundError."""
+        await self._off_loop(lambda: self._copy(self._path(source), self._path(key)))
 
     async def _off_loop(self, work: Callable[[], Value]) -> Value:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -65,6 +71,24 @@ class LocalFiles:
         if self._fsync:
             self._sync_folders(path)
 
+    def _copy(self, source: str, path: str) -> None:
+        try:
+            _link(source, path)
+        except FileExistsError:
+            return  # by the same attempt, with the same bytes: its key is no other's
+        except OSError as error:
+            if error.errno not in NO_LINK:
+                raise
+            self._write(path, _read(source))
+            return
+        if self._fsync:
+            descriptor = os.open(path, os.O_RDONLY)  # it may have been written by a store that did not wait
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._sync_folders(path)
+
     def _sync_folders(self, path: str) -> None:
         """Makes the new name, and those of folders that were made for it, survive a power cut."""
         folder = os.path.dirname(path)
@@ -83,6 +107,19 @@ def _create(path: str) -> int:
         try:
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         except FileNotFoundError:
+            with suppress(FileNotFoundError):
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+    raise OSError(errno.EAGAIN, "its folder is removed again and again")
+
+
+def _link(source: str, path: str) -> None:
+    """A second name of a file, its folders made as `_create` does. Errors: FileNotFoundError where the source is gone."""
+    for _ in range(CREATE_TRIES):
+        try:
+            os.link(source, path)
+            return
+        except FileNotFoundError:
+            os.stat(source)
             with suppress(FileNotFoundError):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
     raise OSError(errno.EAGAIN, "its folder is removed again and again")

@@ -117,6 +117,7 @@ def worker_metrics(workers: Iterable[Mapping[str, str]]) -> list[Metric]:
                 ("fenced", "Items whose lease was lost before they were written."),
                 ("outputs", "Results written."),
                 ("jobs", "RQ jobs served."),
+                ("cached", "Items answered by copies of earlier results."),
             )
         ),
     ]

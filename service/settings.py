@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     """Days that an uploaded picture is kept after its upload and its last use in a batch; 0: until it is deleted."""
     orphan_s: Annotated[float, Field(ge=600)] = 86_400
     """Age at which stored bytes that no row needs are removed; a request may take half as long."""
+    output_cache: bool = True
+    """Whether results that a tenant has already answer for the same picture, recipe, seed, name and variant again."""
+    output_cache_days: Annotated[float, Field(gt=0, le=366)] = 7.0
+    """Age up to which they do; each day is one more index to look into."""
     max_executions: Count = 5
     """Runs of one item before it is given up."""
     max_crashes: Count = 3

@@ -88,6 +88,17 @@ class ObjectStore:
                 attributes = {"Content-Type": _media_type(content)} if self._signer else None
                 await obstore.put_async(self._backend, key, content, attributes=attributes, use_multipart=False)
 
+    async def copy(self, source: str, key: str) -> None:
+        """Stores what is under `source` under `key` too, where the store is: no bytes pass through here.
+
+        In a local store both are names of one file, which is never written to again. Errors: SourceMissing.
+        """
+        with _translated():
+            if self._files:
+                await self._files.copy(source, key)
+            else:
+                await obstore.copy_async(self._backend, source, key)
+
     async def stream(self, key: str, first: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from `first` up to, not including, `end`, in pieces. Errors: SourceMissing, before the first piece."""
         if end is not None and end <= first:

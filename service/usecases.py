@@ -73,18 +73,21 @@ async def submit(
     chosen: Chosen,
     sent: Sequence[Sent],
     key: Key | None,
+    *,
+    fresh: bool = False,
 ) -> Submitted:
     """Writes the batch of these pictures, durably, and hands it to the workers in the background.
 
-    The bytes of `sent` are stored already. Errors: those of the recipe, labels and limits, RateLimited, QuotaExceeded,
-    IdempotencyKeyReused, Gone (the batch of the same key was deleted), DatabaseUnavailable.
+    The bytes of `sent` are stored already. fresh: no earlier results are to answer for it. Errors: those of the recipe,
+    labels and limits, RateLimited, QuotaExceeded, IdempotencyKeyReused, Gone (the batch of the same key was deleted),
+    DatabaseUnavailable.
     """
     if key and (owner := await submissions.key_owner(parts.engine, tenant, key.key)):
         return Submitted(await _same(parts, tenant, key, owner), new=False)
     if len(sent) > _LARGE or ask.labels is not None:  # names and masks of thousands must not hold up the loop
-        new = await asyncio.to_thread(_new_batch, parts, tenant, batch_id, ask, chosen, sent, key)
+        new = await asyncio.to_thread(_new_batch, parts, tenant, batch_id, ask, chosen, sent, key, fresh)
     else:
-        new = _new_batch(parts, tenant, batch_id, ask, chosen, sent, key)
+        new = _new_batch(parts, tenant, batch_id, ask, chosen, sent, key, fresh)
     allowance = await parts.depth.allowance(tenant)
     await parts.rates.take(tenant, "pictures", allowance.max_pictures_per_minute, len(new.items))
     await parts.depth.admit(tenant, load_of(new))
@@ -95,8 +98,8 @@ async def submit(
         return Submitted(await _same(parts, tenant, key, result), new=False)
     failpoints.hit("committed")
     parts.metrics.submitted.labels(new.priority).inc(len(new.items))
-    if fresh := tuple((item.id, item.cost_pixels) for item in new.items if item.error_code is None):
-        parts.hand_offs[new.priority].add(Fresh(tenant, fresh))
+    if waiting := tuple((item.id, item.cost_pixels) for item in new.items if item.error_code is None):
+        parts.hand_offs[new.priority].add(Fresh(tenant, waiting))
     return Submitted(_row(new, result), new=True)
 
 
@@ -138,6 +141,7 @@ def _new_batch(
     chosen: Chosen,
     sent: Sequence[Sent],
     key: Key | None,
+    fresh: bool,
 ) -> NewBatch:
     recipe = chosen.recipe
     labels = _labels(ask, sent)
@@ -163,6 +167,8 @@ def _new_batch(
         variants=ask.variants,
         items=tuple(items),
         key=key,
+        # a seed that was drawn just now has no earlier results
+        use_cache=parts.settings.output_cache and ask.seed is not None and not fresh,
     )
 
 

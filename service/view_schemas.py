@@ -89,6 +89,8 @@ class OutputView(BaseModel):
     labels: dict[str, Any] | None
     device: str
     engine_version: str
+    cached: bool
+    """Whether it is a copy of an earlier result of yours, of the same picture, recipe, seed, name and variant."""
     created_at: datetime
     url: str
 

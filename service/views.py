@@ -68,6 +68,7 @@ def output_view(output: queries.Output) -> OutputView:
         labels=dict(output.labels) if output.labels is not None else None,
         device=output.device,
         engine_version=output.engine_version,
+        cached=output.cached,
         created_at=output.created_at,
         url=content_path(output.id),
     )

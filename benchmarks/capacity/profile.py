@@ -23,13 +23,14 @@ import numpy as np
 from batching.items import LaneKey, Waiting
 from batching.lanes import open_lanes
 from benchmarks.machine import facts
+from benchmarks.measured_system import measured_system
 from benchmarks.processes import cpu_by_process, difference, environment_of, memory_by_process
 from benchmarks.service.floor import Cost
 from benchmarks.service.pictures import Mix, files
 from benchmarks.service.scenarios import Load, batches
 from service.ids import new_id
 from service.system.embedded import remove_socket_folder, valkey_server
-from service.system.own_system import OwnSystem, own_system
+from service.system.own_system import OwnSystem
 from service.truth.database import make_engine, statement
 
 PARTS = ("api", "worker", "postgres", "valkey", "reconciler")
@@ -151,7 +152,7 @@ def system() -> Iterator[OwnSystem]:
     """A whole system for a while."""
     with (
         tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
-        own_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as running,
+        measured_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as running,
     ):
         yield running
 

@@ -39,7 +39,8 @@ from service.ids import new_id
 from service.settings import Settings, as_environment
 from service.system.embedded import create_database, postgres_server, valkey_server
 from service.system.processes import Child, Program
-from service.system.programs import ALLOCATOR, ONE_THREAD, reconciler_program
+from service.system.programs import reconciler_program
+from service.system.tuning import ALLOCATOR, ONE_THREAD
 from service.truth.database import AsyncEngine, make_engine, statement
 from service.truth.migrations import migrate
 from service.truth.submissions import NewBatch, NewItem, write
@@ -93,7 +94,9 @@ def _at_depth(home: Path, depth: int, items: int) -> Served:
         ends.callback(valkey.start().stop)
         create_database(postgres.url)
         migrate(postgres.url)
-        settings = Settings(database_url=postgres.url, redis_url=valkey.url, data=home, log_level="warning")
+        settings = Settings(
+            database_url=postgres.url, redis_url=valkey.url, data=home, log_level="warning", output_cache=False
+        )
         command = (sys.executable, "-m", "benchmarks.handoff.worker")
         environment = {**as_environment(settings), **ALLOCATOR, **ONE_THREAD}
         ends.callback(Child(Program("worker", command, home / "worker.log", environment)).stop)

@@ -56,6 +56,9 @@ class NoBytes:
     async def put(self, key: str, content: bytes) -> None:
         """Nothing."""
 
+    async def copy(self, source: str, key: str) -> None:
+        """Nothing."""
+
 
 @asynccontextmanager
 async def _store() -> AsyncIterator[Store]:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.system.programs import ALLOCATOR
+from service.system.tuning import ALLOCATOR
 
 if TYPE_CHECKING:
     from benchmarks.kernels.peers.peer import Peer

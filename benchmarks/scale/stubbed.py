@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measured_system import measured_system
 from benchmarks.processes import cpu_by_process, difference, environment_of
 from benchmarks.service.load import Connection, Record, closed_loop
 from benchmarks.service.pictures import Files, files
 from service.client.multipart_body import Content, MultipartBody
-from service.system.own_system import own_system
 from service.system.processes import Child, Program
-from service.system.programs import ALLOCATOR, ONE_THREAD
+from service.system.tuning import ALLOCATOR, ONE_THREAD
 
 _SENDERS = 4
 
@@ -40,7 +40,7 @@ def stubbed(workers: int, seconds: float, *, side: int = 64, batch: int = 200) -
     """So many workers, fed for so long with batches of pictures of `side` x `side` pixels."""
     with tempfile.TemporaryDirectory(prefix="augment-bench-") as folder, ExitStack() as ends:
         home = Path(folder)
-        system = ends.enter_context(own_system(home, {"AUGMENT_WORKERS": "0", "AUGMENT_LOG_LEVEL": "warning"}))
+        system = ends.enter_context(measured_system(home, {"AUGMENT_WORKERS": "0", "AUGMENT_LOG_LEVEL": "warning"}))
         shared = environment_of(system.pid, "api")
         for number in range(workers):
             command = (sys.executable, "-m", "benchmarks.handoff.worker")

@@ -25,12 +25,12 @@ from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.measure import summary
 from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
+from benchmarks.measured_system import measured_system
 from benchmarks.processes import cpu_by_process, difference, memory_by_process
 from benchmarks.progress import progress_line
 from benchmarks.service.floor import Cost, in_process
 from benchmarks.service.pictures import Mix, files
 from benchmarks.service.scenarios import SCENARIOS, Load
-from service.system.own_system import own_system
 
 _ABOVE_MS = {"batches": 0.5, "single": 1.0}
 """Most milliseconds of CPU a picture above the same work in process, all processes counted."""
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
         progress_line("pictures/s") as progress,
-        own_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
+        measured_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
         in_process() as floor,
     ):
         bar = progress.add_task("", total=(asked.rounds + 1) * len(names), rate=0.0)

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 from benchmarks.kernels.pictures import SEED
 from benchmarks.service.pictures import Mix, files
-from service.system.programs import ALLOCATOR, ONE_THREAD
+from service.system.tuning import ALLOCATOR, ONE_THREAD
 
 
 @dataclass(frozen=True)

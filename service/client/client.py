@@ -64,10 +64,14 @@ class Client:
         custom_id: str | None = None,
         output: Json | None = None,
         labels: Json | None = None,
+        fresh: bool = False,
     ) -> bytes:
-        """The augmented picture's file. An error names what is wrong with the picture or the recipe."""
+        """The augmented picture's file. An error names what is wrong with the picture or the recipe.
+
+        fresh: made anew, even where the service has this very result of yours already.
+        """
         fields = {"seed": seed, "output": output, "labels": labels}
-        ((_, content),) = self._variants(picture, recipe, custom_id, {**fields, "variants": 1})
+        ((_, content),) = self._variants(picture, recipe, custom_id, {**fields, "variants": 1}, fresh)
         return content
 
     def variants(
@@ -80,17 +84,23 @@ class Client:
         custom_id: str | None = None,
         output: Json | None = None,
         labels: Json | None = None,
+        fresh: bool = False,
     ) -> list[tuple[Output, bytes]]:
         """Several variants of one picture, each with where it came from, in the order of their numbers."""
         fields = {"seed": seed, "output": output, "labels": labels}
-        return self._variants(picture, recipe, custom_id, {**fields, "variants": variants})
+        return self._variants(picture, recipe, custom_id, {**fields, "variants": variants}, fresh)
 
     def _variants(
-        self, picture: Content, recipe: RecipeLike, custom_id: str | None, fields: Mapping[str, JsonValue | Json]
+        self,
+        picture: Content,
+        recipe: RecipeLike,
+        custom_id: str | None,
+        fields: Mapping[str, JsonValue | Json],
+        fresh: bool,
     ) -> list[tuple[Output, bytes]]:
         name = custom_id or (picture.name if isinstance(picture, Path) else hashlib.sha256(picture).hexdigest())
         body = _multipart(_request(recipe, custom_id=name, **fields), "image", {name: picture})
-        batch = Batch.model_validate(self._wire.json("POST", "/v1/augment", body=body, headers=_key(None)))
+        batch = Batch.model_validate(self._wire.json("POST", "/v1/augment", body=body, headers=_headers(None, fresh)))
         self.wait(batch.id)
         for item in self.items(batch.id, state="failed"):
             raise item_failed(item.custom_id, item.error)
@@ -117,13 +127,18 @@ class Client:
         group: str | None = None,
         labels: Json | None = None,
         idempotency_key: str | None = None,
+        fresh: bool = False,
     ) -> Batch:
-        """Sends pictures by custom id. The same `idempotency_key` again answers the same batch, never a second one."""
+        """Sends pictures by custom id. The same `idempotency_key` again answers the same batch, never a second one.
+
+        fresh: made anew, even what the service has as an earlier result of yours.
+        """
         request = _request(
             recipe, seed=seed, variants=variants, output=output, priority=priority, group=group, labels=labels
         )
         body = _multipart(request, "images", pictures)
-        return Batch.model_validate(self._wire.json("POST", "/v1/batches", body=body, headers=_key(idempotency_key)))
+        headers = _headers(idempotency_key, fresh)
+        return Batch.model_validate(self._wire.json("POST", "/v1/batches", body=body, headers=headers))
 
     def submit_images(
         self,
@@ -134,13 +149,13 @@ class Client:
         seed: int | None = None,
         output: Json | None = None,
         idempotency_key: str | None = None,
+        fresh: bool = False,
     ) -> Batch:
         """A batch of pictures that were uploaded before, by custom id."""
         images: list[JsonValue] = [{"custom_id": name, "image_id": str(image_id)} for name, image_id in image_ids.items()]
         request = {**_request(recipe, seed=seed, variants=variants, output=output), "images": images}
-        return Batch.model_validate(
-            self._wire.json("POST", "/v1/batches", body=_document(request), headers=_key(idempotency_key))
-        )
+        headers = _headers(idempotency_key, fresh)
+        return Batch.model_validate(self._wire.json("POST", "/v1/batches", body=_document(request), headers=headers))
 
     def batch(self, batch_id: UUID, *, wait_s: float = 0.0) -> Batch:
         """The batch as it is now, or as soon as it is final within `wait_s`."""
@@ -243,8 +258,9 @@ def _plain(value: JsonValue | Json) -> JsonValue:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _key(idempotency_key: str | None) -> dict[str, str]:
-    return {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+def _headers(idempotency_key: str | None, fresh: bool) -> dict[str, str]:
+    key = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+    return {**key, "Cache-Control": "no-cache"} if fresh else key
 
 
 def _multipart(request: Json, field: str, pictures: Mapping[str, Content]) -> Body:

@@ -80,6 +80,8 @@ class Output(View):
     labels: JsonValue = None
     device: str
     engine_version: str
+    cached: bool = False
+    """Whether it is a copy of an earlier result of the same picture, recipe, seed, name and variant."""
     created_at: datetime | None = None
     url: str = ""
 

@@ -24,6 +24,7 @@ from service.parts import Parts
 from service.routes.content import media_type_of, safe_headers
 from service.routes.documented import (
     BINARY,
+    CACHE_CONTROL,
     IDEMPOTENCY_KEY,
     PREFER,
     RESULT_TYPES,
@@ -34,7 +35,7 @@ from service.routes.documented import (
     problems,
     schema_of,
 )
-from service.routes.shared import answer, parts_of, wait_s
+from service.routes.shared import answer, parts_of, wait_s, wants_fresh
 from service.schemas import AugmentImageRequest, AugmentRequest, checked
 from service.truth import queries
 from service.truth.submissions import Key
@@ -51,6 +52,8 @@ router = APIRouter(prefix="/v1", tags=["augment"])
 _SLACK_BYTES = 64 * 1024
 """Room for the headers and boundaries of a multipart body."""
 _QUERY = ("request", "recipe", "seed", "variants")
+CACHE_HIT = {"Cache-Status": "augment; hit"}
+"""RFC 9211: copies of earlier results; an item has all of its results from there, or none."""
 _NUMBER = re.compile(r"-?[0-9]{1,20}")
 _RAW_PARAMETERS = [
     {"name": name, "in": "query", "required": False, "schema": schema, "description": f"For a picture as the body: {text}"}
@@ -80,7 +83,7 @@ class _Asked:
     responses={
         200: {
             "description": "Done in time: the picture, or the list of results where there are several or they have labels.",
-            "headers": headers_of("X-Batch-Id", "X-Seed", "X-Output-Id", "ETag", "Content-Location"),
+            "headers": headers_of("X-Batch-Id", "X-Seed", "X-Output-Id", "ETag", "Content-Location", "Cache-Status"),
             "content": {
                 **{media: {"schema": {"type": "string", "format": "binary"}} for media in RESULT_TYPES},
                 "application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/OutputView"}}},
@@ -94,7 +97,7 @@ class _Asked:
         **problems(404, *SUBMIT_STATUSES),
     },
     openapi_extra={
-        "parameters": [PREFER, IDEMPOTENCY_KEY, *_RAW_PARAMETERS],
+        "parameters": [PREFER, IDEMPOTENCY_KEY, CACHE_CONTROL, *_RAW_PARAMETERS],
         "requestBody": body_of(
             {
                 "multipart/form-data": multipart_schema(AugmentRequest, {"image": BINARY}),
@@ -127,7 +130,8 @@ async def augment(request: Request) -> Response:
             sent = await _taken_in(parts, Owner(tenant, "sources", batch_id), asked)
             failpoints.hit("object_put")
             claimed = Key(key, fingerprint(asked.document, [sent])) if key else None
-            submitted = await submit(parts, tenant, batch_id, asked.ask, chosen, [sent], claimed)
+            fresh = wants_fresh(request)
+            submitted = await submit(parts, tenant, batch_id, asked.ask, chosen, [sent], claimed, fresh=fresh)
         batch = submitted.batch
         if seconds and not batch.final:
             clock = asyncio.get_running_loop().time
@@ -237,14 +241,14 @@ async def _results(
         )
     if batch.variants > 1 or ask.labels is not None:
         views = [output_view(output).model_dump(mode="json") for output in outputs]
-        return Response(to_json(views), media_type="application/json", headers=_facts(batch))
+        return Response(to_json(views), media_type="application/json", headers=_facts(batch, outputs))
     output = outputs[0]
     try:
         content = await parts.store.get(output.object_key)
     except SourceMissing:
         raise Gone("result") from None
     headers = {
-        **_facts(batch),
+        **_facts(batch, outputs),
         **safe_headers(output.sha256),
         "Content-Location": content_path(output.id),
         "X-Output-Id": str(output.id),
@@ -252,5 +256,6 @@ async def _results(
     return Response(content, media_type=media_type_of(output.format), headers=headers)
 
 
-def _facts(batch: queries.Batch) -> dict[str, str]:
-    return {"X-Batch-Id": str(batch.id), "X-Seed": str(batch.seed)}
+def _facts(batch: queries.Batch, outputs: Sequence[queries.Output]) -> dict[str, str]:
+    facts = {"X-Batch-Id": str(batch.id), "X-Seed": str(batch.seed)}
+    return facts | CACHE_HIT if outputs[0].cached else facts

@@ -13,6 +13,7 @@ from batching import failpoints
 from service.ids import new_id
 from service.routes.documented import (
     BINARY,
+    CACHE_CONTROL,
     IDEMPOTENCY_KEY,
     PREFER,
     SUBMIT_STATUSES,
@@ -22,7 +23,7 @@ from service.routes.documented import (
     problems,
     schema_of,
 )
-from service.routes.shared import Cursor, Limit, PartsOf, Tenant, answer, cursor_of, id_of, position_of, wait_s
+from service.routes.shared import Cursor, Limit, PartsOf, Tenant, answer, cursor_of, id_of, position_of, wait_s, wants_fresh
 from service.schemas import BatchImagesRequest, BatchRequest
 from service.truth import queries
 from service.truth.database import AsyncEngine
@@ -46,7 +47,7 @@ _PAGE = 500
         **problems(404, *SUBMIT_STATUSES),
     },
     openapi_extra={
-        "parameters": [IDEMPOTENCY_KEY],
+        "parameters": [IDEMPOTENCY_KEY, CACHE_CONTROL],
         "requestBody": body_of(
             {
                 "multipart/form-data": multipart_schema(
@@ -70,7 +71,8 @@ async def create_batch(request: Request, parts: PartsOf, tenant: Tenant) -> Resp
         received = await receive(request, parts, tenant, batch_id)
         failpoints.hit("object_put")
         claimed = Key(key, fingerprint(received.document, received.sent)) if key else None
-        submitted = await submit(parts, tenant, batch_id, received.ask, received.chosen, received.sent, claimed)
+        ask, chosen, sent = received.ask, received.chosen, received.sent
+        submitted = await submit(parts, tenant, batch_id, ask, chosen, sent, claimed, fresh=wants_fresh(request))
     return answer(batch_view(submitted.batch), 202, {"Location": f"/v1/batches/{submitted.batch.id}"})
 
 

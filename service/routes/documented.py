@@ -50,6 +50,14 @@ IDEMPOTENCY_KEY = {
     "description": "Repeating a submit with the same key and the same content gives the first batch again.",
 }
 
+CACHE_CONTROL = {
+    "name": "Cache-Control",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "`no-cache`: make the results anew, whether you have them already or not (RFC 9111).",
+}
+
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Documentation of the problems a route may answer with; those that any route may are always among them."""

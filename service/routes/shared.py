@@ -39,6 +39,12 @@ def wait_s(request: Request, parts: Parts) -> float:
     return min(float(found[1]), parts.settings.max_wait_s) if found else 0.0
 
 
+def wants_fresh(request: Request) -> bool:
+    """Whether the caller takes no results that were made before (RFC 9111: `Cache-Control: no-cache`, or `no-store`)."""
+    given = ",".join(request.headers.getlist("cache-control")).lower().split(",")
+    return any(directive.partition("=")[0].strip() in ("no-cache", "no-store") for directive in given)
+
+
 def answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A model as a JSON answer."""
     return Response(model.model_dump_json(), status, headers, media_type="application/json")

@@ -7,11 +7,14 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
+
+from service.settings import Settings
+from service.system.tuning import Source, choices
 
 Verdict = Literal["ok", "warning", "problem"]
 
@@ -39,6 +42,15 @@ class Finding:
     topic: str
     verdict: Verdict
     detail: str
+
+
+@dataclass(frozen=True)
+class Tuned(Finding):
+    """One thing that is chosen for the processes of a system: its value, where that comes from, and why it is so."""
+
+    value: str
+    source: Source
+    reason: str
 
 
 def machine() -> Iterator[Finding]:
@@ -162,19 +174,29 @@ def disk(data: Path) -> Iterator[Finding]:
     yield Finding("disk", "ok" if free >= LEAST_FREE_BYTES else "warning", f"{free / 2**30:.1f} GiB free for {place}")
 
 
-def findings(database_url: str, redis_url: str, data: Path, only: Sequence[str] = ()) -> Iterator[Finding]:
+def tuning(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Allocator, threads of libraries and numbers of processes, as the launcher sets them."""
+    for choice in choices(settings, environment):
+        doubt = f"; but {choice.doubt}" if choice.doubt else ""
+        detail = f"{choice.value} (from {choice.source}): {choice.reason}{doubt}"
+        verdict: Verdict = "warning" if doubt else "ok"
+        yield Tuned(choice.name, verdict, detail, choice.value, choice.source, choice.reason)
+
+
+def findings(settings: Settings, environment: Mapping[str, str], only: Sequence[str] = ()) -> Iterator[Finding]:
     """All that is looked at, as it is found; `only` names sections."""
-    for name, look in sections(database_url, redis_url, data).items():
+    for name, look in sections(settings, environment).items():
         if not only or name in only:
             yield from look()
 
 
-def sections(database_url: str, redis_url: str, data: Path) -> dict[str, Callable[[], Iterator[Finding]]]:
-    """The sections by name, in the order they are shown."""
+def sections(settings: Settings, environment: Mapping[str, str]) -> dict[str, Callable[[], Iterator[Finding]]]:
+    """The sections by name, in the order they are shown. environment: of the process that would start the others."""
     return {
         "machine": machine,
         "device": device,
         "codecs": codecs,
-        "servers": lambda: servers(database_url, redis_url),
-        "disk": lambda: disk(data),
+        "servers": lambda: servers(settings.database_url, settings.redis_url),
+        "disk": lambda: disk(settings.data),
+        "tuning": lambda: tuning(settings, environment),
     }

@@ -11,22 +11,11 @@ from pathlib import Path
 from service.settings import Settings, as_environment
 from service.system.cannot_start import CannotStart
 from service.system.processes import Program
+from service.system.tuning import threads_of, worker_environment
 
 STOP_MARGIN_S = 5.0
 SILENCE_MARGIN_S = 30.0
 """Beyond an item's time: by then a worker ends itself, unless native code lets no other thread have a turn."""
-
-ALLOCATOR = {
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-    "THP_MEM_ALLOC_ENABLE": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "99999999999",
-    "MALLOC_TOP_PAD_": "67108864",
-}
-"""Freed memory is kept and huge pages are used: page faults of fresh large buffers cost more than the arithmetic."""
-
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-"""Each engine thread takes one picture through all stages; libraries that split one picture would only get in its way."""
 
 
 class AddressInUse(CannotStart):
@@ -72,7 +61,7 @@ def worker_program(settings: Settings, name: str, log: Path | None = None, numbe
     # a system with a folder of its own keeps its compiled kernels there too; other workers, in their user's cache
     folder = str(settings.data.resolve() / "kernels")
     kernels = {} if log is None else {"NUMBA_CACHE_DIR": folder, "TRITON_CACHE_DIR": folder}
-    tuning = {key: value for key, value in (ALLOCATOR | ONE_THREAD | kernels).items() if key not in os.environ}
+    tuning = worker_environment(os.environ) | {key: value for key, value in kernels.items() if key not in os.environ}
     return Program(
         name=name,
         command=(sys.executable, "-m", "service.system.worker_main"),
@@ -85,8 +74,7 @@ def worker_program(settings: Settings, name: str, log: Path | None = None, numbe
 
 def worker_programs(settings: Settings, logs: Path | None = None) -> list[Program]:
     """As many as the settings say, the cores divided among them where the settings leave that open."""
-    share = settings.threads or max(1, len(os.sched_getaffinity(0)) // max(1, settings.workers))
-    divided = settings.model_copy(update={"threads": share})
+    divided = settings.model_copy(update={"threads": threads_of(settings)})
     names = [f"worker-{number + 1}" for number in range(settings.workers)]
     return [
         worker_program(divided, name, None if logs is None else logs / f"{name}.log", number)

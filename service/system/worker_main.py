@@ -19,6 +19,7 @@ from service.system.cannot_start import CannotStart
 from service.telemetry import configure_logging
 from service.truth.database import make_engine
 from service.truth.ledger import SqlLedger
+from service.truth.output_cache import OutputCache
 
 _CONNECTIONS = 4
 """Of one loop: leases, finishes and what runs beside them; the heartbeat's loop has its own."""
@@ -67,7 +68,8 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
     )
     try:
         pin = References(engine, open_store(settings), settings).pin if settings.url_sources else None
-        yield SqlLedger(engine, settings.lease_s, pin)
+        cache = OutputCache(engine, settings.output_cache_days) if settings.output_cache else None
+        yield SqlLedger(engine, settings.lease_s, pin, cache)
     finally:
         await engine.dispose()
 

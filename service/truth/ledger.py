@@ -16,13 +16,14 @@ from uuid import UUID
 
 from batching.errors import Internal, Poison, SourceUrlForbidden
 from batching.items import Done, Failed, Item, Outcome
-from batching.ledger import Finish, Member
+from batching.ledger import Finish, Kept, Member
 from kernels.errors import AugmentationError
 from kernels.recipe import Recipe
 from service.ids import new_id
 from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, Row, statement
 from service.truth.fleet import DYING
 from service.truth.moves import COUNTED
+from service.truth.output_cache import OutputCache, cache_key
 from service.truth.partitions import bounds, bounds_of
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 )
 SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.custom_id, m.item_key,
        m.labels, CASE m.source_key WHEN '' THEN m.source_url END AS source_url, m.cost_pixels, m.executions, m.suspect,
-       m.crashes, b.seed, b.variants, b.first_variant, b.replay_of, b.recipe_digest,
+       m.crashes, b.seed, b.variants, b.first_variant, b.replay_of, b.use_cache, b.recipe_digest,
        CASE row_number() OVER (PARTITION BY b.recipe_digest ORDER BY m.id) WHEN 1 THEN CAST(b.recipe AS text) END AS recipe
 FROM moved m JOIN batches b ON b.id = m.batch_id
 ORDER BY b.recipe_digest, m.id
@@ -128,18 +129,21 @@ SELECT tenant, batch_id, id, 'leased', 'queued', CAST(:reason AS text), worker, 
 FINISH = f"""
 WITH given AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS g
-    (id uuid, token bigint, crashes int, state text, code text, detail text, device text, engine_version text)
+    (id uuid, token bigint, crashes int, state text, code text, detail text, device text, engine_version text,
+     cache_key text, cached boolean)
 ), held AS MATERIALIZED (
   SELECT i.id, i.batch_id, i.tenant, i.state AS from_state, i.worker, i.token,
-         g.crashes, g.state AS to_state, g.code, g.detail, g.device, g.engine_version
+         g.crashes, g.state AS to_state, g.code, g.detail, g.device, g.engine_version, g.cache_key,
+         coalesce(g.cached, false) AS cached
   FROM items i JOIN given g USING (id, token)
   WHERE i.state IN ('leased', 'succeeded', 'failed') AND i.id BETWEEN :low AND :high
   ORDER BY i.id FOR NO KEY UPDATE OF i
 ), written AS (
   INSERT INTO outputs (id, tenant, batch_id, item_id, variant, object_key, width, height, bytes, sha256, format,
-                       draws, labels, device, engine_version, token)
+                       draws, labels, device, engine_version, token, cached)
   SELECT o.id, h.tenant, h.batch_id, h.id, o.variant, o.object_key, o.width, o.height, o.bytes, o.sha256, o.format,
-         o.draws, CASE jsonb_typeof(o.labels) WHEN 'object' THEN o.labels END, h.device, h.engine_version, h.token
+         o.draws, CASE jsonb_typeof(o.labels) WHEN 'object' THEN o.labels END, h.device, h.engine_version, h.token,
+         h.cached
   FROM jsonb_to_recordset(CAST(:outputs AS jsonb)) AS o
     (id uuid, item_id uuid, variant int, object_key text, width int, height int, bytes bigint, sha256 text, format text,
      draws jsonb, labels jsonb)
@@ -150,10 +154,11 @@ WITH given AS MATERIALIZED (
 ), moved AS (
   UPDATE items i
   SET state = h.to_state, crashes = h.crashes, lease_until = NULL, finished_at = now(), error_code = h.code,
-      error_detail = h.detail
+      error_detail = h.detail, cache_key = decode(h.cache_key, 'hex')
   FROM held h WHERE i.id = h.id AND i.id BETWEEN :low AND :high AND h.from_state = 'leased'
-  RETURNING i.id, i.batch_id, i.tenant, h.from_state, i.state AS to_state, coalesce(h.code, 'finish') AS reason, h.worker,
-            h.token, (SELECT count(*) FROM written w WHERE w.item_id = i.id) AS outputs
+  RETURNING i.id, i.batch_id, i.tenant, h.from_state, i.state AS to_state,
+            coalesce(h.code, CASE WHEN h.cached THEN 'cached' ELSE 'finish' END) AS reason, h.worker, h.token,
+            (SELECT count(*) FROM written w WHERE w.item_id = i.id) AS outputs
 ), {COUNTED}
 SELECT 'ours' AS kind, id FROM held
 UNION ALL
@@ -176,9 +181,15 @@ FROM items WHERE batch_id = :batch AND id BETWEEN :low AND :high AND source_key 
 class SqlLedger:
     """`batching.ledger.Ledger` over PostgreSQL, for one event loop. Errors of every method: DatabaseUnavailable."""
 
-    def __init__(self, engine: AsyncEngine, lease_s: float, pin: Callable[[Item], Awaitable[None]] | None = None) -> None:
-        """pin: how pictures are fetched by their addresses; without, none are."""
-        self._engine, self._lease_s, self._pin = engine, lease_s, pin
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        lease_s: float,
+        pin: Callable[[Item], Awaitable[None]] | None = None,
+        cache: OutputCache | None = None,
+    ) -> None:
+        """pin: how pictures are fetched by their addresses; without, none are. cache: without, nothing is kept for it."""
+        self._engine, self._lease_s, self._pin, self._cache = engine, lease_s, pin, cache
         self._recipes: dict[str, Recipe] = {}
         self._tokens: itertools.chain[int] | None = None
         self._unanswered: dict[tuple[UUID, ...], int] = {}
@@ -247,6 +258,10 @@ class SqlLedger:
             raise SourceUrlForbidden
         await self._pin(item)
 
+    async def kept(self, item: Item, engine_version: str) -> Kept | None:
+        """Results of the same causes, from the output cache; None without one."""
+        return await self._cache.find(item, engine_version) if self._cache else None
+
     async def members(self, batch_id: UUID) -> Sequence[Member]:
         """Every picture of a batch that was not refused when it was sent."""
         return [Member(**row) for row in await statement(self._engine, MEMBERS, {"batch": batch_id, **bounds_of(batch_id)})]
@@ -265,7 +280,7 @@ class SqlLedger:
 
     async def _finish(self, outcomes: Sequence[Outcome]) -> Finish:
         values = {
-            "items": json.dumps([_final(outcome) for outcome in outcomes]),
+            "items": json.dumps([_final(outcome) | self._for_cache(outcome) for outcome in outcomes]),
             "outputs": json.dumps([row for outcome in outcomes if isinstance(outcome, Done) for row in _outputs(outcome)]),
             **bounds([outcome.item.id for outcome in outcomes]),
         }
@@ -275,6 +290,12 @@ class SqlLedger:
             fenced=frozenset(outcome.item.id for outcome in outcomes) - ours,
             completed_batches=frozenset(row["id"] for row in rows if row["kind"] == "closed"),
         )
+
+    def _for_cache(self, outcome: Outcome) -> dict[str, Any]:
+        """What a row says of the cache. Copies answer for nothing: the cache is as old as what was computed."""
+        if self._cache is None or not isinstance(outcome, Done):
+            return {}
+        return {"cached": True} if outcome.cached else {"cache_key": cache_key(outcome.item, outcome.engine_version)}
 
     async def _token(self) -> int:
         """A token that no lease has had: a number of the sequence, and a count within it."""
@@ -320,6 +341,7 @@ def _item(row: Row, recipe: Recipe) -> Item:
         source_url=row["source_url"] or "",
         first_variant=row["first_variant"],
         company_of=row["replay_of"],
+        use_cache=row["use_cache"],
         suspect=row["suspect"],
         crashes=row["crashes"],
     )

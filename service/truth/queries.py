@@ -21,7 +21,7 @@ FINAL_BATCH = ("completed", "cancelled", "expired")
 BATCH_COLUMNS = """b.id, b.state, b.priority, b.recipe, b.recipe_digest, b.recipe_name, b.seed, b.variants, b.total,
     b.succeeded, b.failed, b.cancelled, b.outputs_done, b.generation, b.created_at, b.started_at, b.finished_at"""
 OUTPUT_COLUMNS = """o.id, o.batch_id, o.item_id, i.custom_id, i.name, o.variant, o.width, o.height, o.bytes, o.sha256,
-    o.format, o.draws, o.labels, o.device, o.engine_version, o.created_at, o.object_key, i.position, b.seed,
+    o.format, o.draws, o.labels, o.device, o.engine_version, o.cached, o.created_at, o.object_key, i.position, b.seed,
     b.recipe_digest, b.recipe_name"""
 
 
@@ -71,6 +71,7 @@ class Output:
     labels: Mapping[str, Any] | None
     device: str
     engine_version: str
+    cached: bool
     created_at: datetime
     object_key: str
     position: int

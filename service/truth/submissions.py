@@ -18,8 +18,8 @@ _WRITE = """
 WITH sent AS (
     SELECT * FROM jsonb_to_recordset(CAST(:batches AS jsonb)) AS s(
         id uuid, tenant text, "group" text, state text, priority text, recipe jsonb, recipe_digest text,
-        recipe_name text, seed bigint, variants int, first_variant int, replay_of uuid, total int, failed int,
-        idempotency_key text, fingerprint text)
+        recipe_name text, seed bigint, variants int, first_variant int, replay_of uuid, use_cache boolean, total int,
+        failed int, idempotency_key text, fingerprint text)
 ), keys AS (
     INSERT INTO idempotency (tenant, key, fingerprint, batch_id)
     SELECT tenant, idempotency_key, fingerprint, id FROM sent WHERE idempotency_key IS NOT NULL
@@ -27,9 +27,9 @@ WITH sent AS (
     ON CONFLICT DO NOTHING RETURNING batch_id
 ), made AS (
     INSERT INTO batches (id, tenant, "group", state, priority, recipe, recipe_digest, recipe_name, seed, variants,
-                         first_variant, replay_of, total, failed, finished_at)
+                         first_variant, replay_of, use_cache, total, failed, finished_at)
     SELECT id, tenant, "group", state, priority, recipe, recipe_digest, recipe_name, seed, variants, first_variant,
-           replay_of, total, failed, CASE WHEN state = 'completed' THEN now() END
+           replay_of, use_cache, total, failed, CASE WHEN state = 'completed' THEN now() END
     FROM sent WHERE idempotency_key IS NULL OR id IN (SELECT batch_id FROM keys)
     ON CONFLICT (id) DO NOTHING
     RETURNING id, tenant, state, priority, created_at, finished_at
@@ -115,6 +115,8 @@ class NewBatch:
     first_variant: int = 0
     replay_of: UUID | None = None
     """The batch that the picture of a replay is of."""
+    use_cache: bool = False
+    """Whether earlier results of the same causes may answer for its pictures."""
 
     @property
     def failed(self) -> int:
@@ -204,6 +206,7 @@ def _batch_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
             "variants": batch.variants,
             "first_variant": batch.first_variant,
             "replay_of": batch.replay_of,
+            "use_cache": batch.use_cache,
             "total": len(batch.items),
             "failed": batch.failed,
             "idempotency_key": batch.key.key if batch.key else None,

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Sequence,
     SmallInteger,
@@ -95,6 +96,7 @@ batches = Table(
     Column("variants", Integer, nullable=False),
     Column("first_variant", Integer, nullable=False, server_default="0"),
     Column("replay_of", Uuid),
+    Column("use_cache", Boolean, nullable=False, server_default=text("false")),
     Column("total", Integer, nullable=False),
     Column("succeeded", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
@@ -130,7 +132,7 @@ batches = Table(
     Index("ix_batches_replays", "created_at", postgresql_where=text("replay_of IS NOT NULL AND deleted_at IS NULL")),
 )
 """With `replay_of` it makes one variant of a picture of that batch again: nobody sees it, and it is removed
-after it was looked at."""
+after it was looked at. With `use_cache` earlier results of the same causes may answer for its items."""
 
 items = Table(
     "items",
@@ -169,6 +171,7 @@ items = Table(
     _time("queued_at", now=True, nullable=False),
     _time("started_at"),
     _time("finished_at"),
+    Column("cache_key", LargeBinary),
     Index("ix_items_batch_id_position", "batch_id", "position"),
     Index(
         "ix_items_waiting", "tenant", "priority", "id", postgresql_where=text("state = 'queued' AND handed_off_at IS NULL")
@@ -183,10 +186,12 @@ items = Table(
     Index("ix_items_leased", "lease_until", postgresql_where=text("state = 'leased'")),
     Index("ix_items_batch_state", "batch_id", "state", "position"),
     Index("ix_items_image", "image_id"),
+    Index("ix_items_cache_key", "cache_key", "id", postgresql_where=text("cache_key IS NOT NULL")),
     postgresql_partition_by="RANGE (id)",
 )
 """`item_key` is the 64-bit key of the draws as 16 hex digits (PostgreSQL has no unsigned 64-bit integer). It is unique in
-its batch, and so is the place: one statement writes the items of a batch, and `Intake` has checked their names."""
+its batch, and so is the place: one statement writes the items of a batch, and `Intake` has checked their names.
+`cache_key` is the digest of what its results depend on, where they may answer for other items: see `output_cache`."""
 
 outputs = Table(
     "outputs",
@@ -208,6 +213,7 @@ outputs = Table(
     Column("engine_version", String(64), nullable=False),
     Column("token", BigInteger, nullable=False),
     _time("created_at", now=True, nullable=False),
+    Column("cached", Boolean, nullable=False, server_default=text("false")),
     Index("ix_outputs_id", "id"),
     Index("ix_outputs_batch_id", "batch_id", "item_id", "variant"),
     postgresql_partition_by="RANGE (item_id)",

@@ -21,11 +21,12 @@ RECIPE = {
 
 
 def augment(
-    client: httpx2.Client, picture: bytes, wait_s: int = 10, name: str = "a.jpg", **fields: object
+    client: httpx2.Client, picture: bytes, wait_s: int = 10, name: str = "a.jpg", *, fresh: bool = False, **fields: object
 ) -> httpx2.Response:
     request = {"recipe": RECIPE, **fields}
     parts = [("request", (None, json.dumps(request))), ("image", (name, picture))]
-    return client.post("/v1/augment", files=parts, headers={"Prefer": f"wait={wait_s}"})
+    headers = {"Prefer": f"wait={wait_s}", **({"Cache-Control": "no-cache"} if fresh else {})}
+    return client.post("/v1/augment", files=parts, headers=headers)
 
 
 def test_ready_with_its_workers(client: httpx2.Client) -> None:
@@ -36,7 +37,7 @@ def test_ready_with_its_workers(client: httpx2.Client) -> None:
 
 
 def test_one_picture_comes_back_at_once(client: httpx2.Client) -> None:
-    answer = augment(client, jpeg(), seed=7)
+    answer = augment(client, jpeg(), fresh=True, seed=7)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["x-seed"] == "7"
@@ -52,9 +53,13 @@ def test_one_picture_comes_back_at_once(client: httpx2.Client) -> None:
 
 
 def test_the_same_request_gives_the_same_bytes(client: httpx2.Client) -> None:
-    first, second = (augment(client, jpeg(), seed=7).content for _ in range(2))
-    assert first == second
-    assert augment(client, jpeg(), seed=8).content != first
+    first, second = (augment(client, jpeg(), fresh=True, seed=7) for _ in range(2))
+    assert first.content == second.content
+    third = augment(client, jpeg(), seed=7)  # not computed again
+    assert third.headers["cache-status"] == "augment; hit"
+    assert third.content == first.content
+    assert "cache-status" not in second.headers
+    assert augment(client, jpeg(), seed=8).content != first.content
 
 
 def test_an_uploaded_picture_is_augmented_by_id(client: httpx2.Client) -> None:

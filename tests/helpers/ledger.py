@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from batching.errors import SourceMissing, SourceUrlForbidden
 from batching.items import Done, Failed, Item, Outcome, Priority, Waiting
-from batching.ledger import Finish, Member
+from batching.ledger import Finish, Kept, Member
 from kernels.recipe import Recipe
 
 
@@ -31,6 +31,7 @@ def make_item(
     key: int = 1,
     name: str = "picture",
     labels: Mapping[str, Any] | None = None,
+    use_cache: bool = False,
 ) -> Item:
     """A queued item whose picture is `content`."""
     sha256 = hashlib.sha256(content).hexdigest()
@@ -51,6 +52,7 @@ def make_item(
         labels=labels,
         cost_pixels=cost_pixels,
         executions=0,
+        use_cache=use_cache,
     )
 
 
@@ -78,6 +80,8 @@ class MemoryLedger:
         self.rows: dict[UUID, Row] = {}
         self.calls: Counter[str] = Counter()
         self.fenced = 0
+        self.results: dict[tuple[str, int, str], Kept] = {}
+        """Earlier results by picture, item key and engine version, put here by the test."""
         self.failing: Exception | None = None
         """Raised by every call while it is set."""
         self._lock = threading.Lock()
@@ -142,6 +146,10 @@ class MemoryLedger:
                 row = self.rows[item.id]
                 row.state, row.item = "queued", replace(row.item, suspect=True, crashes=item.crashes)
 
+    async def kept(self, item: Item, engine_version: str) -> Kept | None:
+        with self._called("kept"):
+            return self.results.get((item.source_sha256, item.key, engine_version))
+
     async def members(self, batch_id: UUID) -> Sequence[Member]:
         with self._called("members"):
             items = [row.item for row in self.rows.values() if row.item.batch_id == batch_id]
@@ -202,6 +210,9 @@ class MemoryStore:
         if self.failing is not None:
             raise self.failing
         self.objects[key] = content
+
+    async def copy(self, source: str, key: str) -> None:
+        await self.put(key, await self.get(source))
 
     def contents(self, outcome: Outcome | None) -> list[bytes]:
         """The stored results of an item, in the order of its variants."""

@@ -62,6 +62,7 @@ class System:
                 "reconcile_s": 0.25,
                 "micro_batch_items": 16,
                 "log_level": "warning",
+                "output_cache": False,  # each trial is about what runs
                 **settings,
             }
         )

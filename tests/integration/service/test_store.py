@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import urllib.parse
@@ -85,6 +86,41 @@ async def test_putting_again_changes_nothing(store: ObjectStore) -> None:
     await store.put("acme/twice", b"same")
     await store.put("acme/twice", b"same")
     assert await store.get("acme/twice") == b"same"
+
+
+async def test_a_copy_lives_and_dies_alone(store: ObjectStore) -> None:
+    await store.put("acme/first/x", b"content")
+    await store.copy("acme/first/x", "acme/second/deep/y")
+    await store.copy("acme/first/x", "acme/second/deep/y")
+    await store.copy("acme/second/deep/y", "acme/third")
+    assert await store.get("acme/second/deep/y") == b"content"
+    await store.delete(["acme/first/x"])
+    assert await store.get("acme/second/deep/y") == b"content"
+    await store.put("acme/second/deep/y", b"put again")  # no attempt does that with other bytes
+    assert await store.get("acme/third") == b"content"
+    await store.delete(["acme/second/deep/y"])
+    assert await store.get("acme/third") == b"content"
+
+
+async def test_a_copy_of_nothing_is_its_own_error(store: ObjectStore) -> None:
+    with pytest.raises(SourceMissing):
+        await store.copy("acme/nothing", "acme/deep/copy")
+    assert not await store.exists("acme/deep/copy")
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EMLINK, errno.EXDEV])
+async def test_where_a_file_can_have_no_second_name_its_bytes_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(source: str, path: str) -> None:
+        raise OSError(number, os.strerror(number), source)
+
+    store = local_store(tmp_path / "store")
+    await store.put("acme/first", b"content")
+    monkeypatch.setattr(os, "link", refused)
+    await store.copy("acme/first", "acme/second/x")
+    assert await store.get("acme/second/x") == b"content"
+    assert (tmp_path / "store/acme/first").stat().st_nlink == 1
 
 
 async def test_many_at_once(store: ObjectStore) -> None:

@@ -8,7 +8,8 @@ import socket
 import pytest
 
 from service.settings import Settings, load
-from service.system.programs import ALLOCATOR, ONE_THREAD, AddressInUse, gpu_of, listen, worker_programs
+from service.system.programs import AddressInUse, gpu_of, listen, worker_programs
+from service.system.tuning import ALLOCATOR, ONE_THREAD
 
 
 def test_cores_are_divided_among_workers() -> None:

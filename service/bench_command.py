@@ -66,6 +66,24 @@ def bench_service(
     _run("service", words + _to_file(json))
 
 
+@bench_app.command("peers")
+def bench_peers(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="ours, threads, inline, pool, litserve, ray, rq or rq-fork; may be given several times."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; all peers take turns in each.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each scenario is asked for, a round.")] = 4.0,
+    clients: Annotated[int, typer.Option(min=1, help="Clients that send single pictures at once.")] = 32,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures of a batch.")] = 16,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """The same pictures through FastAPI, LitServe, Ray Serve, RQ and this service: what each service costs."""
+    words = [word for name in only or () for word in ("--only", name)]
+    words += ["--rounds", str(rounds), "--seconds", f"{seconds:g}", "--clients", str(clients), "--batch", str(batch)]
+    _run("peers", words + _to_file(json))
+
+
 @bench_app.command("handoff")
 def bench_handoff(
     depth: Annotated[list[int] | None, typer.Option(min=1, help="Items queued; may be given several times.")] = None,

@@ -144,8 +144,8 @@ def _print(measured: Mapping[str, Measured], asked: Any) -> None:
         known = ", ".join(f"{package} {number}" for package, number in found.versions.items())
         out.print(f"{name}: {EVERY[name].settings}" + (f" ({known})" if known else ""))
     out.print(
-        f"\n{asked.rounds} rounds of {asked.seconds:g} s; every peer is started anew for each, and nothing else runs beside "
-        "it; peers have one route, which maps over the pictures of a request; the load's own CPU time is in none of the numbers"
+        f"\n{asked.rounds} rounds of {asked.seconds:g} s; every peer is started anew for each, and nothing else runs "
+        "beside it. Peers have one route, which maps over the pictures of a request. The load's CPU time is in no number."
     )
 
 

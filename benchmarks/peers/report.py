@@ -23,7 +23,7 @@ class Run:
     p50_ms: float
     p99_ms: float
     cpu_ms: dict[str, float]
-    """A picture, by kind of process."""
+    """A picture, by program or kind of process."""
     in_process_ms: float
     """CPU of the same work in process, the mean of before this peer was started and after it was stopped."""
     failed: int

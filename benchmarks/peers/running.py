@@ -6,8 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +34,14 @@ class Running:
     """A peer that answers."""
 
     url: str
-    pids: tuple[int, ...]
-    """Of its own processes whose children are all the others."""
+    pids: Mapping[str, int]
+    """Of its programs, by name; all other processes are below them. Of a single one, kinds of process are told apart."""
 
     def cpu_s(self) -> dict[str, float]:
-        """CPU seconds so far of all its processes, by kind."""
-        total: Counter[str] = Counter()
-        for pid in self.pids:
-            total.update(cpu_by_process(pid))
-        return dict(total)
+        """CPU seconds so far of all its processes, by program."""
+        if len(self.pids) == 1:
+            return cpu_by_process(*self.pids.values())
+        return {name: sum(cpu_by_process(pid).values()) for name, pid in self.pids.items()}
 
 
 @contextmanager
@@ -52,9 +50,11 @@ def running(peer: Peer, python: Path, home: Path) -> Iterator[Running]:
     home.mkdir(parents=True, exist_ok=True)
     if peer is OURS:
         # compiled kernels are read from where all peers read them
-        kernels = {"NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(users_cache()))}
+        kernels = {"NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR") or str(users_cache())}
         with own_system(home, {"AUGMENT_LOG_LEVEL": "warning", **kernels}) as system:
-            yield Running(system.url, (system.pid,))
+            service = Running(system.url, {"system": system.pid})
+            _settle(service)
+            yield service
         return
     place = Place(python, home, _free_port(), len(os.sched_getaffinity(0)))
     with ExitStack() as ends:
@@ -65,9 +65,9 @@ def running(peer: Peer, python: Path, home: Path) -> Iterator[Running]:
             children.append(child)
         url = f"http://127.0.0.1:{place.port}"
         _wait(url + peer.ready, children)
-        peer_runs = Running(url, tuple(child.pid for child in children))
-        _settle(peer_runs)
-        yield peer_runs
+        service = Running(url, {child.program.name: child.pid for child in children})
+        _settle(service)
+        yield service
 
 
 def _settle(peer: Running) -> None:

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from benchmarks.peers.apps.work import answered, prepare
 
 
-@serve.deployment
 class Augment:
     """One request is one call."""
 
@@ -35,7 +34,7 @@ def main(port: int, replicas: int, folder: str) -> None:
         "ray_actor_options": {"num_cpus": 1},
         "logging_config": {"enable_access_log": False},
     }
-    serve.run(Augment.options(**options).bind())
+    serve.run(serve.deployment(**options)(Augment).bind())
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     serve.shutdown()
     ray.shutdown()

@@ -20,7 +20,10 @@ _WORK = "benchmarks.peers.apps.work.augmented_file"
 def main(port: int, redis_url: str, workers: int) -> None:
     """Serves until it is told to stop."""
     uvicorn.run(
-        _app(Queue(connection=Redis.from_url(redis_url)), workers), port=port, log_level="warning", access_log=False
+        _app(Queue(connection=Redis.from_url(redis_url, socket_timeout=2 * _WAIT_S)), workers),
+        port=port,
+        log_level="warning",
+        access_log=False,
     )
 
 
@@ -36,9 +39,10 @@ def _app(queue: Queue, workers: int) -> FastAPI:
         # without a description RQ would write the picture out as one
         wanted = [Queue.prepare_data(_WORK, (content,), description="augment") for content in unpack(body)]
         ends = [job.latest_result(timeout=_WAIT_S) for job in queue.enqueue_many(wanted)]
-        if any(end is None or end.return_value is None for end in ends):
+        results = [end.return_value for end in ends if end and end.return_value is not None]
+        if len(results) < len(ends):
             return Response(status_code=500)
-        return Response(pack(end.return_value for end in ends if end), media_type="application/octet-stream")
+        return Response(pack(results), media_type="application/octet-stream")
 
     return app
 

@@ -19,7 +19,7 @@ from kernels.cpu.machine import users_cache
 from service.system.own_system import own_system
 from service.system.processes import Child, tail
 
-_START_S = 120.0
+_START_S = 240.0
 _SETTLE_S = 30.0
 _IDLE = 0.4
 """Cores that a service uses at most when all its processes are up; polling of queues is below it."""

@@ -26,8 +26,8 @@ from uuid import UUID
 from rich.table import Table
 
 from benchmarks.kernels.goals import Goal
-from benchmarks.kernels.report import console, goals_of
 from benchmarks.kernels.pictures import SEED
+from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
 from benchmarks.processes import memory_by_process
 from benchmarks.progress import progress_line
@@ -87,9 +87,8 @@ def main(arguments: Sequence[str]) -> int:
     out.print(_table(paces, peaks))
     out.print(goals_of(bounds))
     end_s = readings[-1][0]
-    out.print(
-        f"{asked.pictures:,} pictures of {asked.side} x {asked.side} in {asked.batches} batches: {end_s:,.0f} s, sent in {sent_s:,.0f} s"
-    )
+    sent = f"{asked.pictures:,} pictures of {asked.side} x {asked.side} in {asked.batches} batches"
+    out.print(f"{sent}: {end_s:,.0f} s, all sent after {sent_s:,.0f} s")
     report = {
         **known,
         **{name: getattr(asked, name) for name in ("pictures", "side", "batches")},

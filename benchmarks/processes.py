@@ -59,6 +59,11 @@ def environment_of(root: int, kind: str) -> dict[str, str]:
     raise LookupError(f"no {kind} runs")
 
 
+def pids_below(root: int) -> set[int]:
+    """The processes that run below `root`, itself among them."""
+    return {int(folder.name) for folder, _ in _below(root)}
+
+
 def difference(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
     """What was spent between two readings, by kind."""
     return {kind: round(seconds - before.get(kind, 0.0), 3) for kind, seconds in sorted(after.items())}

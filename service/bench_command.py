@@ -66,6 +66,24 @@ def bench_service(
     _run("service", words + _to_file(json))
 
 
+@bench_app.command("peers")
+def bench_peers(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="ours, threads, inline, pool, litserve, ray, rq or rq-fork; may be given several times."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; all peers take turns in each.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each scenario is asked for, a round.")] = 4.0,
+    clients: Annotated[int, typer.Option(min=1, help="Clients that send single pictures at once.")] = 32,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures of a batch.")] = 16,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """The same pictures through FastAPI, LitServe, Ray Serve, RQ and this service: what each service costs."""
+    words = [word for name in only or () for word in ("--only", name)]
+    words += ["--rounds", str(rounds), "--seconds", f"{seconds:g}", "--clients", str(clients), "--batch", str(batch)]
+    _run("peers", words + _to_file(json))
+
+
 @bench_app.command("handoff")
 def bench_handoff(
     depth: Annotated[list[int] | None, typer.Option(min=1, help="Items queued; may be given several times.")] = None,
@@ -86,6 +104,31 @@ def bench_scale(
     """What an item costs API, Redis, PostgreSQL and reconciler, and which is full first with many workers."""
     words = [word for number in workers or () for word in ("--workers", str(number))]
     _run("scale", [*words, "--seconds", f"{seconds:g}", *_to_file(json)])
+
+
+@bench_app.command("depth")
+def bench_depth(
+    pictures: Annotated[int, typer.Option(min=10, help="How many, all distinct.")] = 100_000,
+    side: Annotated[int, typer.Option(min=8, help="Pixels a side.")] = 64,
+    batches: Annotated[int, typer.Option(min=1, help="Batches of one group that they are sent in.")] = 10,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """A deep queue: whether memory, pace and counts stay right. Status 1 where a bound is not kept."""
+    _run("depth", ["--pictures", str(pictures), "--side", str(side), "--batches", str(batches), *_to_file(json)])
+
+
+@bench_app.command("overload")
+def bench_overload(
+    seconds: Annotated[float, typer.Option(min=1, help="How long the peak and the overload last.")] = 20.0,
+    clients: Annotated[int, typer.Option(min=1, help="Clients of the peak.")] = 32,
+    times: Annotated[float, typer.Option(min=1, help="What is offered, as a multiple of the peak.")] = 4.0,
+    waiting: Annotated[int, typer.Option(min=100, help="Most unfinished pictures.")] = 3000,
+    probes: Annotated[int, typer.Option(min=1, help="Refused batches, to compare Retry-After with the truth.")] = 3,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file too, as JSON.")] = None,
+) -> None:
+    """More than the service can take: whether it refuses well and does the rest. Status 1 where a bound is not kept."""
+    words = ["--seconds", f"{seconds:g}", "--clients", str(clients), "--times", f"{times:g}"]
+    _run("overload", [*words, "--waiting", str(waiting), "--probes", str(probes), *_to_file(json)])
 
 
 @bench_app.command("soak")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ EXACT_S = 0.05
 """How long one is trusted that says that there is none."""
 REMOVAL_S = 60.0
 """What is deleted is removed within about this time."""
+_RATE_S = 5.0
+"""How long back the rate looks at which items get finished: they end in groups, so a moment says nothing."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,24 @@ class Load:
     bytes: int = 0
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast items get finished: a weighted mean, what lies `_RATE_S` back weighs 1/e."""
+
+    finished: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def per_s(self) -> float:
+        """Items a second; 0 where nothing is known."""
+        return self.finished / self.seconds if self.seconds else 0.0
+
+    def after(self, finished: int, seconds: float) -> Pace:
+        """With what was seen since."""
+        kept = math.exp(-seconds / _RATE_S)
+        return Pace(self.finished * kept + finished, self.seconds * kept + seconds)
+
+
 @dataclass
 class _Reading:
     """What a tenant has and may have, what this process admitted since included, and how fast items get finished."""
@@ -42,7 +63,7 @@ class _Reading:
     items: dict[Priority, int]
     pixels_today: int
     bytes_stored: int
-    finished_per_s: float = 0.0
+    pace: Pace = Pace()
 
     def add(self, load: Load) -> None:
         """Counts what was admitted."""
@@ -75,9 +96,12 @@ class Depth:
         if reading := self._readings.get(tenant):
             reading.add(Load(load.priority, -load.items, -load.pixels, -load.bytes))
 
-    async def check_room(self, tenant: str) -> None:
-        """Nothing, where the tenant may send anything at all: asked before a body is read and stored. QuotaExceeded."""
-        await self._looked(tenant, Load(pixels=1, bytes=1))
+    async def check_room(self, tenant: str, items: int = 0, priority: Priority = "bulk") -> None:
+        """Nothing, where the tenant may send anything at all: asked before a body is read and stored.
+
+        items: how many there will be at least. Errors: RateLimited, QuotaExceeded.
+        """
+        await self._looked(tenant, Load(priority, items, pixels=1, bytes=1))
 
     async def allowance(self, tenant: str) -> Allowance:
         """What the tenant may use, half a second old at most."""
@@ -108,10 +132,10 @@ class Depth:
         now_s = self._clock()
         allowance = self._usual.with_own(found.limits)
         reading = _Reading(now_s, allowance, items, found.pixels_today, found.bytes_stored)
-        if last and now_s > last.read_at_s:
-            # what was there, and came, and is there no more was finished
-            rate = max(0.0, (sum(last.items.values()) - sum(items.values())) / (now_s - last.read_at_s))
-            reading.finished_per_s = rate if last.finished_per_s == 0 else (rate + last.finished_per_s) / 2
+        if last:
+            # what was there, and came, and is there no more was finished; where nothing is left, it may have been long ago
+            there, left = sum(last.items.values()), sum(items.values())
+            reading.pace = last.pace.after(max(0, there - left), now_s - last.read_at_s) if left else last.pace
         return reading
 
 
@@ -148,7 +172,7 @@ def _over_quota(reading: _Reading, load: Load) -> ServiceError | None:
 
 
 def _wait_s(reading: _Reading, excess: int) -> float:
-    return min(60.0, max(1.0, excess / reading.finished_per_s)) if reading.finished_per_s > 0 else 5.0
+    return min(60.0, max(1.0, excess / reading.pace.per_s)) if reading.pace.per_s > 0 else 5.0
 
 
 def _until_tomorrow_s(now: datetime) -> float:

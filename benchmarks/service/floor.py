@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from benchmarks.kernels.pictures import SEED
 from benchmarks.service.pictures import Mix, files
 from service.system.tuning import ALLOCATOR, ONE_THREAD
 
@@ -73,11 +72,8 @@ def _main(threads: int) -> None:
 
 
 def _measured(pool: ThreadPoolExecutor, threads: int, seconds: float, mix: Mix) -> Cost:
-    from benchmarks.kernels.ours import augmented
-    from kernels import codec
-    from kernels.plan import Variant, plans
+    from benchmarks.service.work import results
     from kernels.recipe import Recipe
-    from kernels.tensors import Size
 
     recipe, sent = Recipe.parse(dict(mix.recipe)), files(distinct=16, side=mix.side)
 
@@ -85,10 +81,7 @@ def _measured(pool: ThreadPoolExecutor, threads: int, seconds: float, mix: Mix) 
         done = bytes_in = bytes_out = 0
         while time.monotonic() < until_s:
             content = sent.next()
-            pixels = codec.decode(content)
-            asked = [Variant(done, variant, Size(*pixels.shape[:2])) for variant in range(mix.variants)]
-            for plan in plans(recipe, SEED, asked):
-                bytes_out += len(codec.encode(augmented(plan, pixels), recipe.output))
+            bytes_out += sum(len(result) for result in results(recipe, content, done, mix.variants))
             done, bytes_in = done + 1, bytes_in + len(content)
         return done, bytes_in, bytes_out
 

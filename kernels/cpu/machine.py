@@ -88,7 +88,7 @@ def _processor() -> dict[str, str]:
 
 @contextmanager
 def _cache_folder(folder: Path | None, numbas: str) -> Iterator[Path]:
-    for place in (folder, Path(numbas) if numbas else None, _users()):
+    for place in (folder, Path(numbas) if numbas else None, users_cache()):
         if place is None:
             continue
         chosen = place / f"kernels-{_key()}"
@@ -106,7 +106,8 @@ def _cache_folder(folder: Path | None, numbas: str) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _users() -> Path:
+def users_cache() -> Path:
+    """The folder of this project in the user's cache; it need not exist."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(home) / "image-augmentation-service"
 

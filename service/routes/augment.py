@@ -118,7 +118,8 @@ async def augment(request: Request) -> Response:
     parts, tenant = await parts_of(request), await tenant_of(request)
     key = idempotency_key(request.headers.get("idempotency-key"))
     seconds = wait_s(request, parts)
-    await parts.depth.check_room(tenant)
+    new = int(key is None)  # what was sent before is answered however much waits
+    await parts.depth.check_room(tenant, new)
     batch_id = new_id()
     # begun before the hand-off, so that no result comes before somebody listens
     with parts.waiting.watch(batch_id) as watch:
@@ -127,6 +128,7 @@ async def augment(request: Request) -> Response:
             failpoints.hit("body_read")
             chosen = await choose(parts, tenant, asked.ask.recipe, asked.ask.output)
             parts.recipes.check_variants(asked.ask.variants)
+            await parts.depth.check_room(tenant, new, asked.ask.priority)  # nothing is stored of what is refused
             sent = await _taken_in(parts, Owner(tenant, "sources", batch_id), asked)
             failpoints.hit("object_put")
             claimed = Key(key, fingerprint(asked.document, [sent])) if key else None

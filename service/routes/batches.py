@@ -65,7 +65,7 @@ async def create_batch(request: Request, parts: PartsOf, tenant: Tenant) -> Resp
     uploaded before. A picture that cannot be read is that picture's failure; the batch is accepted.
     """
     key = idempotency_key(request.headers.get("idempotency-key"))
-    await parts.depth.check_room(tenant)
+    await parts.depth.check_room(tenant, int(key is None))  # what was sent before is answered however much waits
     batch_id = new_id()
     with parts.key_claimed(tenant, key):
         received = await receive(request, parts, tenant, batch_id)

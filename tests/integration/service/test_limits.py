@@ -299,3 +299,29 @@ async def test_the_bill(settings: Settings, database_url: str) -> None:
         assert (await api.get("/v1/usage", params={"to": "0001-01-01"}, headers=mine)).status_code == 200
         assert (await api.get("/v1/usage", headers=bearing(keys["submit"]))).status_code == 403
     await engine.dispose()
+
+
+async def test_nothing_is_stored_of_a_picture_that_is_refused_for_what_waits(settings: Settings) -> None:
+    """There is no worker: the first picture waits for ever, and the second would."""
+    async with limited(settings, max_interactive_items=1) as api:
+        kept = {"Idempotency-Key": "first", "Content-Type": "image/jpeg"}
+        first = await api.post("/v1/augment?recipe=light", content=jpeg(seed=1), headers=kept)
+        assert first.status_code == 202
+        stored = stored_files(settings)
+        for body, headers in (
+            ({"content": jpeg(seed=2)}, {"Content-Type": "image/jpeg"}),
+            ({"files": {"request": (None, '{"recipe": "light"}'), "image": jpeg(seed=3)}}, {}),
+        ):
+            query = "?recipe=light" if "content" in body else ""
+            answer = await api.post(f"/v1/augment{query}", headers=headers, **body)
+            assert check_refused(answer, "rate_limited", 1) >= 1
+        assert stored_files(settings) == stored
+        again = await api.post("/v1/augment?recipe=light", content=jpeg(seed=1), headers=kept)
+        assert again.json()["id"] == first.json()["id"], "what was sent before is answered however much waits"
+        assert (await api.post("/v1/batches", files=form(4))).status_code == 202, "bulk work may wait longer"
+    async with limited(settings, max_waiting_items=2, max_interactive_items=1) as api:
+        assert check_refused(await api.post("/v1/batches", files=form(5)), "rate_limited", 2) >= 1
+
+
+def stored_files(settings: Settings) -> int:
+    return sum(path.is_file() for path in settings.data.rglob("*"))

@@ -1,4 +1,4 @@
-"""One running system for the faults of one file: what a trial breaks, it or the next one starts again."""
+"""One running system for all faults: what a trial breaks, it or the next one starts again."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(report.table(trials))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory, compiled_kernels: None) -> Iterator[System]:
+    """The system; after the last trial everything that belongs to no row has to be collected, unfinished files too."""
     made = System(tmp_path_factory.mktemp("faults"))
     try:
         yield made
+        assert made.collected() == []
     finally:
         made.close()
 

@@ -10,13 +10,13 @@ import pytest
 from tests.helpers.faults import report
 from tests.helpers.faults.system import System
 
-TRIALS = int(os.environ.get("FAULT_TRIALS", "1"))
+FIRST, TRIALS = int(os.environ.get("FAULT_FIRST", "0")), int(os.environ.get("FAULT_TRIALS", "1"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`attempt` makes a test run once for each trial."""
+    """`attempt` makes a test run once for each trial; its number is the seed of what is drawn in it."""
     if "attempt" in metafunc.fixturenames:
-        metafunc.parametrize("attempt", range(TRIALS))
+        metafunc.parametrize("attempt", range(FIRST, FIRST + TRIALS))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

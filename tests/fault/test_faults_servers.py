@@ -1,10 +1,9 @@
-"""Faults F5 to F8, F10, F17, F24, F25: Redis, PostgreSQL, the way to them, or the whole host goes away."""
+"""Faults F5 to F8, F10, F17, F24: Redis, PostgreSQL, the way to them, or the whole host goes away."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from typing import cast
 
@@ -12,7 +11,6 @@ import psycopg
 import pytest
 from redis import Redis
 
-from service.truth.migrations import migrate
 from tests.helpers.faults.history import PICTURES_A_BATCH
 from tests.helpers.faults.system import LEASE_S, System, restart_order, trial
 from tests.helpers.processes import gone
@@ -226,19 +224,3 @@ def test_f24_the_whole_host_stops(system: System, attempt: int) -> None:
             starts[part]()
         run.released()
         load.join(90)
-
-
-@pytest.mark.long
-def test_f25_a_migration_runs_beside_the_work(system: System, attempt: int) -> None:
-    """There is one release yet, so old and new ones cannot be mixed; what a newer one would run is run meanwhile."""
-    system.start()
-    with trial(system, "F25", "migrations run under load") as run:
-        load = run.load(batches=6)
-        system.wait_for(lambda: unfinished(system) > 0, what="work in hand")
-        migrators = [threading.Thread(target=migrate, args=(system.database_url,)) for _ in range(3)]
-        for migrator in migrators:
-            migrator.start()
-        for migrator in migrators:
-            migrator.join(60)
-        run.hit(unfinished(system) >= 0 and load.acked > 0, "nothing was under way")
-        load.join(60)

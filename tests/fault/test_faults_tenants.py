@@ -17,12 +17,14 @@ from tests.helpers.accounts import bearing, make_keys
 from tests.helpers.faults import altered
 from tests.helpers.faults.checker import check
 from tests.helpers.faults.history import Load
-from tests.helpers.faults.noise import quiet_beside_noise
+from tests.helpers.faults.noise import percentile, quiet_beside_noise
 from tests.helpers.faults.system import Run, System, trial
 from tests.helpers.nursery import Forked
 
 pytestmark = pytest.mark.timeout(300)
 TENANTS, CORES = 8, 2
+MOST_TIMES = 5
+"""As long as alone may a picture of the quiet tenant take. Aimed at is twice, on a machine with nothing else to do."""
 
 
 @contextmanager
@@ -62,11 +64,14 @@ def test_f21_a_quiet_tenant_beside_a_noisy_one(system: System, attempt: int) -> 
     """For each picture of the quiet one, a hundred of the noisy one: its wait is measured in turns with and without."""
     system.start()
     with clients(system, f"quiet{attempt}", f"noisy{attempt}") as (quiet, noisy):
-        measured = quiet_beside_noise(quiet, noisy, rounds=3, samples=8)
-    assert measured.noise >= 100 * measured.samples
-    assert measured.waiting, "the noisy tenant had nothing waiting when the quiet one came"
-    assert measured.ratio(50) <= 2.5
-    assert measured.ratio(95) <= 4
+        measured = quiet_beside_noise(quiet, noisy, rounds=2, samples=8)
+    sys.stdout.write(f"{measured.text()}\n")
+    assert measured.noise >= 100 * len(measured.waiting + measured.sending)
+    assert measured.busy, "the noisy tenant had nothing unfinished when the quiet one came"
+    # behind all that waits it would be some fifty times; other work on this machine makes both longer
+    assert percentile(measured.waiting, 50) <= MOST_TIMES * percentile(measured.alone, 50)
+    assert percentile(measured.sending, 50) <= MOST_TIMES * percentile(measured.alone, 50)
+    assert percentile(measured.waiting + measured.sending, 95) <= 2 * MOST_TIMES * percentile(measured.alone, 95)
 
 
 def test_f26_results_that_are_mixed_up_are_found(system: System) -> None:

@@ -18,22 +18,26 @@ TIMES = 100
 
 @dataclass
 class Measured:
-    """Seconds from a request to its finished picture, alone and beside noise."""
+    """Seconds from a request to its finished picture."""
 
-    alone_s: list[float] = field(default_factory=list)
-    beside_s: list[float] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
+    waiting: list[float] = field(default_factory=list)
+    """While a hundred times as many pictures of another tenant wait and run."""
+    sending: list[float] = field(default_factory=list)
+    """While they are sent, too."""
     noise: int = 0
     """Pictures of the noisy tenant that were accepted."""
-    waiting: bool = True
+    busy: bool = True
     """Whether some of them were unfinished whenever the quiet one came."""
 
-    @property
-    def samples(self) -> int:
-        return len(self.beside_s)
-
-    def ratio(self, percent: int) -> float:
-        """How many times as long it takes beside noise."""
-        return percentile(self.beside_s, percent) / percentile(self.alone_s, percent)
+    def text(self) -> str:
+        """The figures in one line."""
+        times = {"alone": self.alone, "while others wait": self.waiting, "while they are sent": self.sending}
+        figures = [
+            f"{name} median {percentile(found, 50) * 1000:.0f} ms, p95 {percentile(found, 95) * 1000:.0f} ms"
+            for name, found in times.items()
+        ]
+        return f"{len(self.alone)} pictures of each kind, {self.noise} of the other tenant: {'; '.join(figures)}"
 
 
 def percentile(values: list[float], percent: int) -> float:
@@ -42,18 +46,21 @@ def percentile(values: list[float], percent: int) -> float:
 
 
 def quiet_beside_noise(quiet: httpx2.Client, noisy: httpx2.Client, rounds: int, samples: int) -> Measured:
-    """Measures both in turns, so that what else the machine does meanwhile is the same for both."""
+    """Measures all three in turns, so that what else the machine does meanwhile is the same for each."""
     measured = Measured()
     took_s(quiet)
     for _ in range(rounds):
-        measured.alone_s += [took_s(quiet) for _ in range(samples)]
-        noise = Noise(noisy, samples)
-        noise.begun.wait(60)
-        for _ in range(samples):
-            measured.waiting &= noise.unfinished() > 0
-            measured.beside_s.append(took_s(quiet))
-        noise.end()
-        measured.noise += noise.sent
+        measured.alone += [took_s(quiet) for _ in range(samples)]
+        for times, while_sending in ((measured.waiting, False), (measured.sending, True)):
+            noise = Noise(noisy, samples)
+            noise.begun.wait(60)
+            if not while_sending:
+                noise.sent_all()
+            for _ in range(samples):
+                measured.busy &= noise.unfinished() > 0
+                times.append(took_s(quiet))
+            noise.end()
+            measured.noise += noise.sent
     return measured
 
 
@@ -80,12 +87,17 @@ class Noise:
 
     def unfinished(self) -> int:
         """Pictures that wait or run."""
-        counts = [self._client.get(f"/v1/batches/{identity}").json()["counts"] for identity in self._batches[-2:]]
-        return sum(count["total"] - count["succeeded"] - count["failed"] for count in counts)
+        last = self._batches[-1:]
+        counts = [self._client.get(f"/v1/batches/{identity}").json()["counts"] for identity in last]
+        return sum(count["total"] - count["succeeded"] - count["failed"] - count["cancelled"] for count in counts)
+
+    def sent_all(self) -> None:
+        """Waits until everything is accepted."""
+        self._thread.join(120)
 
     def end(self) -> None:
-        """Waits until everything is accepted, and what is left of it is cancelled."""
-        self._thread.join(120)
+        """Waits until everything is accepted, and cancels what is left of it."""
+        self.sent_all()
         for identity in self._batches:
             self._client.post(f"/v1/batches/{identity}/cancel")
         while self.unfinished():

@@ -13,6 +13,7 @@ from functools import partial
 import httpx2
 import pytest
 
+from batching.items import Priority
 from tests.helpers.accounts import bearing, make_keys
 from tests.helpers.faults import altered
 from tests.helpers.faults.checker import check
@@ -60,12 +61,13 @@ def said(worker: Forked) -> str:
     return worker.program.log.read_text()
 
 
-def test_f21_a_quiet_tenant_beside_a_noisy_one(system: System, attempt: int) -> None:
+@pytest.mark.parametrize("priority", ["interactive", pytest.param("bulk", marks=pytest.mark.long)])
+def test_f21_a_quiet_tenant_beside_a_noisy_one(system: System, priority: Priority, attempt: int) -> None:
     """For each picture of the quiet one, a hundred of the noisy one: its wait is measured in turns with and without."""
     system.start()
-    with clients(system, f"quiet{attempt}", f"noisy{attempt}") as (quiet, noisy):
-        measured = quiet_beside_noise(quiet, noisy, rounds=2, samples=8)
-    sys.stdout.write(f"{measured.text()}\n")
+    with clients(system, f"quiet-{priority}{attempt}", f"noisy-{priority}{attempt}") as (quiet, noisy):
+        measured = quiet_beside_noise(quiet, noisy, rounds=2, samples=8, priority=priority)
+    sys.stdout.write(f"{priority}: {measured.text()}\n")
     assert measured.noise >= 100 * len(measured.waiting + measured.sending)
     assert measured.busy, "the noisy tenant had nothing unfinished when the quiet one came"
     # behind all that waits it would be some fifty times; other work on this machine makes both longer

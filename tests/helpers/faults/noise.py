@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
+from batching.items import Priority
 from tests.helpers.faults.canary import canary
 from tests.helpers.faults.checker import custom_id
 from tests.helpers.faults.history import numbers_of, submit
@@ -45,12 +46,17 @@ def percentile(values: list[float], percent: int) -> float:
     return sorted(values)[round((len(values) - 1) * percent / 100)]
 
 
-def quiet_beside_noise(quiet: httpx2.Client, noisy: httpx2.Client, rounds: int, samples: int) -> Measured:
-    """Measures all three in turns, so that what else the machine does meanwhile is the same for each."""
+def quiet_beside_noise(
+    quiet: httpx2.Client, noisy: httpx2.Client, rounds: int, samples: int, priority: Priority = "interactive"
+) -> Measured:
+    """Measures all three in turns, so that what else the machine does meanwhile is the same for each.
+
+    priority: of the quiet tenant's pictures; the other's are bulk.
+    """
     measured = Measured()
-    took_s(quiet)
+    took_s(quiet, priority)
     for _ in range(rounds):
-        measured.alone += [took_s(quiet) for _ in range(samples)]
+        measured.alone += [took_s(quiet, priority) for _ in range(samples)]
         for times, while_sending in ((measured.waiting, False), (measured.sending, True)):
             noise = Noise(noisy, samples)
             noise.begun.wait(60)
@@ -58,17 +64,17 @@ def quiet_beside_noise(quiet: httpx2.Client, noisy: httpx2.Client, rounds: int, 
                 noise.sent_all()
             for _ in range(samples):
                 measured.busy &= noise.unfinished() > 0
-                times.append(took_s(quiet))
+                times.append(took_s(quiet, priority))
             noise.end()
             measured.noise += noise.sent
     return measured
 
 
-def took_s(client: httpx2.Client) -> float:
+def took_s(client: httpx2.Client, priority: Priority) -> float:
     """Seconds until one picture sent in a batch of its own is finished."""
     [number] = numbers_of(1)
     began_s = time.perf_counter()
-    call = submit(client, f"quiet-{number}", {custom_id(number): canary(number)}, 1)
+    call = submit(client, f"quiet-{number}", {custom_id(number): canary(number)}, 1, priority=priority)
     assert call.status == 202, call
     while client.get(f"/v1/batches/{call.batch_id}", headers={"Prefer": "wait=10"}).json()["state"] != "completed":
         pass

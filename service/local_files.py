@@ -10,12 +10,15 @@ import asyncio
 import errno
 import itertools
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+UNFINISHED = re.compile(r"#\d+$")
+"""How the names of files end that are being written, here and by obstore, which leaves them out of its listings."""
 THREADS = 4
 CREATE_TRIES = 100
 NO_LINK = frozenset({errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -43,6 +46,10 @@ class LocalFiles:
         """Gives a file a second name, or makes a copy of it where the file system has no such thing. FileNotFoundError."""
         await self._off_loop(lambda: self._copy(self._path(source), self._path(key)))
 
+    async def remove_unfinished(self, prefix: str, before_s: float) -> int:
+        """Removes what writers began under a folder, and never came to rename, before that time; says how many."""
+        return await self._off_loop(lambda: _remove_unfinished(self._root, self._path(prefix), before_s))
+
     async def _off_loop(self, work: Callable[[], Value]) -> Value:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
@@ -52,7 +59,6 @@ class LocalFiles:
         return f"{self._root}/{key}"
 
     def _write(self, path: str, content: bytes) -> None:
-        # obstore leaves names that end so out of its listings
         temporary = f"{path}#{os.getpid()}{next(self._numbers):06}"
         descriptor = _create(temporary)
         try:
@@ -123,6 +129,26 @@ def _link(source: str, path: str) -> None:
             with suppress(FileNotFoundError):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
     raise OSError(errno.EAGAIN, "its folder is removed again and again")
+
+
+def _remove_unfinished(root: str, folder: str, before_s: float) -> int:
+    removed = 0
+    for place, _, names in os.walk(folder, topdown=False):
+        for name in filter(UNFINISHED.search, names):
+            path = os.path.join(place, name)
+            with suppress(FileNotFoundError):  # its writer has just ended it
+                if os.stat(path).st_mtime < before_s:
+                    os.unlink(path)
+                    removed += 1
+                    _remove_empty(root, place)
+    return removed
+
+
+def _remove_empty(root: str, folder: str) -> None:
+    with suppress(OSError):  # the first that is not empty
+        while folder != root:
+            os.rmdir(folder)
+            folder = os.path.dirname(folder)
 
 
 def _read(path: str) -> bytes:

@@ -35,7 +35,8 @@ CHUNK_BYTES = 256 * 1024
 DELETES_AT_ONCE = 64
 PAGE = 1000
 """Objects of one page of a listing."""
-READY_KEY, CLOCK_KEY = "_ready/probe", "_ready/clock"
+READY = "_ready"
+READY_KEY, CLOCK_KEY = f"{READY}/probe", f"{READY}/clock"
 LINK_S = 300
 """How long a signed link holds."""
 
@@ -160,6 +161,16 @@ class ObjectStore:
         with _translated():
             async for page in obstore.list(self._backend, prefix=prefix, chunk_size=PAGE):
                 yield [StoredObject(meta["path"], meta["size"], meta["last_modified"]) for meta in page]
+
+    async def remove_unfinished(self, prefix: str, before: datetime) -> int:
+        """Removes what killed processes were writing below `prefix` before that time; says how many files.
+
+        Only a local store keeps such files, beside their places and under names that no listing shows.
+        """
+        if self._files is None:
+            return 0
+        with _translated():
+            return await self._files.remove_unfinished(prefix, before.timestamp())
 
     async def folders(self, prefix: str) -> Sequence[str]:
         """Names of the folders directly below `prefix`; the root without one."""

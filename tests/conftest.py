@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from redis.asyncio import Redis
 from service.settings import Settings
 from service.system.embedded import create_database, postgres_server, remove_socket_folder, valkey_server
 from service.truth.migrations import migrate
+from tests.helpers.nursery import nursery
 from tests.helpers.stack import Stack, running
 
 _numbers = itertools.count(1)
@@ -31,8 +30,7 @@ for _name in ("NUMBA_CACHE_DIR", "TRITON_CACHE_DIR"):
 @pytest.fixture(scope="session")
 def compiled_kernels() -> None:
     """Kernels compiled before the first worker starts, so that no test's waiting includes a compiler's seconds."""
-    code = "import torch; from kernels.run import warm; warm(torch.device('cpu'))"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=300, cwd=Path(__file__).parents[1])
+    nursery()
 
 
 @pytest.fixture(scope="session")

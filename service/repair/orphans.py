@@ -3,7 +3,8 @@
 One sweep after the other goes through the store, a page at a time, day by day of each tenant. How far it is, is kept in the
 database, so the next process goes on with the day that the last one was at. An object is removed only when it is older than
 `after_s`, on the store's clock, and no row needs it, which is asked after it was listed. Requests give up before they are
-half as old, and keys are never used twice: so what has no row by then never gets one.
+half as old, and keys are never used twice: so what has no row by then never gets one. Files that a killed
+process was writing to a local store go with the day that they lie in, once they are as old.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.object_keys import KINDS, Needed, needed
-from service.store import ObjectStore, StoredObject
+from service.store import READY, ObjectStore, StoredObject
 from service.truth.database import AsyncEngine, statement
 from service.truth.partitions import bounds
 
@@ -67,7 +68,7 @@ class Orphans:
         pages = self._objects
         self._objects = None  # unless this page comes through, the sweep begins again where the database says
         async for page in pages:
-            self.removed = await remove_orphans(self._engine, self._store, page, await self._old_before())
+            self.removed += await remove_orphans(self._engine, self._store, page, await self._old_before())
             self._objects = pages
             return True
         await statement(self._engine, _KEEP_POSITION, {"position": "", "ended": True})
@@ -77,6 +78,7 @@ class Orphans:
     async def _pages(self, position: str) -> AsyncIterator[Sequence[StoredObject]]:
         """Pages of everything behind `position`, which moves on with each day of a tenant that was looked at."""
         youngest = (await self._old_before()).strftime("%Y-%m-%d")
+        await self._remove_unfinished(READY)
         for tenant in sorted(await self._store.folders("")):
             for kind in KINDS:
                 for day in sorted(await self._store.folders(f"{tenant}/{kind}")):
@@ -86,7 +88,11 @@ class Orphans:
                         continue
                     async for page in self._store.pages(place):
                         yield page
+                    await self._remove_unfinished(place)
                     await statement(self._engine, _KEEP_POSITION, {"position": place, "ended": False})
+
+    async def _remove_unfinished(self, place: str) -> None:
+        self.removed += await self._store.remove_unfinished(place, await self._old_before())
 
     async def _old_before(self) -> datetime:
         """On the store's clock, which its objects are dated by."""

@@ -1,4 +1,4 @@
-"""One running system for the faults of one file: what a trial breaks, it or the next one starts again."""
+"""One running system for all faults: what a trial breaks, it or the next one starts again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from tests.helpers.faults import report
 from tests.helpers.faults.system import System
 
-TRIALS = int(os.environ.get("FAULT_TRIALS", "1"))
+FIRST, TRIALS = int(os.environ.get("FAULT_FIRST", "0")), int(os.environ.get("FAULT_TRIALS", "1"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`attempt` makes a test run once for each trial."""
+    """`attempt` makes a test run once for each trial; its number is the seed of what is drawn in it."""
     if "attempt" in metafunc.fixturenames:
-        metafunc.parametrize("attempt", range(TRIALS))
+        metafunc.parametrize("attempt", range(FIRST, FIRST + TRIALS))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -27,11 +27,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(report.table(trials))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory, compiled_kernels: None) -> Iterator[System]:
+    """The system; after the last trial everything that belongs to no row has to be collected, unfinished files too."""
     made = System(tmp_path_factory.mktemp("faults"))
     try:
         yield made
+        assert made.collected() == []
     finally:
         made.close()
 

@@ -20,7 +20,7 @@ from kernels.recipe import Recipe
 from tests.helpers.faults.canary import OUTPUT, STEPS, canary, number_of
 from tests.helpers.faults.checker import Budgets, Expected, Facts, check, custom_id
 from tests.helpers.faults.relay import Relay
-from tests.helpers.faults.report import Trial, add, read, table
+from tests.helpers.faults.report import BEGIN, END, Trial, add, read, table, write_into
 
 BATCH = str(UUID(int=1))
 NUMBERS = (11, 12, 13, 20)
@@ -199,3 +199,10 @@ def test_trials_of_all_runs_add_up(tmp_path: Any) -> None:
         "| F2 | killed | 2 | 200 | 2 | 0 | 0 | 0 | 2.5 / 3.5 / 3.5 | 6 |",
         "| F10 | locked | 1 | 50 | 0 | 0 | 0 | 0 | 9.0 / 9.0 / 9.0 | 0 |",
     ]
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nan older table\n{END}\nafter\n")
+    for _ in range(2):
+        write_into(page, read(file))
+        assert page.read_text().startswith(f"before\n{BEGIN}\n3 trials of 2 faults")
+        assert page.read_text().endswith(f"\n\n{text}\n\n{END}\nafter\n")
+    assert "with 250 acknowledged pictures: 2 lost, 0 duplicated" in page.read_text().replace("\n", " ")

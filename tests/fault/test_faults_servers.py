@@ -1,10 +1,9 @@
-"""Faults F5 to F8, F10, F17, F24, F25: Redis, PostgreSQL, the way to them, or the whole host goes away."""
+"""Faults F5 to F8, F10, F17, F24: Redis, PostgreSQL, the way to them, or the whole host goes away."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from typing import cast
 
@@ -12,8 +11,7 @@ import psycopg
 import pytest
 from redis import Redis
 
-from service.truth.migrations import migrate
-from tests.helpers.faults.relay import Relay
+from tests.helpers.faults.history import PICTURES_A_BATCH
 from tests.helpers.faults.system import LEASE_S, System, restart_order, trial
 from tests.helpers.processes import gone
 
@@ -30,12 +28,12 @@ def connection(system: System) -> psycopg.Connection:
 
 def test_f5_redis_is_killed_and_comes_back_empty(system: System, attempt: int) -> None:
     system.start()
-    with trial(system, "F5", "Redis killed for 3 s, comes back empty") as run:
+    with trial(system, "F5", "Redis killed, comes back empty") as run:
         load = run.load(batches=8)
-        system.wait_for(lambda: system.count("true") > 0, what="the first submit")
-        before = load.acked
+        system.wait_for(lambda: load.acked > 0, what="the first submit")
         system.kill(system.redis)
-        time.sleep(3)
+        before = load.acked
+        system.wait_for(lambda: load.acked >= before + 2 * PICTURES_A_BATCH, 30, "submits without Redis")
         run.hit(load.acked > before, "nothing was accepted without Redis")
         system.restart_redis()
         run.released()
@@ -50,7 +48,7 @@ def test_f6_redis_loses_its_mind(system: System, spoil: str, attempt: int) -> No
     system.start()
     with trial(system, "F6", f"Redis: {spoil}") as run, Redis.from_url(system.redis_url) as redis:
         system.pause_workers()
-        load = run.load(batches=4)
+        load = run.load(batches=3)
         system.wait_for(lambda: system.entries() > 12, what="the hand-off")
         if spoil != "clients killed":
             system.resume_workers()
@@ -92,13 +90,13 @@ def test_f7_redis_takes_nothing_more(system: System, attempt: int) -> None:
 
 def test_f8_postgresql_is_killed(system: System, attempt: int) -> None:
     system.start()
-    with trial(system, "F8", "PostgreSQL killed for 2 s") as run:
+    with trial(system, "F8", "PostgreSQL killed") as run:
         load = run.load(batches=8)
-        system.wait_for(lambda: system.count("state = 'succeeded'") > 0, what="the first results")
+        system.wait_for(lambda: load.acked > 0 and unfinished(system) > 0, what="the first submit")
         system.kill(system.postgres)
-        time.sleep(2)
+        system.wait_for(lambda: run.history.refused + run.history.unanswered > 0, 30, "a refusal")
         acked = load.acked
-        time.sleep(0.5)
+        system.wait_for(lambda: run.history.refused + run.history.unanswered > 2, 30, "more refusals")
         assert load.acked == acked, "an answer without a database"
         run.hit(run.history.refused + run.history.unanswered, "nobody noticed")
         system.restart_postgres()
@@ -160,23 +158,15 @@ def test_f10_tables_are_locked(system: System, attempt: int) -> None:
         assert all(call.status in (202, 503, None) for call in run.history.calls)
 
 
-def partitioned(system: System, part: str) -> Relay:
-    """A worker that reaches one part over a relay, and has all the work."""
-    relay, url = system.relay(part)
-    system.pause_workers()
-    planted = {"failpoints": "stored=sleep:0.1"}
-    system.add_worker(**planted, **{"database_url" if part == "postgres" else "redis_url": url})
-    return relay
-
-
 @pytest.mark.parametrize("part", [pytest.param("postgres"), pytest.param("redis", marks=pytest.mark.long)])
 def test_f17_a_worker_is_cut_off(system: System, part: str, attempt: int) -> None:
     """Half open: what it sends vanishes, and nobody tells it."""
     system.start()
     with trial(system, "F17", f"worker cut off from {'PostgreSQL' if part == 'postgres' else 'Redis'}") as run:
-        relay = partitioned(system, part)
-        load = run.load(batches=4)
-        system.wait_for(lambda: system.count("state = 'leased'") > 2, what="leases")
+        relay, url = system.relay(part)
+        over_it = {"database_url" if part == "postgres" else "redis_url": url}
+        load, cut_off = run.load_on_one(3, "stored=sleep:0.1", **over_it)
+        run.wait_for_leases(2)
         relay.mode = "swallow"
         run.hit(system.count("state = 'leased'"), "it held nothing")
         time.sleep(1.5 * LEASE_S)
@@ -186,9 +176,8 @@ def test_f17_a_worker_is_cut_off(system: System, part: str, attempt: int) -> Non
             system.wait_for(lambda: unfinished(system) == 0, 60, "the others' results")
             assert relay.swallowed > 0
         relay.mode = "pass"
-    cut_off = system.workers.pop()
     assert cut_off.exit_status() is None
-    cut_off.kill()
+    system.kill(cut_off)
 
 
 @pytest.mark.long
@@ -211,8 +200,8 @@ def test_f24_the_whole_host_stops(system: System, attempt: int) -> None:
     """Everything is killed at once in mid-load, and starts again in a random order."""
     system.start()
     with trial(system, "F24", "everything killed at once", recover_s=120) as run:
-        load = run.load(batches=8)
-        system.wait_for(lambda: system.count("state = 'succeeded'") > 0 and unfinished(system) > 0, what="work in hand")
+        load = run.load(batches=6)
+        system.wait_for(lambda: load.acked > 0 and unfinished(system) > 0, what="work in hand")
         parts = [system.api, system.reconciler, *system.workers, system.postgres, system.redis]
         for child in parts:
             assert child is not None
@@ -235,19 +224,3 @@ def test_f24_the_whole_host_stops(system: System, attempt: int) -> None:
             starts[part]()
         run.released()
         load.join(90)
-
-
-@pytest.mark.long
-def test_f25_a_migration_runs_beside_the_work(system: System, attempt: int) -> None:
-    """There is one release yet, so old and new ones cannot be mixed; what a newer one would run is run meanwhile."""
-    system.start()
-    with trial(system, "F25", "migrations run under load") as run:
-        load = run.load(batches=6)
-        system.wait_for(lambda: unfinished(system) > 0, what="work in hand")
-        migrators = [threading.Thread(target=migrate, args=(system.database_url,)) for _ in range(3)]
-        for migrator in migrators:
-            migrator.start()
-        for migrator in migrators:
-            migrator.join(60)
-        run.hit(unfinished(system) >= 0 and load.acked > 0, "nothing was under way")
-        load.join(60)

@@ -1,4 +1,4 @@
-"""Faults F9, F11, F12 and F20: disks fill, the store breaks, more comes than may wait; and rows that are not tried here."""
+"""Faults F9, F11, F12 and F20: disks fill, the store breaks, more comes than may wait."""
 
 from __future__ import annotations
 
@@ -158,17 +158,6 @@ def test_f20_more_comes_than_may_wait(system: System, attempt: int) -> None:
         assert {call.status for call in run.history.calls} == {202, 429}
         assert all(call.code == "rate_limited" and int(call.retry_after or 0) >= 1 for call in refused)
     system.kill(system.api)
-
-
-NOT_TRIED = {
-    "F21": "a noisy tenant is tried on the lanes themselves, in tests/integration/batching/test_lanes.py",
-    "F26": "races of GPU codecs need a GPU",
-}
-
-
-@pytest.mark.parametrize("row", NOT_TRIED)
-def test_rows_that_are_not_tried_here(row: str) -> None:
-    pytest.skip(NOT_TRIED[row])
 
 
 def test_small_disks_are_small(tmp_path: Path) -> None:

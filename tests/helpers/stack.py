@@ -14,6 +14,7 @@ import httpx2
 from service.settings import Settings
 from service.system.processes import Child, Program, tail, wait_until
 from service.system.programs import api_program, listen, reconciler_program, worker_program
+from tests.helpers.nursery import Forked, start
 
 START_S = 60.0
 
@@ -24,19 +25,19 @@ class Stack:
 
     settings: Settings
     client: httpx2.Client
-    api: Child
-    reconciler: Child | None
-    workers: list[Child] = field(default_factory=list)
+    api: Child | Forked
+    reconciler: Child | Forked | None
+    workers: list[Forked] = field(default_factory=list)
 
-    def log(self, child: Child) -> str:
+    def log(self, child: Child | Forked) -> str:
         """The end of a child's log, for messages of failed tests."""
         return tail(child.program.log, lines=40)
 
-    def add_worker(self, failpoints: str = "", **changed: Any) -> Child:
-        """Starts one more worker, with faults planted where asked, and with other settings."""
+    def add_worker(self, failpoints: str = "", **changed: Any) -> Forked:
+        """One more worker, with faults planted where asked, and with other settings."""
         name = f"worker-{len(self.workers) + 1}"
         settings = self.settings.model_copy(update={"failpoints": failpoints, **changed})
-        child = Child(worker_program(settings, name=name, log=_log(settings, name)))
+        child = start(worker_program(settings, name=name, log=_log(settings, name)))
         self.workers.append(child)
         return child
 
@@ -71,15 +72,23 @@ class Stack:
 
 
 @contextmanager
-def running(settings: Settings, *, workers: int = 1, failpoints: str = "", reconciler: bool = True) -> Iterator[Stack]:
-    """Starts an API on a free port, workers and a reconciler; yields when all have reported; stops them all."""
+def running(
+    settings: Settings, *, workers: int = 1, failpoints: str = "", reconciler: bool = True, forked: bool = True
+) -> Iterator[Stack]:
+    """Starts an API on a free port, workers and a reconciler; yields when all have reported; stops them all.
+
+    forked: off the nursery; or else API and reconciler begin as programs, with command lines of their own.
+    """
+    begin = start if forked else Child
     with ExitStack() as ends:
         listener = ends.enter_context(listen(settings.host, 0))
         port = int(listener.getsockname()[1])
         settings = settings.model_copy(update={"port": port})
         client = ends.enter_context(httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False))
-        api = _start(ends, api_program(settings, listener.fileno(), log=_log(settings, "api")))
-        repairs = _start(ends, reconciler_program(settings, log=_log(settings, "reconciler"))) if reconciler else None
+        api = _start(ends, begin, api_program(settings, listener.fileno(), log=_log(settings, "api")))
+        repairs = (
+            _start(ends, begin, reconciler_program(settings, log=_log(settings, "reconciler"))) if reconciler else None
+        )
         stack = Stack(settings, client, api, repairs)
         ends.callback(stack.stop_workers)
         for _ in range(workers):
@@ -90,8 +99,8 @@ def running(settings: Settings, *, workers: int = 1, failpoints: str = "", recon
         yield stack
 
 
-def _start(ends: ExitStack, program: Program) -> Child:
-    child = Child(program)
+def _start(ends: ExitStack, begin: Callable[[Program], Child | Forked], program: Program) -> Child | Forked:
+    child = begin(program)
     ends.callback(child.stop)
     return child
 

@@ -1,6 +1,6 @@
 """The report of fault trials: one JSON file in which trials of all runs add up, and a table of it.
 
-python -m tests.helpers.faults.report [FILE]
+python -m tests.helpers.faults.report [FILE [PAGE]]     PAGE: a page of the documentation to write the table into
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import platform
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ from typing import Any
 
 DEFAULT = Path(__file__).parents[3] / ".pytest_cache" / "faults.json"
 VARIABLE = "FAULT_REPORT"
+BEGIN, END = "<!-- trials: written by tests/helpers/faults/report.py -->", "<!-- end of trials -->"
+"""Where the table stands in a page."""
+SUMS = ("acked", "lost", "duplicated", "wrong_content", "other", "unanswered")
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,31 @@ def table(trials: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def summary(document: dict[str, Any]) -> str:
+    """All trials in one paragraph of Markdown."""
+    trials = document["trials"]
+    faults = {(trial["row"], trial["fault"]) for trial in trials}
+    acked, lost, twice, wrong, other, unanswered = (sum(trial[name] for trial in trials) for name in SUMS)
+    text = (
+        f"{len(trials):,} trials of {len(faults)} faults on a machine of {document['machine']}, with {acked:,} "
+        f"acknowledged pictures: {lost} lost, {twice} duplicated, {wrong} with wrong content, {other} other breaches; "
+        f"{unanswered:,} submits lost their answer and were resolved by their key."
+    )
+    if not lost + twice + wrong + other:
+        most = 3 / max(1, len(trials))
+        text += f" No breach in {len(trials):,} trials bounds their chance, over all these faults, below {most:.2%} (95 %)."
+    return "\n".join(textwrap.wrap(text, 140))
+
+
+def write_into(page: Path, document: dict[str, Any]) -> None:
+    """Replaces what stands between the marks of a page."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert begin, f"{page} has no {BEGIN}"
+    assert end, f"{page} has no {END}"
+    page.write_text(f"{before}{begin}\n{summary(document)}\n\n{table(document['trials'])}\n\n{end}{after}")
+
+
 def _commit() -> str:
     try:
         done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
@@ -102,4 +131,7 @@ def _commit() -> str:
 
 if __name__ == "__main__":
     given = read(Path(sys.argv[1]) if len(sys.argv) > 1 else path())
-    sys.stdout.write(f"{given['machine']}; {len(given['trials'])} trials\n\n{table(given['trials'])}\n")
+    if len(sys.argv) > 2:
+        write_into(Path(sys.argv[2]), given)
+    else:
+        sys.stdout.write(f"{summary(given)}\n\n{table(given['trials'])}\n")

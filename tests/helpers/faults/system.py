@@ -7,9 +7,9 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -28,11 +28,13 @@ from tests.helpers.faults.history import History, Load
 from tests.helpers.faults.objects import Objects
 from tests.helpers.faults.relay import Relay
 from tests.helpers.faults.report import Trial, add
+from tests.helpers.nursery import Forked, nothing, start
 from tests.helpers.truth import Row, rows
 
 LEASE_S = 2.0
 START_S = 90.0
 FINAL = "('succeeded', 'failed', 'cancelled')"
+_NEEDED = "SELECT object_key AS key FROM outputs UNION SELECT source_key FROM items UNION SELECT object_key FROM images"
 
 
 class System:
@@ -60,7 +62,8 @@ class System:
                 "slice_s": 10.0,
                 "drain_s": 5.0,
                 "reconcile_s": 0.25,
-                "micro_batch_items": 16,
+                "orphan_s": 600,
+                "micro_batch_items": 8,
                 "log_level": "warning",
                 "output_cache": False,  # each trial is about what runs
                 **settings,
@@ -69,9 +72,9 @@ class System:
         self._listener = listen("127.0.0.1", 0)
         self.settings = self.settings.model_copy(update={"port": int(self._listener.getsockname()[1])})
         self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.settings.port}", timeout=30, trust_env=False)
-        self.api: Child | None = None
-        self.reconciler: Child | None = None
-        self.workers: list[Child] = []
+        self.api: Forked | None = None
+        self.reconciler: Forked | None = None
+        self.workers: list[Forked] = []
         self._made = 0
 
     # parts
@@ -88,35 +91,35 @@ class System:
         self.wait_for(self.answers, what="the API")
         self.wait_for(lambda: self.live_workers() >= workers, what="the workers")
 
-    def start_api(self, failpoints: str = "", **settings: Any) -> Child:
+    def start_api(self, failpoints: str = "", **settings: Any) -> Forked:
         changed = self.settings.model_copy(update={"failpoints": failpoints, **settings})
-        self.api = Child(api_program(changed, self._listener.fileno(), self._log("api")))
+        self.api = start(api_program(changed, self._listener.fileno(), self._log("api")))
         return self.api
 
-    def start_reconciler(self, failpoints: str = "") -> Child:
+    def start_reconciler(self, failpoints: str = "") -> Forked:
         changed = self.settings.model_copy(update={"failpoints": failpoints})
-        self.reconciler = Child(reconciler_program(changed, self._log("reconciler")))
+        self.reconciler = start(reconciler_program(changed, self._log("reconciler")))
         return self.reconciler
 
-    def add_worker(self, failpoints: str = "", environment: Mapping[str, str] | None = None, **settings: Any) -> Child:
+    def add_worker(self, failpoints: str = "", before: Callable[[], None] = nothing, **settings: Any) -> Forked:
+        """One more worker, with faults planted where asked. before: what it does before all else."""
         self._made += 1
-        changed = self.settings.model_copy(update={"failpoints": failpoints, **settings})
-        program = worker_program(changed, f"worker-{self._made}", self._log(f"worker-{self._made}"))
-        program = replace(program, environment={**program.environment, **(environment or {})})
-        child = Child(program)
+        name, changed = f"worker-{self._made}", self.settings.model_copy(update={"failpoints": failpoints, **settings})
+        child = start(worker_program(changed, name, self._log(name)), before)
         self.workers.append(child)
         return child
 
     def pause_workers(self) -> None:
         """Stops those that serve, so that one with a fault planted gets all the work. They are idle, so nothing lapses."""
         self.wait_for(lambda: self.count("state = 'leased'") == 0, what="idle workers")
+        self.workers = [worker for worker in self.workers if worker.exit_status() is None]
         for worker in self.workers:
             os.kill(worker.pid, signal.SIGSTOP)
 
-    def resume_workers(self) -> None:
-        """Lets all go on that were stopped."""
+    def resume_workers(self, but: Forked | None = None) -> None:
+        """Lets all go on that were stopped, but for one."""
         for worker in self.workers:
-            if worker.exit_status() is None:
+            if worker is not but and worker.exit_status() is None:
                 os.kill(worker.pid, signal.SIGCONT)
 
     def relay(self, part: str) -> tuple[Relay, str]:
@@ -137,7 +140,7 @@ class System:
     def restart_redis(self) -> None:
         self.redis = valkey_server(self.folder).start()
 
-    def kill(self, child: Child | None) -> None:
+    def kill(self, child: Child | Forked | None) -> None:
         """Kills a process; it is gone when this returns."""
         assert child is not None
         assert child.exit_status() is None, f"{child.program.name} was gone already"
@@ -241,6 +244,24 @@ class System:
             entries=self.entries(),
         )
 
+    def collected(self) -> list[str]:
+        """Makes every object and file as old as what is collected, and waits for the sweep; what no row needs even then.
+
+        Nobody may be writing, nor may it be a few minutes after midnight (UTC), when a day is too young to be looked at.
+        """
+        files = [path for path in self.store.rglob("*") if path.is_file()]
+        long_ago_s = time.time() - 2 * self.settings.orphan_s
+        for path in files:
+            os.utime(path, (long_ago_s, long_ago_s))
+        if self.reconciler is not None and self.reconciler.exit_status() is None:
+            self.kill(self.reconciler)
+        self.rows("DELETE FROM sweeps RETURNING name")
+        self.start_reconciler()
+        self.wait_for(lambda: self.rows("SELECT 1 FROM sweeps WHERE ended_at IS NOT NULL"), what="a sweep of the store")
+        needed = {row["key"] for row in self.rows(_NEEDED)}
+        left = (str(path.relative_to(self.store)) for path in files if path.exists())
+        return sorted(key for key in left if key not in needed and not key.startswith("_ready/"))
+
     def entries(self) -> int:
         """Entries in all lanes."""
         with Redis.from_url(self.redis_url) as redis:
@@ -261,6 +282,16 @@ class Run:
     def load(self, batches: int, **more: Any) -> Load:
         """Begins to submit."""
         return Load(self.system.client, self.history, batches=batches, **more).start()
+
+    def load_on_one(self, batches: int, failpoints: str = "", **worker: Any) -> tuple[Load, Forked]:
+        """A load, and a worker with faults planted that gets all of it: the others are stopped until `resume_workers`."""
+        self.system.pause_workers()
+        added = self.system.add_worker(failpoints, **worker)
+        return self.load(batches), added
+
+    def wait_for_leases(self, more_than: int = 4) -> None:
+        """Returns when workers hold items."""
+        self.system.wait_for(lambda: self.system.count("state = 'leased'") > more_than, what="leases")
 
     def hit(self, proof: object, what: str, at: float | None = None) -> None:
         """The fault was seen to hit, now or then (seconds since 1970); a trial without it does not count."""

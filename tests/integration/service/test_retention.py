@@ -205,6 +205,44 @@ async def test_objects_without_a_row_go_and_what_may_get_one_stays(
     assert await store.exists("_other/thing")
 
 
+async def test_what_killed_processes_were_writing_goes_when_it_is_old(
+    engine: AsyncEngine, store: ObjectStore, tmp_path: Path
+) -> None:
+    batch = await finished(engine, store, days_ago=0)
+    whole = await keys(store)
+    folder = tmp_path / "store"
+    beside = folder / f"{min(key for key in whole if str(batch.items[0]) in key)}#71000003"
+    alone, probe = folder / "acme/outputs/2026-01-03/x/0/5#1000001", folder / "_ready/probe#77000000"
+    for file in (beside, alone, probe):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"half of")
+    no_mark = alone.with_name("5#now")
+    no_mark.write_bytes(b"whole")
+    young = Orphans(engine, store, KEPT_S)
+    while await young.step():
+        assert young.removed == 0
+    assert all(file.exists() for file in (beside, alone, probe))
+
+    aged(folder, 2 * KEPT_S)
+    alone.touch()
+    await statement(engine, "DELETE FROM sweeps", {})
+    old, removed = Orphans(engine, store, KEPT_S), 0
+    while await old.step():
+        removed += old.removed
+    assert removed + old.removed == 2
+    assert [file.exists() for file in (beside, alone, probe, no_mark)] == [False, True, False, True]
+    assert await keys(store) >= whole
+
+    aged(folder, 2 * KEPT_S)
+    no_mark.unlink()
+    await statement(engine, "DELETE FROM sweeps", {})
+    last = Orphans(engine, store, KEPT_S)
+    while await last.step():
+        pass
+    assert not (folder / "acme/outputs/2026-01-03").exists()
+    assert await keys(store) >= whole
+
+
 async def test_an_upload_under_way_is_never_collected(engine: AsyncEngine, store: ObjectStore, tmp_path: Path) -> None:
     """Its bytes are young; and what is written between the listing and the look at the rows is seen by the look."""
     batch_id = new_id()

@@ -21,7 +21,7 @@ def test_no_secret_is_in_logs_answers_or_command_lines(settings: Settings) -> No
     demanding = {"api_key": OPERATOR, "token_keys": TOKENS, "seed_api": True, "seed_gateway_secret": GATEWAY}
     chatty = Settings(**{**settings.model_dump(), **demanding, "log_level": "debug"})
     answers = []
-    with running(chatty, workers=0, reconciler=False) as stack:
+    with running(chatty, workers=0, reconciler=False, forked=False) as stack:
         ask = stack.client.request
         token = ask("POST", "/v1/tokens", headers=bearing(key)).json()["access_token"]
         issued = ask("POST", "/v1/keys", headers=bearing(key), json={"name": "another"}).json()["key"]

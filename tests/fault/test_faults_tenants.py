@@ -1,0 +1,112 @@
+"""Faults F21 and F26: tenants side by side get in nobody's way, and every result is its own picture's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import httpx2
+import pytest
+
+from batching.items import Priority
+from tests.helpers.accounts import bearing, make_keys
+from tests.helpers.faults import altered
+from tests.helpers.faults.checker import check
+from tests.helpers.faults.history import Load
+from tests.helpers.faults.noise import percentile, quiet_beside_noise
+from tests.helpers.faults.system import Run, System, trial
+from tests.helpers.nursery import Forked
+
+pytestmark = pytest.mark.timeout(300)
+TENANTS, CORES = 8, 2
+MOST_TIMES = 5
+"""As long as alone may a picture of the quiet tenant take. Aimed at is twice, on a machine with nothing else to do."""
+
+
+@contextmanager
+def clients(system: System, *tenants: str) -> Iterator[list[httpx2.Client]]:
+    """A client of each tenant."""
+
+    async def keys() -> list[str]:
+        return [(await make_keys(system.database_url, tenant, "submit"))["submit"] for tenant in tenants]
+
+    with ExitStack() as open_ones:
+        yield [
+            open_ones.enter_context(
+                httpx2.Client(base_url=system.client.base_url, headers=bearing(key), timeout=30, trust_env=False)
+            )
+            for key in asyncio.run(keys())
+        ]
+
+
+@contextmanager
+def busy_cores() -> Iterator[None]:
+    """Every core has something else to do."""
+    others = [subprocess.Popen((sys.executable, "-c", "while True: pass")) for _ in range(CORES)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def said(worker: Forked) -> str:
+    assert worker.program.log is not None
+    return worker.program.log.read_text()
+
+
+@pytest.mark.parametrize("priority", ["interactive", pytest.param("bulk", marks=pytest.mark.long)])
+def test_f21_a_quiet_tenant_beside_a_noisy_one(system: System, priority: Priority, attempt: int) -> None:
+    """For each picture of the quiet one, a hundred of the noisy one: its wait is measured in turns with and without."""
+    system.start()
+    with clients(system, f"quiet-{priority}{attempt}", f"noisy-{priority}{attempt}") as (quiet, noisy):
+        measured = quiet_beside_noise(quiet, noisy, rounds=2, samples=8, priority=priority)
+    sys.stdout.write(f"{priority}: {measured.text()}\n")
+    assert measured.noise >= 100 * len(measured.waiting + measured.sending)
+    assert measured.busy, "the noisy tenant had nothing unfinished when the quiet one came"
+    # behind all that waits it would be some fifty times; other work on this machine makes both longer
+    assert percentile(measured.waiting, 50) <= MOST_TIMES * percentile(measured.alone, 50)
+    assert percentile(measured.sending, 50) <= MOST_TIMES * percentile(measured.alone, 50)
+    assert percentile(measured.waiting + measured.sending, 95) <= 2 * MOST_TIMES * percentile(measured.alone, 95)
+
+
+def test_f26_results_that_are_mixed_up_are_found(system: System) -> None:
+    """The canaries see what no hash does: a worker that gives two pictures of a micro-batch each other's results."""
+    system.start()
+    run = Run(system, "F26", "two results swapped")
+    load, worker = run.load_on_one(2, before=partial(altered.stages, mixes_up=True))
+    load.join(60)
+    system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0 and not system.entries(), 60, "the end")
+    system.drop_workers()
+    facts = system.facts(sorted({wanted.batch_id for wanted in run.history.expected}))
+    found = check(run.history.expected, facts)
+    assert {(breach.invariant, breach.kind) for breach in found} == {("I3", "wrong content")}
+    swapped = said(worker).count(altered.MIXED_UP)
+    assert len(found) == 2 * swapped * run.history.expected[0].variants > 0
+
+
+def test_f26_results_of_many_tenants_are_never_mixed_up(system: System, attempt: int) -> None:
+    """Micro-batches of all tenants' pictures, in stages as on a GPU, while every core is busy."""
+    system.start()
+    names = [f"tenant{attempt}-{number}" for number in range(TENANTS)]
+    with (
+        trial(system, "F26", "many tenants in each micro-batch, busy cores") as run,
+        clients(system, *names) as all_of_them,
+    ):
+        system.pause_workers()
+        worker = system.add_worker(before=altered.stages, micro_batch_items=64, threads=4)
+        with busy_cores():
+            loads = [Load(client, run.history, batches=2).start() for client in all_of_them]
+            for load in loads:
+                load.join(120)
+            system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 120, "every item's end")
+        together = [int(number) for number in re.findall(altered.TENANTS.format(r"(\d+)"), said(worker))]
+        run.hit(max(together, default=0) > 1, f"tenants did not run together: {together}")
+        system.resume_workers()
+    system.kill(worker)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from service.system.embedded import valkey_server
 from service.system.processes import Program
-from service.system.programs import ALLOCATOR, ONE_THREAD
+from service.system.tuning import ALLOCATOR, ONE_THREAD
 
 _ROOT = Path(__file__).parents[2]
 NOTHING = "nothing"

@@ -51,6 +51,7 @@ from service.settings import Settings
 from service.store import open_store
 from service.submitted import Fresh, hand_off_all
 from service.telemetry import Observed, log_problem, request_id
+from service.truth import queries
 from service.truth.database import AsyncEngine, make_engine
 from service.truth.submissions import NewBatch, Result, write
 from service.uploads.json_text import escaped
@@ -59,6 +60,7 @@ from service.waiting import Waiting
 log = logging.getLogger(__name__)
 
 _COMMITS_AT_ONCE = 64
+_READS_AT_ONCE = 256
 _PAUSE_S = 1.0
 _LISTEN_S = 30.0
 """Time-out of the subscription's connection: well above the pause between two looks at it."""
@@ -126,6 +128,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             depth=Depth(engine, settings),
             metrics=app.state.metrics,
             commits=Grouped(lambda group: _written(engine, app.state.metrics, group), _COMMITS_AT_ONCE),
+            results=Grouped(lambda group: queries.first_results(engine, group), _READS_AT_ONCE),
             hand_offs={priority: _hand_offs(handing, priority, waiting.channel) for priority in PRIORITIES},
         )
         app.state.parts = parts

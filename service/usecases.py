@@ -48,6 +48,8 @@ class Submitted:
 
     batch: queries.Batch
     new: bool
+    item_ids: tuple[UUID, ...] = ()
+    """Of a new one."""
 
 
 def idempotency_key(value: str | None) -> str | None:
@@ -97,7 +99,7 @@ async def submit(
     parts.metrics.submitted.labels(new.priority).inc(len(new.items))
     if fresh := tuple((item.id, item.cost_pixels) for item in new.items if item.error_code is None):
         parts.hand_offs[new.priority].add(Fresh(tenant, fresh))
-    return Submitted(_row(new, result), new=True)
+    return Submitted(_row(new, result), new=True, item_ids=tuple(item.id for item in new.items))
 
 
 async def find_batch(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:

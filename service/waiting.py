@@ -29,8 +29,10 @@ BatchMark = tuple[str, int, int]
 class Watch:
     """One party's interest in one batch. `changed` is set when its row may say something new."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, live: bool) -> None:
+        """live: whether its progress matters, not only its end."""
         self.changed = asyncio.Event()
+        self.live = live
         self.mark: BatchMark | None = None
 
     async def change(self, timeout_s: float) -> bool:
@@ -58,9 +60,9 @@ class Waiting:
     def watch(self, batch_id: UUID, *, live: bool = False) -> Iterator[Watch]:
         """An interest in a batch. Begin it before what it waits for is set going, then read the row, then wait.
 
-        `live`: changes are looked for four times a second, not once.
+        `live`: its progress matters too, not only its end, and changes are looked for four times a second, not once.
         """
-        watch = Watch()
+        watch = Watch(live=live)
         self._watches[batch_id].add(watch)
         self._live += live
         try:
@@ -96,9 +98,11 @@ class Waiting:
         for batch_id, watches in list(self._watches.items()):
             mark = marks.get(batch_id)
             for watch in watches:
-                if watch.mark != mark:
-                    watch.mark = mark
+                # a row that is there no more has ended too; one that is not there yet has not
+                ended = watch.mark is not None if mark is None else mark[0] in queries.FINAL_BATCH
+                if watch.mark != mark and (watch.live or ended):
                     watch.changed.set()
+                watch.mark = mark
 
     async def keep_polling(self) -> None:
         """Polls for ever; what fails is tried again with the next turn."""

@@ -132,8 +132,13 @@ async def augment(request: Request) -> Response:
         if seconds and not batch.final:
             clock = asyncio.get_running_loop().time
             end = clock() + seconds
-            if submitted.new and await watch.change(seconds) and (outputs := await _outputs(parts, tenant, batch)):
-                return await _results(parts, tenant, batch, outputs, asked.ask)  # an item has all of its results or none
+            # an item has all of its results or none
+            if submitted.new and await watch.change(seconds):
+                if _is_one_picture(batch, asked.ask):
+                    if result := await parts.results.ask((tenant, submitted.item_ids[0])):
+                        return await _picture(parts, batch, result)
+                elif outputs := await _outputs(parts, tenant, batch):
+                    return await _results(parts, tenant, batch, outputs, asked.ask)
             batch = await await_batch(parts, tenant, batch.id, end - clock())
     if batch.final and seconds:
         return await _results(parts, tenant, batch, await _outputs(parts, tenant, batch), asked.ask)
@@ -235,10 +240,19 @@ async def _results(
         raise ItemFailed(
             item.error_code or item.state, item.error_detail or f"the picture was {item.state}", item.custom_id
         )
-    if batch.variants > 1 or ask.labels is not None:
+    if not _is_one_picture(batch, ask):
         views = [output_view(output).model_dump(mode="json") for output in outputs]
         return Response(to_json(views), media_type="application/json", headers=_facts(batch))
-    output = outputs[0]
+    return await _picture(parts, batch, outputs[0])
+
+
+def _is_one_picture(batch: queries.Batch, ask: AugmentRequest) -> bool:
+    """Whether the answer is a picture: one result, and nothing to be said beside it."""
+    return batch.variants == 1 and ask.labels is None
+
+
+async def _picture(parts: Parts, batch: queries.Batch, output: queries.Output | queries.Result) -> Response:
+    """The bytes of a result. Gone."""
     try:
         content = await parts.store.get(output.object_key)
     except SourceMissing:

@@ -87,6 +87,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings, app.state.metrics = settings, metrics
     modules = [augment, batches, batch_actions, images, outputs, recipes, ops, accounts, health]
     modules += [seed_users, seed] if settings.seed_api else []
+    # found first, and past what FastAPI does for each request, of which this one takes nothing; its own route documents it
+    app.router.routes.insert(0, Route("/v1/augment", augment.augment, methods=["POST"], include_in_schema=False))
     for module in modules:
         app.include_router(module.router)
     app.state.own_routes = [route for module in modules for route in module.router.routes]

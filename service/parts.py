@@ -16,6 +16,7 @@ from service.accounts.tokens import Tokens
 from service.depth import Depth
 from service.errors import IdempotencyInProgress
 from service.groups import Grouped
+from service.known import KnownRequests
 from service.limits import Rates
 from service.metrics import Metrics
 from service.recipes import RecipeBook
@@ -54,6 +55,7 @@ class Parts:
     """The one result of an item of a tenant, read together with those that others wait for."""
     hand_offs: Mapping[Priority, Grouped[Fresh, None]]
     """By priority, so that ten thousand bulk items never stand before an interactive one."""
+    asked: KnownRequests = field(default_factory=KnownRequests)
     keys_in_progress: set[tuple[str, str]] = field(default_factory=set)
 
     async def commit(self, new: NewBatch) -> Result:

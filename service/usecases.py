@@ -158,7 +158,7 @@ def _new_batch(
         tenant=tenant,
         group=ask.group if isinstance(ask, BatchRequest) else None,
         priority=ask.priority,
-        recipe=recipe.document(),
+        recipe=chosen.document,
         recipe_digest=recipe.digest,
         recipe_name=chosen.name,
         seed=secrets.randbelow(MAX_SEED + 1) if ask.seed is None else ask.seed,

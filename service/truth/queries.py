@@ -11,7 +11,7 @@ from uuid import UUID
 
 from batching.items import Priority
 from service.truth.database import AsyncEngine, Row, statement
-from service.truth.partitions import bounds, bounds_of, of_output
+from service.truth.partitions import bounds, bounds_of, bounds_of_new, of_output
 
 SHOWN = "b.deleted_at IS NULL AND b.replay_of IS NULL"
 """Batches that exist for their owner."""
@@ -23,6 +23,12 @@ BATCH_COLUMNS = """b.id, b.state, b.priority, b.recipe, b.recipe_digest, b.recip
 OUTPUT_COLUMNS = """o.id, o.batch_id, o.item_id, i.custom_id, i.name, o.variant, o.width, o.height, o.bytes, o.sha256,
     o.format, o.draws, o.labels, o.device, o.engine_version, o.created_at, o.object_key, i.position, b.seed,
     b.recipe_digest, b.recipe_name"""
+
+OUTPUTS_OF_NEW = f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id
+    JOIN batches b ON b.id = o.batch_id
+    JOIN unnest(CAST(:tenants AS text[]), CAST(:batches AS uuid[])) AS asked (tenant, batch_id)
+      ON o.batch_id = asked.batch_id AND o.tenant = asked.tenant
+    WHERE {WITHIN} ORDER BY o.item_id, o.variant"""
 
 
 @dataclass(frozen=True)
@@ -197,6 +203,16 @@ async def outputs_of(engine: AsyncEngine, tenant: str, item_ids: Sequence[UUID])
         {"ids": list(item_ids), "tenant": tenant, **bounds(item_ids)},
     )
     return [_output(row) for row in rows]
+
+
+async def outputs_of_new(engine: AsyncEngine, asked: Sequence[tuple[str, UUID]]) -> list[list[Output]]:
+    """The outputs of each of some batches (tenant, id) that this release made, by item and variant, read together."""
+    tenants, batch_ids = zip(*asked, strict=True)
+    values = {"tenants": list(tenants), "batches": list(batch_ids), **bounds_of_new(batch_ids)}
+    found: dict[UUID, list[Output]] = {batch_id: [] for batch_id in batch_ids}
+    for row in await statement(engine, OUTPUTS_OF_NEW, values):
+        found[row["batch_id"]].append(_output(row))
+    return [found[batch_id] for batch_id in batch_ids]
 
 
 async def outputs_page(

@@ -98,7 +98,7 @@ async def submit(
     failpoints.hit("committed")
     parts.metrics.submitted.labels(new.priority).inc(len(new.items))
     if fresh := tuple((item.id, item.cost_pixels) for item in new.items if item.error_code is None):
-        parts.hand_offs[new.priority].add(Fresh(tenant, fresh))
+        parts.hand_offs[new.priority].add(Fresh(tenant, fresh, result.epoch))
     return Submitted(_row(new, result), new=True, item_ids=tuple(item.id for item in new.items))
 
 

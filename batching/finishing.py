@@ -24,8 +24,10 @@ from batching.telemetry import Tally
 
 log = logging.getLogger(__name__)
 MOST_OUTPUTS = 64
-MOST_URGENT_WAIT_S = 0.008
-"""Of an interactive result, while more of them are on their way than the engine runs at once."""
+URGENT_PART = 1 / 4
+"""Of the time that an interactive result has been under way: so long it waits, while more of them are on their way than the
+engine runs at once. Where results take long because many are asked for, many share a statement; where one is asked for,
+it is committed at once."""
 MOST_WAIT_S = 0.4
 """Of a bulk result: with a tenth of a second, small machines spent nine statements on a micro-batch instead of four."""
 ODD_ERRORS = 8
@@ -38,6 +40,8 @@ class Finished:
 
     entry: Taken
     outcome: Outcome
+    under_way_s: float = 0.0
+    """Since it was leased."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +59,18 @@ class Group:
 
     def __init__(self) -> None:
         self._members: list[Finished] = []
-        self._outputs = 0
-        self._oldest_s = 0.0
-        self._urgent_s: float | None = None
-        """When the first interactive member came."""
+        self._outputs = self._urgent = 0
+        self._due_s = float("inf")
 
     def add(self, member: Finished, now_s: float) -> None:
         """Adds an outcome."""
-        if not self._members:
-            self._oldest_s = now_s
         self._members.append(member)
         self._outputs += len(member.outcome.outputs) if isinstance(member.outcome, Done) else 1
-        if self._urgent_s is None and member.outcome.item.priority == "interactive":
-            self._urgent_s = now_s
+        wait_s = MOST_WAIT_S
+        if member.outcome.item.priority == "interactive":
+            self._urgent += 1
+            wait_s = min(MOST_WAIT_S, URGENT_PART * member.under_way_s)
+        self._due_s = min(self._due_s, now_s + wait_s)
 
     def due_in_s(self, now_s: float, more_to_come: bool, crowded: bool = False) -> float | None:
         """Seconds until the group is to be committed, 0 if now; None: it is empty.
@@ -76,16 +79,14 @@ class Group:
         """
         if not self._members:
             return None
-        if self._outputs >= MOST_OUTPUTS or not more_to_come:
+        if self._outputs >= MOST_OUTPUTS or not more_to_come or (self._urgent and not crowded):
             return 0.0
-        if self._urgent_s is None:
-            return max(0.0, self._oldest_s + MOST_WAIT_S - now_s)
-        return max(0.0, self._urgent_s + MOST_URGENT_WAIT_S - now_s) if crowded else 0.0
+        return max(0.0, self._due_s - now_s)
 
     @property
     def urgent(self) -> int:
         """Interactive members."""
-        return sum(member.outcome.item.priority == "interactive" for member in self._members)
+        return self._urgent
 
     def take(self) -> list[Finished]:
         """All members; the group is empty then."""

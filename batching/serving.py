@@ -91,7 +91,7 @@ class Server:
         self._entries: dict[tuple[UUID, int], Taken] = {}
         """By attempt."""
         self._finisher = Finisher(
-            tools.ledger, tools.farewell, tools.leases, tools.tally, lambda: bool(self._tasks), self._in_flight.free
+            tools.ledger, tools.farewell, tools.leases, tools.tally, lambda: bool(self._tasks), self._in_flight
         )
         self._finishing = asyncio.get_running_loop().create_task(self._finisher.run())
         self._finishing.add_done_callback(self._ended)
@@ -202,6 +202,7 @@ class Server:
     async def _run(self, entry: Taken, item: Item) -> None:
         """Moves one leased item to the finisher, as an outcome or as one to hand back."""
         self._entries[item.attempt] = entry
+        begun_s = time.monotonic()
         try:
             outcome = await self._passage.outcome(item)
         except (NotOurs, asyncio.CancelledError):
@@ -216,7 +217,7 @@ class Server:
         finally:
             del self._entries[item.attempt]
         self.last_progress_s = time.monotonic()
-        self._finisher.add(Finished(entry, outcome))
+        self._finisher.add(Finished(entry, outcome, self.last_progress_s - begun_s))
 
     async def drain(self, drain_s: float) -> None:
         """Takes nothing more, hands back what is not begun, finishes what is within `drain_s`, hands back the rest."""

@@ -28,14 +28,18 @@ class Fresh(Generic[Key, Value]):
 
     async def get(self, key: Key) -> Value:
         """The value, without waiting where it is known."""
-        found = self._kept.get(key)
-        if found is not None and self._clock() - found[0] <= self._for_s:
-            return found[1]
+        if (found := self.fresh(key)) is not None:
+            return found[0]
         task = self._reading.get(key)
         if task is None:
             task = self._reading[key] = asyncio.create_task(self._renew(key))
             task.add_done_callback(_noticed)
         return await asyncio.shield(task)  # one that asks and goes away takes nothing from the others
+
+    def fresh(self, key: Key) -> tuple[Value] | None:
+        """The value alone, where it is known; None: it must be waited for."""
+        found = self._kept.get(key)
+        return (found[1],) if found is not None and self._clock() - found[0] <= self._for_s else None
 
     def last(self, key: Key) -> Value | None:
         """The value as it was last read, however old; None: it was not, or not lately enough to be kept."""

@@ -1,4 +1,4 @@
-"""Whole files of the local store, read and written on a few threads of its own.
+"""Whole files of the local store: small ones at once, where nobody waits for the disk, others on a few threads of its own.
 
 It does what obstore's local store does, in the same places, at a fraction of its cost for small files; and it can wait
 for the disk before a file gets its name.
@@ -11,6 +11,8 @@ import errno
 import itertools
 import os
 import re
+import resource
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,24 +25,47 @@ THREADS = 4
 CREATE_TRIES = 100
 NO_LINK = frozenset({errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 """A file system without second names, one that forbids them, or a file that has as many as it may."""
+AT_ONCE_BYTES = 256 * 1024
+"""Up to here copying to and from the system's memory takes less than handing the work to a thread and back."""
+SLOW_S = 0.01
+SLOW_FOR_S = 10.0
+"""Where we slept for `SLOW_S` for a file at once, the disk is busy or far away: for so long the threads do everything."""
 Value = TypeVar("Value")
 
 
 class LocalFiles:
     """Files under a folder by key. Errors of every method: OSError, and ValueError for a key that leaves the folder."""
 
-    def __init__(self, root: Path, *, fsync: bool) -> None:
-        self._root, self._fsync = str(root), fsync
+    def __init__(self, root: Path, *, fsync: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._root, self._fsync, self._clock = str(root), fsync, clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
         self._numbers = itertools.count()
+        self._slow_until_s = float("-inf")
 
     async def get(self, key: str) -> bytes:
         """The bytes under `key`. FileNotFoundError."""
-        return await self._off_loop(lambda: _read(self._path(key)))
+        path = self._path(key)
+        if self._clock() >= self._slow_until_s:
+            content = self._timed(lambda: _read_remembered(path))
+            if content is not None:
+                return content
+        return await self._off_loop(lambda: _read(path))
 
     async def put(self, key: str, content: bytes) -> None:
         """Writes a file beside the place and renames it, so that nobody ever sees a part of it."""
-        await self._off_loop(lambda: self._write(self._path(key), content))
+        path = self._path(key)
+        if not self._fsync and len(content) <= AT_ONCE_BYTES and self._clock() >= self._slow_until_s:
+            self._timed(lambda: self._write(path, content))
+        else:
+            await self._off_loop(lambda: self._write(path, content))
+
+    def _timed(self, work: Callable[[], Value]) -> Value:
+        begun_s, slept = self._clock(), _sleeps()
+        value = work()
+        # a process that others kept from running has waited too, but not slept
+        if (ended_s := self._clock()) - begun_s > SLOW_S and _sleeps() > slept:
+            self._slow_until_s = ended_s + SLOW_FOR_S
+        return value
 
     async def copy(self, source: str, key: str) -> None:
         """Gives a file a second name, or makes a copy of it where the file system has no such thing. FileNotFoundError."""
@@ -107,6 +132,11 @@ class LocalFiles:
             folder = os.path.dirname(folder)
 
 
+def _sleeps() -> int:
+    """How often this thread has given up its turn to wait for something."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+
+
 def _create(path: str) -> int:
     """A new file, its folders made where they are missing, again where a removal takes an empty one away in between."""
     for _ in range(CREATE_TRIES):
@@ -154,3 +184,22 @@ def _remove_empty(root: str, folder: str) -> None:
 def _read(path: str) -> bytes:
     with open(path, "rb", buffering=0) as file:
         return file.readall()
+
+
+def _read_remembered(path: str) -> bytes | None:
+    """A small file that the system has in memory; None: it is not small, or the disk would have to be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        length = os.fstat(descriptor).st_size
+        if length > AT_ONCE_BYTES:
+            return None
+        content = bytearray(length)
+        try:
+            read = os.preadv(descriptor, [content], 0, os.RWF_NOWAIT) if length else 0
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
+                return None
+            raise
+        return bytes(content) if read == length else None
+    finally:
+        os.close(descriptor)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from kernels.errors import RecipeInvalid
@@ -50,6 +51,11 @@ class Chosen:
 
     recipe: Recipe
     name: str | None = None
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The recipe as plain JSON; not to be changed, for later requests of the same share it."""
+        return self.recipe.document()
 
 
 async def choose(parts: Parts, tenant: str, recipe: Any, output: Any) -> Chosen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from batching.items import Priority
 from batching.lanes import Lanes
@@ -15,12 +16,14 @@ from service.accounts.tokens import Tokens
 from service.depth import Depth
 from service.errors import IdempotencyInProgress
 from service.groups import Grouped
+from service.known import KnownRequests
 from service.limits import Rates
 from service.metrics import Metrics
 from service.recipes import RecipeBook
 from service.settings import Settings
 from service.store import ObjectStore
 from service.submitted import Fresh
+from service.truth import queries
 from service.truth.database import AsyncEngine
 from service.truth.submissions import NewBatch, Result, write
 from service.waiting import Waiting
@@ -48,8 +51,11 @@ class Parts:
     depth: Depth
     metrics: Metrics
     commits: Grouped[NewBatch, Result]
+    results: Grouped[tuple[str, UUID], queries.Result | None]
+    """The one result of an item of a tenant, read together with those that others wait for."""
     hand_offs: Mapping[Priority, Grouped[Fresh, None]]
     """By priority, so that ten thousand bulk items never stand before an interactive one."""
+    asked: KnownRequests = field(default_factory=KnownRequests)
     keys_in_progress: set[tuple[str, str]] = field(default_factory=set)
 
     async def commit(self, new: NewBatch) -> Result:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from kernels.errors import RecipeInvalid, WorkTooLarge
 from kernels.op import Mix, Places, arguments
@@ -18,8 +16,8 @@ from kernels.recipe import Recipe, preorder
 from kernels.tensors import Size
 from kernels.tree import tree
 from service.errors import ValidationError
+from service.remembered import Remembered
 
-Value = TypeVar("Value")
 _RECIPES = 256
 _SIZES = 8192
 _DRAWS = 32
@@ -33,35 +31,14 @@ class Company(NamedTuple):
     mean: int
 
 
-class _Remembered(Generic[Value]):
-    """The last `most` values by key, the least recently used leaving first."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[object, Value] = OrderedDict()
-        self._lock = threading.Lock()  # large batches are prepared in threads
-
-    def get(self, key: object) -> Value | None:
-        with self._lock:
-            if (value := self._values.get(key)) is not None:
-                self._values.move_to_end(key)
-            return value
-
-    def put(self, key: object, value: Value) -> Value:
-        with self._lock:
-            self._values[key] = value
-            if len(self._values) > self._most:
-                self._values.popitem(last=False)
-            return value
-
-
 class RecipeBook:
     """Effective recipes and their costs. Programs send the same recipe with every picture, so it is checked once."""
 
     def __init__(self, max_variants: int, max_output_pixels: int) -> None:
         self._max_variants, self._max_output_pixels = max_variants, max_output_pixels
-        self._recipes: _Remembered[Recipe] = _Remembered(_RECIPES)
-        self._pixels: _Remembered[int] = _Remembered(_SIZES)
+        self._recipes: Remembered[Recipe] = Remembered(_RECIPES)
+        self._pixels: Remembered[int] = Remembered(_SIZES)
+        self._costs: Remembered[int] = Remembered(_SIZES)
 
     def effective(self, recipe: Any, output: Any) -> Recipe:
         """The recipe of a document, its `output` replaced where the request has one. RecipeInvalid, UnknownOp."""
@@ -97,12 +74,15 @@ class RecipeBook:
         pictures it may take; without, they count as large as it is. WorkTooLarge where results as expected, with the
         fewest and smallest partners, are too much; RecipeInvalid.
         """
+        key = (recipe.digest, size, variants, company)
+        if (known := self._costs.get(key)) is not None:
+            return known
         least, mean = company or Company(size.pixels, size.pixels)
         made = self.output_pixels(recipe, size) * variants
         certain = made + least_partners(recipe) * variants * least
         if certain > self._max_output_pixels:
             raise WorkTooLarge(certain, self._max_output_pixels)
-        return size.pixels + made + most_partners(recipe) * variants * mean
+        return self._costs.put(key, size.pixels + made + most_partners(recipe) * variants * mean)
 
 
 def _resizes(params: Params) -> bool:

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any, Literal
 
 import structlog
+from prometheus_client import Counter, Histogram
 from pydantic_core import to_json
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -27,6 +28,8 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 log = structlog.stdlib.get_logger("service.http")
+_plain_log = logging.getLogger("service.http")
+"""Says in no time whether a line would be written."""
 
 
 def configure_logging(log_format: Literal["console", "json"], level: str) -> None:
@@ -88,6 +91,7 @@ class Observed:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
         self._prefix, self._numbers = new_id().hex, itertools.count()
+        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -125,8 +129,16 @@ class Observed:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.requests.labels(method, route, status).inc()
-        self._metrics.request_seconds.labels(method, route).observe(seconds)
+        if (counted := self._counted.get((method, route, status))) is None:
+            counted = (
+                self._metrics.requests.labels(method, route, status),
+                self._metrics.request_seconds.labels(method, route),
+            )
+            self._counted[method, route, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
+        if not _plain_log.isEnabledFor(logging.INFO):
+            return
         log.info("request", method=scope["method"], path=_path(scope), status=status, ms=round(seconds * 1000, 2))
 
 

@@ -48,6 +48,8 @@ class Submitted:
 
     batch: queries.Batch
     new: bool
+    item_ids: tuple[UUID, ...] = ()
+    """Of a new one."""
 
 
 def idempotency_key(value: str | None) -> str | None:
@@ -99,8 +101,8 @@ async def submit(
     failpoints.hit("committed")
     parts.metrics.submitted.labels(new.priority).inc(len(new.items))
     if waiting := tuple((item.id, item.cost_pixels) for item in new.items if item.error_code is None):
-        parts.hand_offs[new.priority].add(Fresh(tenant, waiting))
-    return Submitted(_row(new, result), new=True)
+        parts.hand_offs[new.priority].add(Fresh(tenant, waiting, result.epoch))
+    return Submitted(_row(new, result), new=True, item_ids=tuple(item.id for item in new.items))
 
 
 async def find_batch(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
@@ -160,7 +162,7 @@ def _new_batch(
         tenant=tenant,
         group=ask.group if isinstance(ask, BatchRequest) else None,
         priority=ask.priority,
-        recipe=recipe.document(),
+        recipe=chosen.document,
         recipe_digest=recipe.digest,
         recipe_name=chosen.name,
         seed=secrets.randbelow(MAX_SEED + 1) if ask.seed is None else ask.seed,

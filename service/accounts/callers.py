@@ -77,6 +77,8 @@ class Callers:
 
     async def tenant(self, name: str, within_s: float) -> Tenant | None:
         """A tenant, at most `FRESH_S` old; as it was last seen, where the database does not say so in time."""
+        if (known := self._tenants.fresh(name)) is not None:
+            return known[0]
         try:
             async with asyncio.timeout(within_s):
                 return await self._tenants.get(name)

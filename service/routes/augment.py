@@ -18,7 +18,8 @@ from kernels.rng import MAX_SEED
 from service.auth import tenant_of
 from service.errors import BadRequest, EmptyBody, Gone, ItemFailed, NotFound, PayloadTooLarge, ValidationError
 from service.ids import new_id
-from service.named_recipes import choose
+from service.known import Known
+from service.named_recipes import Chosen, choose
 from service.object_keys import Owner
 from service.parts import Parts
 from service.routes.content import media_type_of, safe_headers
@@ -68,13 +69,16 @@ _RAW_PARAMETERS = [
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request as it was read: the JSON as sent, the same checked, and the picture or its id."""
+    """A request as it was read: what is asked for, and the picture or its id."""
 
-    document: Any
-    ask: AugmentRequest
+    known: Known
     content: bytes | None
     filename: str | None
     image_id: UUID | None = None
+
+    @property
+    def ask(self) -> AugmentRequest:
+        return self.known.ask
 
 
 @router.post(
@@ -126,24 +130,38 @@ async def augment(request: Request) -> Response:
         with parts.key_claimed(tenant, key):
             asked = await _read(request, parts)
             failpoints.hit("body_read")
-            chosen = await choose(parts, tenant, asked.ask.recipe, asked.ask.output)
+            chosen = await _chosen(parts, tenant, asked.known)
             parts.recipes.check_variants(asked.ask.variants)
             await parts.depth.check_room(tenant, new, asked.ask.priority)  # nothing is stored of what is refused
             sent = await _taken_in(parts, Owner(tenant, "sources", batch_id), asked)
             failpoints.hit("object_put")
-            claimed = Key(key, fingerprint(asked.document, [sent])) if key else None
+            claimed = Key(key, fingerprint(asked.known.document, [sent])) if key else None
             fresh = wants_fresh(request)
             submitted = await submit(parts, tenant, batch_id, asked.ask, chosen, [sent], claimed, fresh=fresh)
         batch = submitted.batch
         if seconds and not batch.final:
             clock = asyncio.get_running_loop().time
             end = clock() + seconds
-            if submitted.new and await watch.change(seconds) and (outputs := await _outputs(parts, tenant, batch)):
-                return await _results(parts, tenant, batch, outputs, asked.ask)  # an item has all of its results or none
+            # an item has all of its results or none
+            if submitted.new and await watch.change(seconds):
+                if _is_one_picture(batch, asked.ask):
+                    if result := await parts.results.ask((tenant, submitted.item_ids[0])):
+                        return await _picture(parts, batch, result)
+                elif outputs := await _outputs(parts, tenant, batch):
+                    return await _results(parts, tenant, batch, outputs, asked.ask)
             batch = await await_batch(parts, tenant, batch.id, end - clock())
     if batch.final and seconds:
         return await _results(parts, tenant, batch, await _outputs(parts, tenant, batch), asked.ask)
     return answer(batch_view(batch), 202, {"Location": f"/v1/batches/{batch.id}", "Retry-After": "1"})
+
+
+async def _chosen(parts: Parts, tenant: str, known: Known) -> Chosen:
+    if known.chosen is not None:
+        return known.chosen
+    chosen = await choose(parts, tenant, known.ask.recipe, known.ask.output)
+    if chosen.name is None:
+        known.chosen = chosen
+    return chosen
 
 
 async def _read(request: Request, parts: Parts) -> _Asked:
@@ -156,15 +174,17 @@ async def _read(request: Request, parts: Parts) -> _Asked:
             raise EmptyBody
         document = await parse_long_json(body)
         ask = checked(AugmentImageRequest, document)
-        return _Asked(document, ask, None, None, ask.image_id)
-    if not request.query_params and not await whole_body(request, parts.settings.max_image_bytes, parts.settings):
-        raise EmptyBody
-    document = _query_document(request)
-    ask_raw = checked(AugmentRequest, document)
+        return _Asked(Known(document, ask), None, None, ask.image_id)
+    query: bytes = request.scope["query_string"]
+    if (known := parts.asked.get("query", query)) is None:
+        if not query and not await whole_body(request, parts.settings.max_image_bytes, parts.settings):
+            raise EmptyBody
+        document = _query_document(request)
+        known = parts.asked.keep("query", query, Known(document, checked(AugmentRequest, document)))
     body = await whole_body(request, parts.settings.max_image_bytes, parts.settings)
     if not body:
         raise EmptyBody
-    return _Asked(document, ask_raw, body, None)
+    return _Asked(known, body, None)
 
 
 def _query_document(request: Request) -> Any:
@@ -209,9 +229,12 @@ async def _read_multipart(request: Request, parts: Parts) -> _Asked:
             raise BadRequest(f"the part `{field}` is missing")
     if not found["request"][1]:
         raise EmptyBody("the part `request`")
-    document = await parse_long_json(found["request"][1], "the part `request`")
+    sent = found["request"][1]
+    if (known := parts.asked.get("part", sent)) is None:
+        document = await parse_long_json(sent, "the part `request`")
+        known = parts.asked.keep("part", sent, Known(document, checked(AugmentRequest, document)))
     filename, image = found["image"]
-    return _Asked(document, checked(AugmentRequest, document), image, filename)
+    return _Asked(known, image, filename)
 
 
 async def _taken_in(parts: Parts, owner: Owner, asked: _Asked) -> Sent:
@@ -241,16 +264,25 @@ async def _results(
         raise ItemFailed(
             item.error_code or item.state, item.error_detail or f"the picture was {item.state}", item.custom_id
         )
-    if batch.variants > 1 or ask.labels is not None:
+    if not _is_one_picture(batch, ask):
         views = [output_view(output).model_dump(mode="json") for output in outputs]
-        return Response(to_json(views), media_type="application/json", headers=_facts(batch, outputs))
-    output = outputs[0]
+        return Response(to_json(views), media_type="application/json", headers=_facts(batch, outputs[0]))
+    return await _picture(parts, batch, outputs[0])
+
+
+def _is_one_picture(batch: queries.Batch, ask: AugmentRequest) -> bool:
+    """Whether the answer is a picture: one result, and nothing to be said beside it."""
+    return batch.variants == 1 and ask.labels is None
+
+
+async def _picture(parts: Parts, batch: queries.Batch, output: queries.Output | queries.Result) -> Response:
+    """The bytes of a result. Gone."""
     try:
         content = await parts.store.get(output.object_key)
     except SourceMissing:
         raise Gone("result") from None
     headers = {
-        **_facts(batch, outputs),
+        **_facts(batch, output),
         **safe_headers(output.sha256),
         "Content-Location": content_path(output.id),
         "X-Output-Id": str(output.id),
@@ -258,6 +290,6 @@ async def _results(
     return Response(content, media_type=media_type_of(output.format), headers=headers)
 
 
-def _facts(batch: queries.Batch, outputs: Sequence[queries.Output]) -> dict[str, str]:
+def _facts(batch: queries.Batch, output: queries.Output | queries.Result) -> dict[str, str]:
     facts = {"X-Batch-Id": str(batch.id), "X-Seed": str(batch.seed)}
-    return facts | CACHE_HIT if outputs[0].cached else facts
+    return facts | CACHE_HIT if output.cached else facts

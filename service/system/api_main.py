@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 
@@ -28,6 +29,9 @@ def serve(settings: Settings, listener: int | None = None) -> None:
         timeout_keep_alive=30,
         backlog=2048,
     )
+    config.load()  # brings in everything there is
+    gc.collect()
+    gc.freeze()  # hundreds of thousands of objects that live as long as the process need not be looked through again
     server = uvicorn.Server(config)
     # not uvicorn's own `fd`: it takes the socket for one of Unix, and leaves Nagle's algorithm on, at 40 ms an answer
     server.run(None if listener is None else [socket.socket(fileno=listener)])

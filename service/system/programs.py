@@ -11,7 +11,7 @@ from pathlib import Path
 from service.settings import Settings, as_environment
 from service.system.cannot_start import CannotStart
 from service.system.processes import Program
-from service.system.tuning import threads_of, worker_environment
+from service.system.tuning import api_environment, threads_of, worker_environment
 
 STOP_MARGIN_S = 5.0
 SILENCE_MARGIN_S = 30.0
@@ -47,7 +47,7 @@ def api_program(settings: Settings, listener: int, log: Path | None = None) -> P
         name="api",
         command=(sys.executable, "-m", "service", "api", "--fd", str(listener)),
         log=log,
-        environment=as_environment(settings),
+        environment=as_environment(settings) | api_environment(os.environ),
         keep_fds=(listener,),
     )
 

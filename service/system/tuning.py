@@ -42,6 +42,15 @@ ALLOCATOR = {
 }
 """glibc's malloc, told to keep what it has. jemalloc without decay measured the same, and would have to be installed."""
 
+KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "8388608", "MALLOC_TRIM_THRESHOLD_": "67108864", "MALLOC_TOP_PAD_": "4194304"}
+"""Of API processes. A picture's bytes come from memory that was used before."""
+
+API_REASONS: Mapping[str, str] = {
+    "MALLOC_MMAP_THRESHOLD_": "pictures of up to 8 MiB lie in the heap: the system would clear new pages for each copy",
+    "MALLOC_TRIM_THRESHOLD_": "the heap gives back what is beyond 64 MiB: an API has hours without a picture",
+    "MALLOC_TOP_PAD_": "the heap grows by 4 MiB at a time: fewer system calls",
+}
+
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -73,6 +82,11 @@ def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in (ALLOCATOR | ONE_THREAD).items() if name not in environment}
 
 
+def api_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those of an API process."""
+    return {name: value for name, value in KEPT_MEMORY.items() if name not in environment}
+
+
 def threads_of(settings: Settings) -> int:
     """Engine threads of one worker: as set, or the cores that we may use, divided among the workers."""
     return settings.threads or max(1, len(os.sched_getaffinity(0)) // max(1, settings.workers))
@@ -82,12 +96,16 @@ def choices(settings: Settings, environment: Mapping[str, str]) -> Iterator[Choi
     """All of them, those that come from `environment` or a setting included."""
     yield _allocator(environment)
     for name, ours in (ALLOCATOR | ONE_THREAD).items():
-        given = environment.get(name)
-        doubt = _doubt(name) if name in ALLOCATOR and given is None else ""
-        yield Choice(
-            name, ours if given is None else given, "launcher" if given is None else "environment", REASONS[name], doubt
-        )
+        yield _variable(name, name, ours, environment, REASONS[name])
+    for name, ours in KEPT_MEMORY.items():
+        yield _variable(f"API {name}", name, ours, environment, API_REASONS[name])
     yield from _processes(settings, environment)
+
+
+def _variable(shown: str, name: str, ours: str, environment: Mapping[str, str], reason: str) -> Choice:
+    if (given := environment.get(name)) is not None:
+        return Choice(shown, given, "environment", reason)
+    return Choice(shown, ours, "launcher", reason, _doubt(name))
 
 
 def _allocator(environment: Mapping[str, str]) -> Choice:

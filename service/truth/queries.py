@@ -81,6 +81,17 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Result:
+    """What an answer needs of the one result of an item."""
+
+    id: UUID
+    sha256: str
+    format: str
+    object_key: str
+    cached: bool
+
+
+@dataclass(frozen=True)
 class ItemRow:
     """An item as its row says."""
 
@@ -198,6 +209,24 @@ async def outputs_of(engine: AsyncEngine, tenant: str, item_ids: Sequence[UUID])
         {"ids": list(item_ids), "tenant": tenant, **bounds(item_ids)},
     )
     return [_output(row) for row in rows]
+
+
+async def first_results(engine: AsyncEngine, asked: Sequence[tuple[str, UUID]]) -> list[Result | None]:
+    """Variant 0 of each (tenant, item) that was asked for, in order; None: there is none, or it is another tenant's."""
+    item_ids = [item_id for _, item_id in asked]
+    rows = await statement(
+        engine,
+        """SELECT o.tenant, o.item_id, o.id, o.sha256, o.format, o.object_key, o.cached FROM outputs o
+           WHERE o.item_id = ANY(:ids) AND o.item_id BETWEEN :low AND :high AND o.variant = 0""",
+        {"ids": item_ids, **bounds(item_ids)},
+    )
+    found = {(row["tenant"], row["item_id"]): row for row in rows}
+    return [
+        Result(row["id"], row["sha256"], row["format"], row["object_key"], row["cached"])
+        if (row := found.get(one))
+        else None
+        for one in asked
+    ]
 
 
 async def outputs_page(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import multipart
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from service.errors import BadRequest, EmptyBody, PayloadTooLarge, RequestTimeout
 from service.settings import Settings
@@ -48,7 +49,7 @@ async def pieces(request: Request, limit_bytes: int, settings: Settings) -> Asyn
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise BadRequest("Content-Encoding may be gzip or left out")
-    stream = _timed(request, settings.body_timeout_s)
+    stream = _timed(request.receive, settings.body_timeout_s)
     received = 0
     async for piece in _inflated(stream) if encoding == "gzip" else stream:
         received += len(piece)
@@ -62,23 +63,23 @@ async def whole_body(request: Request, limit_bytes: int, settings: Settings) -> 
     return b"".join([piece async for piece in pieces(request, limit_bytes, settings)])
 
 
-async def _timed(request: Request, timeout_s: float) -> AsyncIterator[bytes]:
-    receive: Callable[[], Awaitable[object]] = request.stream().__anext__
+async def _timed(receive: Receive, timeout_s: float) -> AsyncIterator[bytes]:
     clock = asyncio.get_running_loop().time
-    received, waited_s = 0, 0.0
-    while True:
+    received, waited_s, more = 0, 0.0, True
+    while more:
         begun_s = clock()
         # time that we take to store what came is not the sender's
         patience_s = min(timeout_s, timeout_s + received / _SLOWEST_BYTES_PER_S - waited_s)
         try:
             async with asyncio.timeout_at(begun_s + patience_s):
-                piece = await receive()
-        except StopAsyncIteration:
-            return
+                message = await receive()
         except TimeoutError:
             raise RequestTimeout(timeout_s) from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         waited_s += clock() - begun_s
-        if isinstance(piece, bytes) and piece:
+        more = message.get("more_body", False)
+        if piece := message.get("body", b""):
             received += len(piece)
             yield piece
 

@@ -13,6 +13,7 @@ from service.truth import account_queries, batch_moves, queries, recipe_queries,
 
 MODULES = (account_queries, batch_moves, queries, recipe_queries, seed_queries, submissions, usage_queries)
 WITHOUT = {
+    "queries.first_results": "each item is asked for with its tenant, in groups of several tenants",
     "queries.states": "ids that this process watches, each found by its tenant before; tells states alone",
     "queries.unfinished": "sums of all tenants, for /metrics",
     "queries.writable": "reads no table",

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from service.cli import app
 from service.settings import Settings, load
 from service.system import tuning
-from service.system.programs import worker_programs
-from service.system.tuning import ALLOCATOR, ONE_THREAD, REASONS, Choice, choices
+from service.system.programs import api_program, worker_programs
+from service.system.tuning import ALLOCATOR, API_REASONS, KEPT_MEMORY, ONE_THREAD, REASONS, Choice, choices
 
 PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "tuning.md"
 ASK = """
@@ -30,8 +30,9 @@ def found(environment: dict[str, str], **settings: int) -> dict[str, Choice]:
 
 def test_every_variable_has_a_reason_and_its_line_in_the_documentation() -> None:
     assert REASONS.keys() == (ALLOCATOR | ONE_THREAD).keys()
+    assert API_REASONS.keys() == KEPT_MEMORY.keys()
     page = PAGE.read_text()
-    for name, value in (ALLOCATOR | ONE_THREAD).items():
+    for name, value in (*(ALLOCATOR | ONE_THREAD).items(), *KEPT_MEMORY.items()):
         assert f"| `{name}={value}` |" in page
 
 
@@ -53,6 +54,8 @@ def test_what_is_shown_is_what_workers_are_started_with(monkeypatch: pytest.Monk
     given = {**os.environ, **programs[0].environment}
     for name in ALLOCATOR | ONE_THREAD:
         assert shown[name].value == given[name]
+    for name in KEPT_MEMORY:
+        assert shown[f"API {name}"].value == api_program(settings, 0).environment[name]
     assert str(load(programs[0].environment).threads) == shown["engine threads a worker"].value
     assert str(len(programs)) == shown["worker processes"].value
 
@@ -99,13 +102,8 @@ def test_the_doctor_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENCV_FOR_THREADS_NUM", "2")
     done = CliRunner().invoke(app, ["doctor", "--only", "tuning", "--json"])
     told = {finding["topic"]: finding for finding in json.loads(done.stdout)["findings"]}
-    assert told.keys() == {
-        "allocator",
-        *ALLOCATOR,
-        *ONE_THREAD,
-        *(name for name in told if "a worker" in name or "processes" in name),
-    }
-    assert len(told) == 1 + len(ALLOCATOR) + len(ONE_THREAD) + 4
+    assert {"allocator", *ALLOCATOR, *ONE_THREAD, "API processes", "worker processes"} <= told.keys()
+    assert len(told) == 1 + len(ALLOCATOR) + len(ONE_THREAD) + len(KEPT_MEMORY) + 4
     assert (told["OPENCV_FOR_THREADS_NUM"]["value"], told["OPENCV_FOR_THREADS_NUM"]["source"]) == ("2", "environment")
     assert told["GLIBC_TUNABLES"]["source"] == "launcher"
     assert all(finding["reason"] for finding in told.values())

@@ -50,7 +50,8 @@ async def archive(
         if waiting_bytes >= _PIECE_BYTES:  # every piece on its own way to the network costs as much as a small picture
             yield b"".join(waiting)
             waiting, waiting_bytes = [], 0
-    yield b"".join(waiting)
+    if waiting:
+        yield b"".join(waiting)
 
 
 async def _outputs(engine: AsyncEngine, tenant: str, batch_id: UUID) -> AsyncIterator[queries.Output]:

@@ -24,7 +24,7 @@ from batching.telemetry import Tally
 
 log = logging.getLogger(__name__)
 MOST_OUTPUTS = 64
-MOST_URGENT_WAIT_S = 0.008
+MOST_URGENT_WAIT_S = 0.025
 """Of an interactive result, while more of them are on their way than the engine runs at once."""
 MOST_WAIT_S = 0.4
 """Of a bulk result: with a tenth of a second, small machines spent nine statements on a micro-batch instead of four."""

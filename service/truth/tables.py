@@ -109,7 +109,7 @@ batches = Table(
     _time("deleted_at"),
     CheckConstraint("succeeded + failed + cancelled <= total", name="counts"),
     Index("ix_batches_tenant_id", "tenant", "id"),
-    Index("ix_batches_tenant_group_id", "tenant", "group", "id"),
+    Index("ix_batches_tenant_group_id", "tenant", "group", "id", postgresql_where=text('"group" IS NOT NULL')),
     Index("ix_batches_open", "id", postgresql_where=text("state IN ('queued', 'running')")),
     Index(
         "ix_batches_cancelling",
@@ -181,8 +181,8 @@ items = Table(
         postgresql_where=text("state = 'queued' AND handed_off_at IS NOT NULL"),
     ),
     Index("ix_items_leased", "lease_until", postgresql_where=text("state = 'leased'")),
-    Index("ix_items_batch_state", "batch_id", "state", "position"),
-    Index("ix_items_image", "image_id"),
+    Index("ix_items_failed", "batch_id", "finished_at", "id", postgresql_where=text("state = 'failed'")),
+    Index("ix_items_image", "image_id", postgresql_where=text("image_id IS NOT NULL")),
     postgresql_partition_by="RANGE (id)",
 )
 """`item_key` is the 64-bit key of the draws as 16 hex digits (PostgreSQL has no unsigned 64-bit integer). It is unique in

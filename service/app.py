@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
 
 from batching import failpoints
 from batching.events import subscribe
@@ -75,6 +76,14 @@ class MethodNotAllowed(ServiceError):
         super().__init__("this path takes other methods")
 
 
+class _Direct(Route):
+    """A route of Starlette's own, told to the metrics as FastAPI's are."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return match, {**found, "route": self} if match is not Match.NONE else found
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The API as an ASGI application. Nothing is opened before its lifespan begins."""
     metrics = Metrics()
@@ -90,7 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
     modules = [augment, batches, batch_actions, images, outputs, recipes, ops, accounts, health]
     modules += [seed_users, seed] if settings.seed_api else []
     # found first, and past what FastAPI does for each request, of which this one takes nothing; its own route documents it
-    app.router.routes.insert(0, Route("/v1/augment", augment.augment, methods=["POST"], include_in_schema=False))
+    app.router.routes.insert(0, _Direct("/v1/augment", augment.augment, methods=["POST"], include_in_schema=False))
     for module in modules:
         app.include_router(module.router)
     app.state.own_routes = [route for module in modules for route in module.router.routes]

@@ -25,6 +25,7 @@ MEDIA_TYPES: dict[ArchiveFormat, str] = {"zip": "application/zip", "tar": "appli
 _PAGE = 500
 _READS_AT_ONCE = 8
 _BYTES_AT_ONCE = 64 * 2**20
+_PIECE_BYTES = 128 * 1024
 _TAR_BLOCK = 512
 _TAR_RECORD = 10240
 
@@ -41,8 +42,16 @@ async def archive(
     DatabaseUnavailable. `at`: the time that the manifest carries.
     """
     writer = _zip if form == "zip" else _tar
+    waiting: list[bytes] = []
+    waiting_bytes = 0
     async for piece in writer(_entries(store, _outputs(engine, tenant, batch_id)), at):
-        yield piece
+        waiting.append(piece)
+        waiting_bytes += len(piece)
+        if waiting_bytes >= _PIECE_BYTES:  # every piece on its own way to the network costs as much as a small picture
+            yield b"".join(waiting)
+            waiting, waiting_bytes = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 async def _outputs(engine: AsyncEngine, tenant: str, batch_id: UUID) -> AsyncIterator[queries.Output]:
@@ -87,7 +96,7 @@ class _Manifest:
     """Lines of the manifest, kept deflated: they go last, and there may be very many."""
 
     def __init__(self) -> None:
-        self._deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self._deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
         self._packed: list[bytes] = []
         self.crc = self.bytes = self.packed_bytes = 0
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
+
+_DAY_MS = 86_400_000
 
 
 def new_id(like: UUID | None = None) -> UUID:
@@ -22,4 +25,9 @@ def moment_of(identity: UUID) -> float:
 
 def day_of(identity: UUID) -> str:
     """The day on which an id of ours was made, YYYY-MM-DD (UTC)."""
-    return datetime.fromtimestamp(moment_of(identity), UTC).strftime("%Y-%m-%d")
+    return _day((identity.int >> 80) // _DAY_MS)
+
+
+@lru_cache(maxsize=16)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * _DAY_MS / 1000, UTC).strftime("%Y-%m-%d")

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from kernels.errors import RecipeInvalid
+from kernels.partners import most_partners
 from kernels.recipe import Recipe
 from service.catalogue.ready import ready
 from service.errors import NotFound, ValidationError
@@ -51,6 +52,11 @@ class Chosen:
 
     recipe: Recipe
     name: str | None = None
+
+    @cached_property
+    def mixes(self) -> bool:
+        """Whether it may take other pictures."""
+        return most_partners(self.recipe) > 0
 
     @cached_property
     def document(self) -> Mapping[str, Any]:

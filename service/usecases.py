@@ -148,7 +148,8 @@ def _new_batch(
     recipe = chosen.recipe
     labels = _labels(ask, sent)
     names = output_names([one.custom_id for one in sent])
-    check_company(recipe, len(sent), "/recipe")
+    if chosen.mixes:
+        check_company(recipe, len(sent), "/recipe")
     probed = [one.probe.width * one.probe.height for one in sent if one.probe]
     company = Company(min(probed), sum(probed) // len(probed)) if probed else None
     # ids of one moment are in no order, and outputs are paged by the ids of their items

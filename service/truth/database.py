@@ -117,6 +117,7 @@ def make_engine(
         max_overflow=overflow,
         pool_timeout=pool_timeout_s,
         pool_use_lifo=True,
+        pool_reset_on_return=None,  # there is nothing to reset: what begins a transaction ends it
         isolation_level="AUTOCOMMIT",  # a statement alone needs no BEGIN; `transaction` asks for one
         connect_args={
             "application_name": application_name,

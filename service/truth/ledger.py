@@ -50,17 +50,15 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
       started_at = coalesce(i.started_at, now())
   FROM found f, quick WHERE i.id = f.id AND i.id BETWEEN :low AND :high
   RETURNING i.*, f.from_state
-), logged AS (
-  INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
-  SELECT tenant, batch_id, id, 'queued', 'leased', 'lease', worker, token FROM moved WHERE from_state = 'queued'
 ), opening AS MATERIALIZED (
   SELECT id FROM batches WHERE id IN (SELECT batch_id FROM moved) AND state = 'queued' ORDER BY id FOR NO KEY UPDATE
 ), opened AS (
   UPDATE batches b SET state = 'running', started_at = coalesce(b.started_at, now())
   FROM opening o WHERE b.id = o.id RETURNING b.id, b.tenant
-), logged_batches AS (
-  INSERT INTO state_log (tenant, batch_id, from_state, to_state, reason)
-  SELECT tenant, id, 'queued', 'running', 'first_lease' FROM opened
+), logged AS (
+  INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
+  SELECT tenant, batch_id, id, 'queued', 'leased', 'lease', worker, token FROM moved WHERE from_state = 'queued'
+  UNION ALL SELECT tenant, id, NULL, 'queued', 'running', 'first_lease', NULL, NULL FROM opened
 )
 SELECT m.id, m.batch_id, m.tenant, m.priority, m.day, m.token, m.source_key, m.source_sha256, m.custom_id, m.item_key,
        m.labels, CASE m.source_key WHEN '' THEN m.source_url END AS source_url, m.cost_pixels, m.executions, m.suspect,

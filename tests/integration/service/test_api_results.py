@@ -361,7 +361,7 @@ def test_health_and_metrics(system: Stack) -> None:
         'augment_unfinished_items{priority="bulk",state="leased"}',
         'augment_micro_batch_items_bucket{le="1.0"}',
         'augment_stage_seconds_total{stage="decode"}',
-        "augment_fenced_total 0.0",
+        "augment_fenced_total ",  # above 0 where what was cancelled above was running
         "# TYPE augment_repaired_total counter",
         'augment_http_requests_total{method="POST",route="/v1/augment",status="200"}',
     ):

@@ -28,7 +28,7 @@ from functools import cache
 from pathlib import Path
 
 from service.system.processes import Child, Program
-from service.system.programs import ALLOCATOR, ONE_THREAD
+from service.system.tuning import ALLOCATOR, ONE_THREAD
 
 ROOT = Path(__file__).parents[2]
 LOAD_S = 300.0

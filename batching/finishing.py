@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -15,6 +15,7 @@ from batching import failpoints
 from batching.errors import Internal, Unavailable
 from batching.events import Notice
 from batching.farewell import Farewell
+from batching.inflight import InFlight
 from batching.items import Done, Failed, Item, Outcome, Taken
 from batching.leases import Leases
 from batching.ledger import Finish, Ledger
@@ -23,6 +24,8 @@ from batching.telemetry import Tally
 
 log = logging.getLogger(__name__)
 MOST_OUTPUTS = 64
+MOST_URGENT_WAIT_S = 0.025
+"""Of an interactive result, while more of them are on their way than the engine runs at once."""
 MOST_WAIT_S = 0.4
 """Of a bulk result: with a tenth of a second, small machines spent nine statements on a micro-batch instead of four."""
 ODD_ERRORS = 8
@@ -53,8 +56,9 @@ class Group:
     def __init__(self) -> None:
         self._members: list[Finished] = []
         self._outputs = 0
-        self._urgent = False
         self._oldest_s = 0.0
+        self._urgent_s: float | None = None
+        """When the first interactive member came."""
 
     def add(self, member: Finished, now_s: float) -> None:
         """Adds an outcome."""
@@ -62,15 +66,26 @@ class Group:
             self._oldest_s = now_s
         self._members.append(member)
         self._outputs += len(member.outcome.outputs) if isinstance(member.outcome, Done) else 1
-        self._urgent = self._urgent or member.outcome.item.priority == "interactive"
+        if self._urgent_s is None and member.outcome.item.priority == "interactive":
+            self._urgent_s = now_s
 
-    def due_in_s(self, now_s: float, more_to_come: bool) -> float | None:
-        """Seconds until the group is to be committed, 0 if now; None: it is empty."""
+    def due_in_s(self, now_s: float, more_to_come: bool, crowded: bool = False) -> float | None:
+        """Seconds until the group is to be committed, 0 if now; None: it is empty.
+
+        crowded: whether interactive items wait for the engine, so that others will join this one in a moment.
+        """
         if not self._members:
             return None
-        if self._urgent or self._outputs >= MOST_OUTPUTS or not more_to_come:
+        if self._outputs >= MOST_OUTPUTS or not more_to_come:
             return 0.0
-        return max(0.0, self._oldest_s + MOST_WAIT_S - now_s)
+        if self._urgent_s is None:
+            return max(0.0, self._oldest_s + MOST_WAIT_S - now_s)
+        return max(0.0, self._urgent_s + MOST_URGENT_WAIT_S - now_s) if crowded else 0.0
+
+    @property
+    def urgent(self) -> int:
+        """Interactive members."""
+        return sum(member.outcome.item.priority == "interactive" for member in self._members)
 
     def take(self) -> list[Finished]:
         """All members; the group is empty then."""
@@ -89,11 +104,11 @@ class Finisher:
         leases: Leases,
         tally: Tally,
         more_to_come: Callable[[], bool],
-        free: Callable[[Sequence[Taken]], None],
+        in_flight: InFlight,
     ) -> None:
-        """more_to_come() says whether any item is still on its way here; free(entries): they are no longer in flight."""
+        """more_to_come() says whether any item is still on its way here."""
         self._ledger, self._farewell, self._leases, self._tally = ledger, farewell, leases, tally
-        self._more_to_come, self._free = more_to_come, free
+        self._more_to_come, self._in_flight, self._free = more_to_come, in_flight, in_flight.free
         self._group = Group()
         self._returned: list[Returned] = []
         self._changed = asyncio.Event()
@@ -121,7 +136,8 @@ class Finisher:
                 returned, self._returned = self._returned, []
                 await self._hand_back(returned)
                 continue
-            due = self._group.due_in_s(time.monotonic(), self._more_to_come())
+            crowded = self._in_flight.crowded(beside=self._group.urgent)
+            due = self._group.due_in_s(time.monotonic(), self._more_to_come(), crowded)
             if due == 0:
                 await self._commit(self._group.take())
                 continue

@@ -75,6 +75,10 @@ class InFlight:
         # Items so large that few of them are a micro-batch's worth must not leave threads idle.
         return Room((*low, "bulk"), replace(self._budget, items=missing))
 
+    def crowded(self, beside: int) -> bool:
+        """Whether more interactive items are in flight than the engine has threads, `beside` others not counted."""
+        return self._items["interactive"] - beside > self._threads
+
     def counts(self) -> dict[Priority, int]:
         """Items in flight by priority, suspects not among them."""
         return dict(self._items)

@@ -91,7 +91,7 @@ class Server:
         self._entries: dict[tuple[UUID, int], Taken] = {}
         """By attempt."""
         self._finisher = Finisher(
-            tools.ledger, tools.farewell, tools.leases, tools.tally, lambda: bool(self._tasks), self._in_flight.free
+            tools.ledger, tools.farewell, tools.leases, tools.tally, lambda: bool(self._tasks), self._in_flight
         )
         self._finishing = asyncio.get_running_loop().create_task(self._finisher.run())
         self._finishing.add_done_callback(self._ended)

@@ -51,6 +51,7 @@ from service.settings import Settings
 from service.store import open_store
 from service.submitted import Fresh, hand_off_all
 from service.telemetry import Observed, log_problem, request_id
+from service.truth import queries
 from service.truth.database import AsyncEngine, make_engine
 from service.truth.submissions import NewBatch, Result, write
 from service.uploads.json_text import escaped
@@ -59,6 +60,8 @@ from service.waiting import Waiting
 log = logging.getLogger(__name__)
 
 _COMMITS_AT_ONCE = 64
+_GATHER_S = 0.01
+"""How long a commit waits for more while requests come faster than one at a time."""
 _PAUSE_S = 1.0
 _LISTEN_S = 30.0
 """Time-out of the subscription's connection: well above the pause between two looks at it."""
@@ -102,7 +105,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     failpoints.arm(failpoints.parse(settings.failpoints))
     app.state.readiness_lock = asyncio.Lock()
     async with AsyncExitStack() as ends:
-        engine = make_engine(settings.database_url, application_name="augment-api")
+        engine = make_engine(settings.database_url, application_name="augment-api", planned_once=True)
         ends.push_async_callback(engine.dispose)
         lanes = await ends.enter_async_context(open_lanes(settings.redis_url))
         waiting = Waiting(engine)
@@ -125,7 +128,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             recipes=RecipeBook(settings.max_variants, settings.max_output_pixels),
             depth=Depth(engine, settings),
             metrics=app.state.metrics,
-            commits=Grouped(lambda group: _written(engine, app.state.metrics, group), _COMMITS_AT_ONCE),
+            commits=Grouped(lambda group: _written(engine, app.state.metrics, handing, group), _COMMITS_AT_ONCE, _GATHER_S),
+            results=Grouped(lambda group: queries.outputs_of_new(engine, group), _COMMITS_AT_ONCE),
             hand_offs={priority: _hand_offs(handing, priority, waiting.channel) for priority in PRIORITIES},
         )
         app.state.parts = parts
@@ -181,9 +185,11 @@ async def _listen(settings: Settings, waiting: Waiting) -> None:
                 await waiting.poll()  # the subscription has begun: what was announced before is lost
 
 
-async def _written(engine: AsyncEngine, metrics: Metrics, group: Sequence[NewBatch]) -> Sequence[Result | Exception]:
+async def _written(
+    engine: AsyncEngine, metrics: Metrics, handing: HandOff, group: Sequence[NewBatch]
+) -> Sequence[Result | Exception]:
     metrics.commits.observe(len(group))
-    return await write(engine, group)
+    return await write(engine, group, handing.epoch)
 
 
 def _on_problem(request: Request, error: Exception) -> Response:

@@ -18,8 +18,16 @@ class Grouped(Generic[Asked, Answer]):
     no longer interested.
     """
 
-    def __init__(self, together: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer | Exception]]], most: int) -> None:
-        self._together, self._most = together, most
+    def __init__(
+        self,
+        together: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer | Exception]]],
+        most: int,
+        gather_s: float = 0.0,
+    ) -> None:
+        """gather_s: how long a group waits for more members while others come: when the last one had several."""
+        self._together, self._most, self._gather_s = together, most, gather_s
+        self._last = 0
+        """Members of the last group."""
         self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
         self._runner: asyncio.Task[None] | None = None
 
@@ -45,7 +53,10 @@ class Grouped(Generic[Asked, Answer]):
             # one turn of the loop, so that requests that arrived in the same moment share the first group
             await asyncio.sleep(0)
             while self._waiting:
+                if self._last > 1 and len(self._waiting) < self._most and self._gather_s:
+                    await asyncio.sleep(self._gather_s)
                 group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                self._last = len(group)
                 await self._run_group(group)
         finally:
             self._runner = None

@@ -1,7 +1,9 @@
-"""Hand-off: ids of committed items go to their lanes in Redis, then their rows are stamped with when, and in which epoch.
+"""Hand-off: ids of committed items go to their lanes in Redis, and their rows are stamped with when, and in which epoch.
 
-Nothing depends on it: what is not handed off, or not stamped, the reconciler hands off again, and an id that is in a lane
-twice is leased once.
+Rows of small batches are written with the stamp, which saves a statement and another version of each row: their hand-off
+follows at once, and where it fails the stamp is taken back. Others are stamped after it. Nothing depends on it: what is
+not handed off, or not stamped, the reconciler hands off again; so it does with what is stamped and in no lane, and an id
+that is in a lane twice is leased once.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from batching import failpoints
@@ -20,20 +23,33 @@ from service.truth.partitions import bounds
 
 log = logging.getLogger(__name__)
 
+_NONE: Mapping[UUID, str] = MappingProxyType({})
 CHUNK = 500
 """Items put in one atomic step of Redis and stamped by one statement."""
 
 STAMP = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), found AS MATERIALIZED (
-  SELECT i.id FROM items i
+  SELECT i.id FROM items i CROSS JOIN quick
   WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high AND i.state = 'queued'
-  ORDER BY i.id FOR NO KEY UPDATE
+  ORDER BY i.id FOR NO KEY UPDATE OF i
 )
 UPDATE items i SET handed_off_at = now(), epoch = :epoch
-FROM found f, quick WHERE i.id = f.id AND i.id BETWEEN :low AND :high
+WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
 """
 """Not waiting for the disk: a stamp that a power cut takes is made again."""
+
+UNSTAMP = """
+WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
+), found AS MATERIALIZED (
+  SELECT i.id FROM items i CROSS JOIN quick
+  WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high AND i.state = 'queued'
+    AND i.handed_off_at IS NOT NULL
+  ORDER BY i.id FOR NO KEY UPDATE OF i
+)
+UPDATE items i SET handed_off_at = NULL, epoch = NULL
+WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
+"""
 
 
 class Breaker:
@@ -59,6 +75,11 @@ class Breaker:
             return False
         self._closed_until = self._clock() + self._pause_s
         return True
+
+    @property
+    def closed(self) -> bool:
+        """Whether the last tries failed."""
+        return self._failed >= self._most
 
     def worked(self) -> None:
         """A try came through."""
@@ -100,20 +121,32 @@ class HandOff:
         """`timeout_s` is for each chunk; nobody's answer waits for it."""
         self._engine, self._lanes, self._window, self._timeout_s = engine, lanes, window, timeout_s
         self._breaker = breaker or Breaker()
+        self._epoch: str | None = None
 
-    async def hand_off(self, waiting: Mapping[LaneKey, Sequence[Waiting]]) -> int:
-        """Hands off what was just committed; says how many items were put on lanes and stamped."""
+    @property
+    def epoch(self) -> str | None:
+        """The epoch that rows may be written with as handed off, if that follows at once; None: not now."""
+        return None if self._breaker.closed else self._epoch
+
+    async def hand_off(self, waiting: Mapping[LaneKey, Sequence[Waiting]], stamped: Mapping[UUID, str] = _NONE) -> int:
+        """Hands off what was just committed; says how many items were put on lanes.
+
+        stamped: the epochs that items were written with as handed off.
+        """
         accepted = 0
         for lane, items in waiting.items():
+            done = 0
             for start in range(0, len(items), CHUNK):
                 chunk = items[start : start + CHUNK]
-                put = await self._hand_off(lane, chunk)
-                accepted += put
+                put = await self._hand_off(lane, chunk, stamped)
+                done += put
                 if put < len(chunk):
                     break
+            accepted += done
+            await self._take_back([item.item_id for item in items[done:] if item.item_id in stamped])
         return accepted
 
-    async def _hand_off(self, lane: LaneKey, chunk: Sequence[Waiting]) -> int:
+    async def _hand_off(self, lane: LaneKey, chunk: Sequence[Waiting], stamped: Mapping[UUID, str]) -> int:
         if not self._breaker.allows():
             return 0
         try:
@@ -124,13 +157,24 @@ class HandOff:
             self._breaker.failed()
             return 0
         self._breaker.worked()
+        self._epoch = put.epoch
         failpoints.hit("handed_off")
-        if put.accepted:
+        ids = [item.item_id for item in chunk[: put.accepted] if stamped.get(item.item_id) != put.epoch]
+        if ids:
             try:
-                await _stamp(self._engine, [item.item_id for item in chunk[: put.accepted]], put.epoch)
+                await _stamp(self._engine, ids, put.epoch)
             except DatabaseUnavailable as error:
-                log.info("%d items were handed off, not stamped: %s", put.accepted, error)
+                log.info("%d items were handed off, not stamped: %s", len(ids), error)
         return put.accepted
+
+    async def _take_back(self, item_ids: Sequence[UUID]) -> None:
+        """Items that were written as handed off, and were not."""
+        if not item_ids:
+            return
+        try:
+            await statement(self._engine, UNSTAMP, {"ids": list(item_ids), **bounds(item_ids)})
+        except DatabaseUnavailable as error:
+            log.info("%d items count as handed off, and are not: %s", len(item_ids), error)
 
 
 async def _stamp(engine: AsyncEngine, item_ids: Sequence[UUID], epoch: str) -> None:

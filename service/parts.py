@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from batching.items import Priority
 from batching.lanes import Lanes
@@ -22,6 +23,7 @@ from service.settings import Settings
 from service.store import ObjectStore
 from service.submitted import Fresh
 from service.truth.database import AsyncEngine
+from service.truth.queries import Output
 from service.truth.submissions import NewBatch, Result, write
 from service.waiting import Waiting
 
@@ -48,6 +50,8 @@ class Parts:
     depth: Depth
     metrics: Metrics
     commits: Grouped[NewBatch, Result]
+    results: Grouped[tuple[str, UUID], Sequence[Output]]
+    """Of batches (tenant, id) that were waited for since they were submitted here, read together."""
     hand_offs: Mapping[Priority, Grouped[Fresh, None]]
     """By priority, so that ten thousand bulk items never stand before an interactive one."""
     keys_in_progress: set[tuple[str, str]] = field(default_factory=set)

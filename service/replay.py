@@ -16,7 +16,7 @@ from service.submitted import Fresh
 from service.truth import batch_moves, replays
 from service.truth.database import DatabaseUnavailable
 from service.truth.replays import Made, Origin
-from service.truth.submissions import NewBatch, NewItem
+from service.truth.submissions import NewBatch, NewItem, Written
 from service.usecases import load_of
 
 RETRY_AFTER_S = 5.0
@@ -83,9 +83,11 @@ async def _begin(parts: Parts, again: NewBatch) -> None:
     allowance = await parts.depth.allowance(again.tenant)
     await parts.rates.take(again.tenant, "pictures", allowance.max_pictures_per_minute, 1)
     await parts.depth.admit(again.tenant, load_of(again))
-    await parts.commit(again)
+    written = await parts.commit(again)
     parts.metrics.submitted.labels(again.priority).inc()
-    parts.hand_offs[again.priority].add(Fresh(again.tenant, ((again.items[0].id, again.items[0].cost_pixels),)))
+    [item] = again.items
+    epoch = written.epoch if isinstance(written, Written) else None
+    parts.hand_offs[again.priority].add(Fresh(again.tenant, ((item.id, item.cost_pixels),), epoch))
 
 
 def _batch(tenant: str, origin: Origin) -> NewBatch:

@@ -99,7 +99,7 @@ async def submit(
     failpoints.hit("committed")
     parts.metrics.submitted.labels(new.priority).inc(len(new.items))
     if waiting := tuple((item.id, item.cost_pixels) for item in new.items if item.error_code is None):
-        parts.hand_offs[new.priority].add(Fresh(tenant, waiting))
+        parts.hand_offs[new.priority].add(Fresh(tenant, waiting, result.epoch))
     return Submitted(_row(new, result), new=True)
 
 

@@ -27,10 +27,10 @@ BatchMark = tuple[str, int, int]
 
 
 class Watch:
-    """One party's interest in one batch. `changed` is set when its row may say something new."""
+    """One party's interest in one batch: in its end, or in every change. `changed` is set when its row may say so."""
 
-    def __init__(self) -> None:
-        self.changed = asyncio.Event()
+    def __init__(self, live: bool = False) -> None:
+        self.live, self.changed = live, asyncio.Event()
         self.mark: BatchMark | None = None
 
     async def change(self, timeout_s: float) -> bool:
@@ -58,9 +58,9 @@ class Waiting:
     def watch(self, batch_id: UUID, *, live: bool = False) -> Iterator[Watch]:
         """An interest in a batch. Begin it before what it waits for is set going, then read the row, then wait.
 
-        `live`: changes are looked for four times a second, not once.
+        `live`: in every change, looked for four times a second; otherwise in its end, looked for once.
         """
-        watch = Watch()
+        watch = Watch(live)
         self._watches[batch_id].add(watch)
         self._live += live
         try:
@@ -89,16 +89,18 @@ class Waiting:
                 watch.changed.set()
 
     async def poll(self) -> None:
-        """Looks all watched batches up once, and wakes those who wait for one that changed."""
+        """Looks all watched batches up once, and wakes those who wait for one that changed, or that is final or gone."""
         if not self._watches:
             return
         marks = await queries.states(self._engine, list(self._watches))
         for batch_id, watches in list(self._watches.items()):
             mark = marks.get(batch_id)
+            ended = mark is None or mark[0] in queries.FINAL_BATCH
             for watch in watches:
                 if watch.mark != mark:
                     watch.mark = mark
-                    watch.changed.set()
+                    if watch.live or ended:
+                        watch.changed.set()
 
     async def keep_polling(self) -> None:
         """Polls for ever; what fails is tried again with the next turn."""

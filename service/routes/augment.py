@@ -136,7 +136,7 @@ async def augment(request: Request) -> Response:
         if seconds and not batch.final:
             clock = asyncio.get_running_loop().time
             end = clock() + seconds
-            if submitted.new and await watch.change(seconds) and (outputs := await _outputs(parts, tenant, batch)):
+            if submitted.new and await watch.change(seconds) and (outputs := await parts.results.ask((tenant, batch.id))):
                 return await _results(parts, tenant, batch, outputs, asked.ask)  # an item has all of its results or none
             batch = await await_batch(parts, tenant, batch.id, end - clock())
     if batch.final and seconds:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import select
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 
+import psycopg
+from psycopg.rows import dict_row
 from sqlalchemy import event, exc, text
-from sqlalchemy.engine import URL, RowMapping, make_url
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -31,7 +36,7 @@ __all__ = [
 ]
 
 Value = TypeVar("Value")
-Row = RowMapping
+Row = Mapping[str, Any]
 
 ATTEMPTS = 6
 """Tries of a statement that lost to another transaction, or lost its connection; the pauses add up to about 1.5 s."""
@@ -92,6 +97,7 @@ def make_engine(
     transaction that nobody goes on with after twice the statement's time. `planned_once`: for connections that run few
     statements again and again; each is planned at its first use, whatever the values, over all partitions, which costs
     tens of milliseconds once and saves one or two each time. Which partitions it looks into is decided when it begins.
+    The connection that came back last is used next, so that few of them have anything to plan.
     """
     options = {
         "statement_timeout": f"{round(statement_timeout_s * 1000)}ms",
@@ -110,6 +116,8 @@ def make_engine(
         pool_size=pool_size,
         max_overflow=overflow,
         pool_timeout=pool_timeout_s,
+        pool_use_lifo=True,
+        isolation_level="AUTOCOMMIT",  # a statement alone needs no BEGIN; `transaction` asks for one
         connect_args={
             "application_name": application_name,
             "connect_timeout": connect_timeout_s,
@@ -148,8 +156,10 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     another transaction may take the same locks in another order.
     """
     with translated():
-        async with engine.begin() as connection:
-            yield connection
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="READ COMMITTED")
+            async with connection.begin():
+                yield connection
 
 
 async def statement(engine: AsyncEngine, sql: str, values: Mapping[str, object]) -> list[Row]:
@@ -159,19 +169,44 @@ async def statement(engine: AsyncEngine, sql: str, values: Mapping[str, object])
     Errors: DatabaseUnavailable, DataRefused.
     """
 
+    written = _written(sql)
+
     async def run() -> list[Row]:
         with translated():
             async with engine.connect() as connection:
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
-                return await fetch(connection, sql, values)
+                return await _alone(connection, written, values)
 
     return await retrying(run, again_when_lost=True)
+
+
+async def _alone(connection: AsyncConnection, written: bytes, values: Mapping[str, object]) -> list[Row]:
+    """The rows of one statement, by the driver itself: SQLAlchemy's own way to it costs as much as a short statement."""
+    sync = connection.sync_connection
+    assert sync is not None  # it is connected
+    driver: Any = sync.connection.driver_connection
+    try:
+        async with driver.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(written, values)
+            return await cursor.fetchall() if cursor.description else []
+    except psycopg.Error:
+        if driver.closed:
+            await connection.invalidate()
+        raise
+
+
+@lru_cache(maxsize=512)
+def _written(sql: str) -> bytes:
+    """The statement with the driver's placeholders for `:name`, on one line: the driver remembers only short ones."""
+    return re.sub(r"\s+", " ", str(text(sql).compile(dialect=_DIALECT))).strip().encode()
+
+
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
 
 
 async def fetch(connection: AsyncConnection, sql: str, values: Mapping[str, object]) -> list[Row]:
     """The rows of a statement with `:name` parameters, inside the caller's transaction; [] where it returns none."""
     result = await connection.execute(text(sql), values)
-    return list(result.mappings().all()) if result.returns_rows else []
+    return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
 
 async def retrying(run: Callable[[], Awaitable[Value]], *, again_when_lost: bool = False) -> Value:
@@ -199,16 +234,25 @@ def translated() -> Iterator[None]:
         yield
     except exc.TimeoutError as error:
         raise DatabaseUnavailable("no free connection in the pool") from error
-    except exc.DBAPIError as error:
-        state: str = getattr(error.orig, "sqlstate", None) or ""
-        reason = f"{state or type(error.orig).__name__}: {error.orig}"
-        if state in LOST_TO_ANOTHER:
-            raise _LostToAnother(reason) from error
-        if isinstance(error, exc.DataError | exc.IntegrityError):
-            raise DataRefused(reason) from error
-        gone = error.connection_invalidated or (isinstance(error, exc.OperationalError) and not state)
-        if gone or state.startswith(LOST_CLASSES):
-            raise _LostConnection(reason) from error
-        if state in NOT_NOW or state.startswith(NOT_NOW_CLASSES):
-            raise DatabaseUnavailable(reason) from error
-        raise
+    except (exc.DBAPIError, psycopg.Error) as error:
+        if (meaning := _meaning(error)) is None:
+            raise
+        raise meaning from error
+
+
+def _meaning(error: exc.DBAPIError | psycopg.Error) -> Exception | None:
+    """What an error of the driver, or SQLAlchemy's of it, means here; None: a mistake of ours."""
+    origin = error.orig if isinstance(error, exc.DBAPIError) else error
+    state: str = getattr(origin, "sqlstate", None) or ""
+    reason = f"{state or type(origin).__name__}: {origin}"
+    if state in LOST_TO_ANOTHER:
+        return _LostToAnother(reason)
+    if isinstance(origin, psycopg.DataError | psycopg.IntegrityError):
+        return DataRefused(reason)
+    gone = isinstance(origin, psycopg.OperationalError) and not state
+    gone = gone or (isinstance(error, exc.DBAPIError) and error.connection_invalidated)
+    if gone or state.startswith(LOST_CLASSES):
+        return _LostConnection(reason)
+    if state in NOT_NOW or state.startswith(NOT_NOW_CLASSES):
+        return DatabaseUnavailable(reason)
+    return None

@@ -9,10 +9,7 @@ from __future__ import annotations
 FINAL = "('succeeded', 'failed', 'cancelled')"
 
 COUNTED = f"""
-logged AS (
-  INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
-  SELECT tenant, batch_id, id, from_state, to_state, reason, worker, token FROM moved
-), tallied AS (
+tallied AS (
   SELECT batch_id, count(*) FILTER (WHERE to_state = 'succeeded') AS succeeded,
          count(*) FILTER (WHERE to_state = 'failed') AS failed,
          count(*) FILTER (WHERE to_state = 'cancelled') AS cancelled, sum(outputs) AS outputs
@@ -36,9 +33,10 @@ logged AS (
   FROM tallied t JOIN counted c ON c.id = t.batch_id
   WHERE b.id = c.id
   RETURNING b.id, b.tenant, c.state AS from_state, b.state AS to_state
-), logged_batches AS (
-  INSERT INTO state_log (tenant, batch_id, from_state, to_state, reason)
-  SELECT tenant, id, from_state, to_state, 'last_item' FROM batch WHERE from_state <> to_state
+), logged AS (
+  INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
+  SELECT tenant, batch_id, id, from_state, to_state, reason, worker, token FROM moved
+  UNION ALL SELECT tenant, id, NULL, from_state, to_state, 'last_item', NULL, NULL FROM batch WHERE from_state <> to_state
 )
 """  # noqa: S608 - made of constants
 """CTEs after one named `moved` with the columns id, batch_id, tenant, from_state, to_state, reason, worker, token, outputs.

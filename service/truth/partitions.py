@@ -49,6 +49,11 @@ def bounds_of(identity: UUID) -> dict[str, UUID]:
     return {"low": UUID(int=moment << 80), "high": UUID(int=(moment + DAY_MS) << 80)}
 
 
+def bounds_of_new(batch_ids: Collection[UUID]) -> dict[str, UUID]:
+    """`low` and `high`, between which the items of batches are that this release made: of their milliseconds, no later."""
+    return {"low": bounds_of(min(batch_ids))["low"], "high": UUID(int=((max(batch_ids).int >> 80) + 1) << 80)}
+
+
 async def of_output(run: Callable[[dict[str, UUID]], Awaitable[list[Row]]], output_id: UUID) -> list[Row]:
     """What a statement finds by an output's id: where its id says that it is, and everywhere if it is not there.
 

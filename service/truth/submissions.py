@@ -36,11 +36,13 @@ WITH sent AS (
 ), added AS (
     INSERT INTO items (id, tenant, batch_id, day, position, custom_id, name, item_key, image_id, source_key, source_sha256,
                        source_url, source_bytes, width, height, labels, priority, cost_pixels, state, error_code,
-                       error_detail, finished_at)
+                       error_detail, finished_at, handed_off_at, epoch)
     SELECT i.id, made.tenant, made.id, i.day, i.position, i.custom_id, i.name, i.item_key, i.image_id, i.source_key,
            i.source_sha256, i.source_url, i.source_bytes, i.width, i.height, i.labels, made.priority, i.cost_pixels,
            CASE WHEN i.error_code IS NULL THEN 'queued' ELSE 'failed' END, i.error_code, i.error_detail,
-           CASE WHEN i.error_code IS NULL THEN NULL ELSE now() END
+           CASE WHEN i.error_code IS NULL THEN NULL ELSE now() END,
+           CASE WHEN i.error_code IS NULL AND CAST(:epoch AS text) IS NOT NULL THEN now() END,
+           CASE WHEN i.error_code IS NULL THEN CAST(:epoch AS text) END
     FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS i(
         batch_id uuid, day text, id uuid, position int, custom_id text, name text, item_key text, image_id uuid,
         source_key text, source_sha256 text, source_url text, source_bytes bigint, width int, height int, labels jsonb,
@@ -133,6 +135,8 @@ class Written:
 
     created_at: datetime
     finished_at: datetime | None
+    epoch: str | None = None
+    """The epoch of Redis that its items are written as handed off to."""
 
 
 @dataclass(frozen=True)
@@ -146,17 +150,18 @@ class SameKey:
 Result = Written | SameKey
 
 
-async def write(engine: AsyncEngine, batches: Sequence[NewBatch]) -> Sequence[Result | Exception]:
+async def write(engine: AsyncEngine, batches: Sequence[NewBatch], epoch: str | None = None) -> Sequence[Result | Exception]:
     """Writes the batches in one transaction, or each on its own where PostgreSQL refuses a value of one of them.
 
+    epoch: their items are written as handed off to this epoch of Redis; the caller does that next (see `handoff`).
     Returns, in order, what became of each. Errors: DatabaseUnavailable, for all of them.
     """
     try:
-        return await _write(engine, batches)
+        return await _write(engine, batches, epoch)
     except DataRefused as refused:
         if len(batches) == 1:
             return [refused]
-        return [answer for batch in batches for answer in await write(engine, [batch])]
+        return [answer for batch in batches for answer in await write(engine, [batch], epoch)]
 
 
 async def key_owner(engine: AsyncEngine, tenant: str, key: str) -> SameKey | None:
@@ -165,8 +170,8 @@ async def key_owner(engine: AsyncEngine, tenant: str, key: str) -> SameKey | Non
     return SameKey(rows[0]["batch_id"], rows[0]["fingerprint"]) if rows else None
 
 
-async def _write(engine: AsyncEngine, batches: Sequence[NewBatch]) -> list[Result | Exception]:
-    values = {"batches": _text(_batch_rows(batches)), "items": _text(_item_rows(batches))}
+async def _write(engine: AsyncEngine, batches: Sequence[NewBatch], epoch: str | None) -> list[Result | Exception]:
+    values = {"batches": _text(_batch_rows(batches)), "items": _text(_item_rows(batches)), "epoch": epoch}
     rows = {row["id"]: row for row in await statement(engine, _WRITE, values)}
     # a statement that was run again after its connection broke finds its own rows, and writes nothing
     if unknown := [batch.id for batch in batches if batch.id not in rows]:
@@ -175,7 +180,7 @@ async def _write(engine: AsyncEngine, batches: Sequence[NewBatch]) -> list[Resul
     results: list[Result | Exception] = []
     for batch in batches:
         if row := rows.get(batch.id):
-            results.append(Written(row["created_at"], row["finished_at"]))
+            results.append(Written(row["created_at"], row["finished_at"], epoch))
         else:
             results.append(owners.get(batch.id, DatabaseUnavailable("a batch was not written")))
     return results

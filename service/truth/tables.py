@@ -111,7 +111,7 @@ batches = Table(
     _time("deleted_at"),
     CheckConstraint("succeeded + failed + cancelled <= total", name="counts"),
     Index("ix_batches_tenant_id", "tenant", "id"),
-    Index("ix_batches_tenant_group_id", "tenant", "group", "id"),
+    Index("ix_batches_tenant_group_id", "tenant", "group", "id", postgresql_where=text('"group" IS NOT NULL')),
     Index("ix_batches_open", "id", postgresql_where=text("state IN ('queued', 'running')")),
     Index(
         "ix_batches_cancelling",
@@ -184,8 +184,8 @@ items = Table(
         postgresql_where=text("state = 'queued' AND handed_off_at IS NOT NULL"),
     ),
     Index("ix_items_leased", "lease_until", postgresql_where=text("state = 'leased'")),
-    Index("ix_items_batch_state", "batch_id", "state", "position"),
-    Index("ix_items_image", "image_id"),
+    Index("ix_items_failed", "batch_id", "finished_at", "id", postgresql_where=text("state = 'failed'")),
+    Index("ix_items_image", "image_id", postgresql_where=text("image_id IS NOT NULL")),
     Index("ix_items_cache_key", "cache_key", "id", postgresql_where=text("cache_key IS NOT NULL")),
     postgresql_partition_by="RANGE (id)",
 )

@@ -14,6 +14,7 @@ from service.truth import account_queries, batch_moves, queries, recipe_queries,
 MODULES = (account_queries, batch_moves, queries, recipe_queries, seed_queries, submissions, usage_queries)
 WITHOUT = {
     "queries.states": "ids that this process watches, each found by its tenant before; tells states alone",
+    "queries.outputs_of_new": "each batch is asked for with its tenant",
     "queries.unfinished": "sums of all tenants, for /metrics",
     "queries.writable": "reads no table",
     "account_queries.create_tenant": "for operators",

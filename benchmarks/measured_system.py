@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
-
 from benchmarks.processes import environment_of
 from service.system.own_system import OwnSystem, own_system
+from service.truth.database import make_engine, statement
 
 COMPUTES = {"AUGMENT_OUTPUT_CACHE": "0"}
 """Earlier results answer for nothing."""
+
+USED = """
+SELECT EXISTS (SELECT FROM batches WHERE use_cache) OR EXISTS (SELECT FROM items WHERE cache_key IS NOT NULL) AS used
+"""
 
 
 class NotComputed(Exception):
@@ -24,15 +28,15 @@ def measured_system(home: Path, environment: Mapping[str, str] | None = None) ->
     """As `own_system`, with the output cache off. Errors: SystemFailed, and NotComputed at the end if it was not."""
     with own_system(home, {**COMPUTES, **(environment or {})}) as system:
         yield system
-        check_computed(environment_of(system.pid, "api")["DATABASE_URL"])
+        asyncio.run(check_computed(environment_of(system.pid, "api")["DATABASE_URL"]))
 
 
-def check_computed(database_url: str) -> None:
+async def check_computed(database_url: str) -> None:
     """Nothing, where no batch was allowed to be answered from the output cache and nothing was kept for it. NotComputed."""
-    asked = (
-        """SELECT EXISTS (SELECT FROM batches WHERE use_cache) OR EXISTS (SELECT FROM items WHERE cache_key IS NOT NULL)"""
-    )
-    with psycopg.connect(database_url.replace("postgresql+psycopg", "postgresql", 1), autocommit=True) as connection:
-        [used] = connection.execute(asked).fetchone() or (True,)
-    if used:
+    engine = make_engine(database_url, application_name="augment-bench", pool_size=1)
+    try:
+        [row] = await statement(engine, USED, {})
+    finally:
+        await engine.dispose()
+    if row["used"]:
         raise NotComputed("the output cache was on while this was measured")

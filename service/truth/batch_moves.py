@@ -11,7 +11,7 @@ from service.truth.database import AsyncEngine, Row, fetch, retrying, statement,
 from service.truth.moves import COUNTED
 from service.truth.partitions import bounds_of
 
-CANCEL_PAGE = 2000
+CANCEL_PAGE = 500
 
 _REQUEST_CANCEL = """
 UPDATE batches SET cancel_requested_at = coalesce(cancel_requested_at, now())
@@ -27,8 +27,9 @@ WITH found AS MATERIALIZED (
   UPDATE items i
   SET state = 'cancelled', token = NULL, lease_until = NULL, handed_off_at = NULL, epoch = NULL, finished_at = now(),
       error_code = 'cancelled', error_detail = :detail
-  FROM found f WHERE i.id = f.id AND i.id BETWEEN :low AND :high
-  RETURNING i.id, i.batch_id, i.tenant, f.from_state, i.state AS to_state, 'cancelled' AS reason, f.worker, f.token,
+  WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
+  RETURNING i.id, i.batch_id, i.tenant, (SELECT f.from_state FROM found f WHERE f.id = i.id) AS from_state,
+            i.state AS to_state, 'cancelled' AS reason, i.worker, (SELECT f.token FROM found f WHERE f.id = i.id) AS token,
             0 AS outputs
 ), {COUNTED}
 SELECT count(*) AS items FROM moved
@@ -59,7 +60,7 @@ WITH found AS MATERIALIZED (
   SET state = 'queued', generation = i.generation + 1, executions = 0, crashes = 0, suspect = false, token = NULL,
       worker = NULL, lease_until = NULL, handed_off_at = NULL, epoch = NULL, error_code = NULL, error_detail = NULL,
       queued_at = now(), started_at = NULL, finished_at = NULL
-  FROM found f WHERE i.id = f.id AND i.id BETWEEN :low AND :high
+  WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
   RETURNING i.id, i.tenant, i.batch_id, i.cost_pixels
 ), logged AS (
   INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason)

@@ -190,15 +190,15 @@ async def test_a_benchmark_says_where_results_may_have_been_copies(
     engine: AsyncEngine, ledger: SqlLedger, database_url: str
 ) -> None:
     await finished(engine, SqlLedger(engine, 30))
-    check_computed(database_url)
+    await check_computed(database_url)
     await finished(engine, ledger)
     with pytest.raises(NotComputed):
-        check_computed(database_url)
+        await check_computed(database_url)
     await statement(engine, "UPDATE items SET cache_key = NULL", {})
-    check_computed(database_url)
+    await check_computed(database_url)
     await statement(engine, "UPDATE batches SET use_cache = true", {})
     with pytest.raises(NotComputed):
-        check_computed(database_url)
+        await check_computed(database_url)
 
 
 def test_every_benchmark_of_a_system_has_it_off() -> None:

@@ -61,6 +61,7 @@ async def touched(engine: AsyncEngine, sql: str, values: Row) -> set[str]:
             walk(below)
 
     async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="READ COMMITTED")
         result = await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}"), values)
         plan = result.scalar_one()
         await connection.rollback()
@@ -102,7 +103,7 @@ async def test_hot_statements_touch_only_the_partitions_of_their_rows(engine: As
     assert await touched(engine, ledger.FINISH, sent[0]) <= ours
     await store.finish(done)
     columns = queries.OUTPUT_COLUMNS
-    page = f"""SELECT {columns} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
+    page = f"""SELECT {columns} FROM outputs o {queries.OF_ITEM} JOIN batches b ON b.id = o.batch_id
                WHERE o.batch_id = :batch AND {queries.WITHIN} ORDER BY o.item_id, o.variant LIMIT 100"""
     assert await touched(engine, page, {"batch": batch.id, **bounds_of(batch.id)}) <= ours | {
         name_of(table, today() + timedelta(days=1)) for table in ("items", "outputs")

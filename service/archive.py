@@ -59,6 +59,8 @@ async def _outputs(engine: AsyncEngine, tenant: str, batch_id: UUID) -> AsyncIte
     while page := await queries.outputs_page(engine, tenant, batch_id, after, _PAGE):
         for output in page:
             yield output
+        if len(page) < _PAGE:
+            return
         after = page[-1].item_id, page[-1].variant
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from batching.finishing import MOST_OUTPUTS, MOST_WAIT_S, Finished, Group
+from batching.finishing import MOST_OUTPUTS, MOST_WAIT_S, URGENT_PART, Finished, Group
 from batching.items import Done, Failed, LaneKey, Priority, Stored, Taken
 from tests.helpers.ledger import make_item
 
 
-def finished(outputs: int = 1, priority: Priority = "bulk") -> Finished:
+def finished(outputs: int = 1, priority: Priority = "bulk", under_way_s: float = 0.0) -> Finished:
     item = make_item(priority=priority)
     stored = tuple(Stored(variant, "key", 1, "0" * 64, 1, 1, "png", (), None) for variant in range(outputs))
     outcome = Done(item, stored, "cpu", "v") if outputs else Failed(item, "image_corrupt", "it is")
-    return Finished(Taken(LaneKey(priority, "t"), "1-0", item.id, 1, ""), outcome)
+    return Finished(Taken(LaneKey(priority, "t"), "1-0", item.id, 1, ""), outcome, under_way_s)
 
 
 def test_an_empty_group_is_never_due() -> None:
@@ -40,6 +40,16 @@ def test_an_interactive_outcome_makes_it_due() -> None:
     group.add(finished(), now_s=0.0)
     group.add(finished(priority="interactive"), now_s=0.0)
     assert group.due_in_s(0.0, more_to_come=True) == 0.0
+
+
+def test_interactive_outcomes_wait_a_part_of_their_time_while_others_queue() -> None:
+    group = Group()
+    group.add(finished(priority="interactive", under_way_s=0.2), now_s=1.0)
+    assert group.due_in_s(1.0, more_to_come=True, crowded=True) == pytest.approx(0.2 * URGENT_PART)
+    group.add(finished(priority="interactive", under_way_s=0.04), now_s=1.0)
+    assert group.due_in_s(1.0, more_to_come=True, crowded=True) == pytest.approx(0.04 * URGENT_PART)
+    assert group.due_in_s(1.0, more_to_come=True, crowded=False) == 0.0
+    assert group.due_in_s(1.0, more_to_come=False, crowded=True) == 0.0
 
 
 @pytest.mark.parametrize("outputs", [0, 1, 8])

@@ -228,18 +228,23 @@ class System:
         """Everything that the checker looks at, of these batches."""
         ids = {"ids": list(batch_ids)}
         in_batches = "batch_id = ANY(%(ids)s::uuid[])"
-        files = {str(path.relative_to(self.store)): path for path in self.store.rglob("*") if path.is_file()}
         kept = None if self._objects is None else dict(self._objects.kept)
         outputs = self.rows(f"SELECT * FROM outputs WHERE {in_batches}", **ids)
         wanted = {row["object_key"] for row in outputs}
+        objects, ages_s = dict[str, bytes](), dict[str, float]()
+        for path in filter(Path.is_file, self.store.rglob("*")):
+            key = str(path.relative_to(self.store))
+            with suppress(FileNotFoundError):  # collected meanwhile: what a row needs is missed by the checker
+                ages_s[key] = time.time() - path.stat().st_mtime
+                objects[key] = path.read_bytes() if key in wanted else b""
         return Facts(
             batches=self.rows("SELECT * FROM batches WHERE id = ANY(%(ids)s::uuid[])", **ids),
             items=self.rows(f"SELECT * FROM items WHERE {in_batches}", **ids),
             outputs=outputs,
             moves=self.rows(f"SELECT * FROM state_log WHERE {in_batches} AND item_id IS NOT NULL ORDER BY id", **ids),
-            objects=kept or {key: path.read_bytes() if key in wanted else b"" for key, path in files.items()},
-            ages_s={key: time.time() - path.stat().st_mtime for key, path in files.items()},
-            temporary=[key for key in files if _has_writer(key)],
+            objects=kept or objects,
+            ages_s=ages_s,
+            temporary=[key for key in objects if _has_writer(key)],
             entries=self.entries(),
         )
 

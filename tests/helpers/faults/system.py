@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -34,6 +36,7 @@ from tests.helpers.truth import Row, rows
 LEASE_S = 2.0
 START_S = 90.0
 FINAL = "('succeeded', 'failed', 'cancelled')"
+_DAY = re.compile(r"/(\d{4}-\d\d-\d\d)/")
 _NEEDED = "SELECT object_key AS key FROM outputs UNION SELECT source_key FROM items UNION SELECT object_key FROM images"
 
 
@@ -251,7 +254,7 @@ class System:
     def collected(self) -> list[str]:
         """Makes every object and file as old as what is collected, and waits for the sweep; what no row needs even then.
 
-        Nobody may be writing, nor may it be a few minutes after midnight (UTC), when a day is too young to be looked at.
+        Nobody may be writing. A few minutes after midnight (UTC) a day is too young to be looked at, and left out here too.
         """
         files = [path for path in self.store.rglob("*") if path.is_file()]
         long_ago_s = time.time() - 2 * self.settings.orphan_s
@@ -264,7 +267,8 @@ class System:
         self.wait_for(lambda: self.rows("SELECT 1 FROM sweeps WHERE ended_at IS NOT NULL"), what="a sweep of the store")
         needed = {row["key"] for row in self.rows(_NEEDED)}
         left = (str(path.relative_to(self.store)) for path in files if path.exists())
-        return sorted(key for key in left if key not in needed and not key.startswith("_ready/"))
+        youngest = datetime.fromtimestamp(time.time() - self.settings.orphan_s, UTC).strftime("%Y-%m-%d")
+        return sorted(key for key in left if key not in needed and (day := _DAY.search(key)) and day[1] <= youngest)
 
     def entries(self) -> int:
         """Entries in all lanes."""

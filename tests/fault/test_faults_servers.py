@@ -96,7 +96,7 @@ def test_f8_postgresql_is_killed(system: System, attempt: int) -> None:
         system.kill(system.postgres)
         system.wait_for(lambda: run.history.refused + run.history.unanswered > 0, 30, "a refusal")
         acked = load.acked
-        system.wait_for(lambda: run.history.refused + run.history.unanswered > 2, 30, "more refusals")
+        time.sleep(0.5)
         assert load.acked == acked, "an answer without a database"
         run.hit(run.history.refused + run.history.unanswered, "nobody noticed")
         system.restart_postgres()

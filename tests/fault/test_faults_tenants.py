@@ -69,7 +69,7 @@ def test_f21_a_quiet_tenant_beside_a_noisy_one(system: System, priority: Priorit
         measured = quiet_beside_noise(quiet, noisy, rounds=2, samples=8, priority=priority)
     sys.stdout.write(f"{priority}: {measured.text()}\n")
     assert measured.noise >= 100 * len(measured.waiting + measured.sending)
-    assert measured.busy, "the noisy tenant had nothing unfinished when the quiet one came"
+    assert measured.met > len(measured.waiting) / 2, "the noisy tenant had hardly anything unfinished"
     # behind all that waits it would be some fifty times; other work on this machine makes both longer
     assert percentile(measured.waiting, 50) <= MOST_TIMES * percentile(measured.alone, 50)
     assert percentile(measured.sending, 50) <= MOST_TIMES * percentile(measured.alone, 50)
@@ -102,7 +102,7 @@ def test_f26_results_of_many_tenants_are_never_mixed_up(system: System, attempt:
         system.pause_workers()
         worker = system.add_worker(before=altered.stages, micro_batch_items=64, threads=4)
         with busy_cores():
-            loads = [Load(client, run.history, batches=2).start() for client in all_of_them]
+            loads = [Load(client, run.history, batches=1).start() for client in all_of_them]
             for load in loads:
                 load.join(120)
             system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 120, "every item's end")

@@ -41,6 +41,12 @@ class Stack:
         self.workers.append(child)
         return child
 
+    def ask_to_stop(self) -> None:
+        """Asks all at once, so that nobody's end waits for another's."""
+        for child in (self.api, self.reconciler, *self.workers):
+            if child is not None:
+                child.ask_to_stop()
+
     def stop_workers(self) -> None:
         """Stops all workers, those that were killed or hang too."""
         for child in self.workers:
@@ -96,6 +102,7 @@ def running(
         assert wait_until(lambda: _answers(client, "/readyz"), api, START_S), f"the API did not start\n{stack.log(api)}"
         if workers:
             stack.wait_for(lambda: _workers(client) >= workers, what="the workers' reports")
+        ends.callback(stack.ask_to_stop)
         yield stack
 
 

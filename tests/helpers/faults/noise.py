@@ -28,8 +28,8 @@ class Measured:
     """While they are sent, too."""
     noise: int = 0
     """Pictures of the noisy tenant that were accepted."""
-    busy: bool = True
-    """Whether some of them were unfinished whenever the quiet one came."""
+    met: int = 0
+    """How often some of them were unfinished when the quiet one came, of the times that they waited."""
 
     def text(self) -> str:
         """The figures in one line."""
@@ -63,7 +63,7 @@ def quiet_beside_noise(
             if not while_sending:
                 noise.sent_all()
             for _ in range(samples):
-                measured.busy &= noise.unfinished() > 0
+                measured.met += not while_sending and noise.unfinished() > 0
                 times.append(took_s(quiet, priority))
             noise.end()
             measured.noise += noise.sent

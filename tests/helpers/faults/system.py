@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -34,6 +36,7 @@ from tests.helpers.truth import Row, rows
 LEASE_S = 2.0
 START_S = 90.0
 FINAL = "('succeeded', 'failed', 'cancelled')"
+_DAY = re.compile(r"/(\d{4}-\d\d-\d\d)/")
 _NEEDED = "SELECT object_key AS key FROM outputs UNION SELECT source_key FROM items UNION SELECT object_key FROM images"
 
 
@@ -229,25 +232,30 @@ class System:
         """Everything that the checker looks at, of these batches."""
         ids = {"ids": list(batch_ids)}
         in_batches = "batch_id = ANY(%(ids)s::uuid[])"
-        files = {str(path.relative_to(self.store)): path for path in self.store.rglob("*") if path.is_file()}
         kept = None if self._objects is None else dict(self._objects.kept)
         outputs = self.rows(f"SELECT * FROM outputs WHERE {in_batches}", **ids)
         wanted = {row["object_key"] for row in outputs}
+        objects, ages_s = dict[str, bytes](), dict[str, float]()
+        for path in filter(Path.is_file, self.store.rglob("*")):
+            key = str(path.relative_to(self.store))
+            with suppress(FileNotFoundError):  # collected meanwhile: what a row needs is missed by the checker
+                ages_s[key] = time.time() - path.stat().st_mtime
+                objects[key] = path.read_bytes() if key in wanted else b""
         return Facts(
             batches=self.rows("SELECT * FROM batches WHERE id = ANY(%(ids)s::uuid[])", **ids),
             items=self.rows(f"SELECT * FROM items WHERE {in_batches}", **ids),
             outputs=outputs,
             moves=self.rows(f"SELECT * FROM state_log WHERE {in_batches} AND item_id IS NOT NULL ORDER BY id", **ids),
-            objects=kept or {key: path.read_bytes() if key in wanted else b"" for key, path in files.items()},
-            ages_s={key: time.time() - path.stat().st_mtime for key, path in files.items()},
-            temporary=[key for key in files if _has_writer(key)],
+            objects=kept or objects,
+            ages_s=ages_s,
+            temporary=[key for key in objects if _has_writer(key)],
             entries=self.entries(),
         )
 
     def collected(self) -> list[str]:
         """Makes every object and file as old as what is collected, and waits for the sweep; what no row needs even then.
 
-        Nobody may be writing, nor may it be a few minutes after midnight (UTC), when a day is too young to be looked at.
+        Nobody may be writing. A few minutes after midnight (UTC) a day is too young to be looked at, and left out here too.
         """
         files = [path for path in self.store.rglob("*") if path.is_file()]
         long_ago_s = time.time() - 2 * self.settings.orphan_s
@@ -260,7 +268,8 @@ class System:
         self.wait_for(lambda: self.rows("SELECT 1 FROM sweeps WHERE ended_at IS NOT NULL"), what="a sweep of the store")
         needed = {row["key"] for row in self.rows(_NEEDED)}
         left = (str(path.relative_to(self.store)) for path in files if path.exists())
-        return sorted(key for key in left if key not in needed and not key.startswith("_ready/"))
+        youngest = datetime.fromtimestamp(time.time() - self.settings.orphan_s, UTC).strftime("%Y-%m-%d")
+        return sorted(key for key in left if key not in needed and (day := _DAY.search(key)) and day[1] <= youngest)
 
     def entries(self) -> int:
         """Entries in all lanes."""

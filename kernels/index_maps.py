@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -47,11 +48,18 @@ class IndexMap:
 
 @dataclass(frozen=True)
 class Window:
-    """A part of the source, as it is: the rows from `top` on, the columns from `left` on."""
+    """A part of the source: the rows from `top` on and the columns from `left` on, flipped, and then turned.
+
+    size: of the part, before it is turned. is_upended: its last row is first; is_mirrored: its last column is; turned: rows
+    become columns.
+    """
 
     top: int
     left: int
     size: Size
+    is_upended: bool
+    is_mirrored: bool
+    turned: bool
     cuts: tuple[Cut, ...] = ()
     is_of_bytes = True
 
@@ -88,16 +96,27 @@ def index_map(links: Sequence[Link]) -> IndexMap | Window | None:
 
 
 def _window(links: Sequence[Link]) -> Window | None:
-    """An exact chain as a part of its source, if it only shifts and never leaves a canvas."""
-    top = left = 0
-    size = links[-1].size_out
+    """An exact chain as a part of its source, if it never leaves a canvas."""
+    height, width = links[-1].size_out
+    # which column is seen at the first place along the output, and at the last one, and which row
+    from_x, to_x, from_y, to_y, turned = 0, width - 1, 0, height - 1, False
     for link in reversed(links):
-        if not (link.forward[0] == link.forward[4] == 1.0):
+        a, b, c, d, e, f = link.forward[:6]
+        if b == 0.0:
+            (from_x, to_x), (from_y, to_y) = _seen(from_x, to_x, a, c), _seen(from_y, to_y, e, f)
+        else:
+            (from_x, to_x), (from_y, to_y), turned = _seen(from_y, to_y, d, f), _seen(from_x, to_x, b, c), not turned
+        rows, columns = link.size_in
+        if min(from_x, to_x, from_y, to_y) < 0 or max(from_x, to_x) >= columns or max(from_y, to_y) >= rows:
             return None
-        top, left = top - round(link.forward[5]), left - round(link.forward[2])
-        if not (0 <= top <= link.size_in.height - size.height and 0 <= left <= link.size_in.width - size.width):
-            return None
-    return Window(top, left, size)
+    size = Size(abs(to_y - from_y) + 1, abs(to_x - from_x) + 1)
+    return Window(min(from_y, to_y), min(from_x, to_x), size, to_y < from_y, to_x < from_x, turned)
+
+
+def _seen(first: int, last: int, sign: float, shift: float) -> tuple[int, int]:
+    """The pixels whose centres x' = sign x + shift takes to those of `first` and `last`."""
+    whole = round(shift)
+    return (first - whole, last - whole) if sign > 0 else (whole - 1 - first, whole - 1 - last)
 
 
 def gather(
@@ -105,8 +124,8 @@ def gather(
 ) -> torch.Tensor:
     """Pixels of `planes`, rows and columns being dimensions `rows_dim` and the next: `into`, or a contiguous new tensor."""
     if isinstance(mapped, Window):
-        rows = planes.narrow(rows_dim, mapped.top, mapped.size.height)
-        return rows.narrow(rows_dim + 1, mapped.left, mapped.size.width).clone(memory_format=torch.contiguous_format)
+        part = _part(planes, mapped, rows_dim)
+        return part if into is None else into.copy_(part)
     if mapped.turned:
         planes = planes.transpose(rows_dim, rows_dim + 1)
     down, across = _runs(mapped.rows), _runs(mapped.columns)
@@ -118,6 +137,29 @@ def gather(
     # a slice is a view: the result must never share memory with the picture it came from
     shared = picked.untyped_storage().data_ptr() == planes.untyped_storage().data_ptr()
     return picked.clone(memory_format=torch.contiguous_format) if shared else picked.contiguous()
+
+
+def _part(planes: torch.Tensor, window: Window, rows_dim: int) -> torch.Tensor:
+    if planes.dtype == torch.uint8 and planes.dim() == 3 and rows_dim == 0 and planes.device.type == "cpu":
+        return torch.from_numpy(_part_of_pixels(planes.numpy(), window))
+    part = planes.narrow(rows_dim, window.top, window.size.height).narrow(rows_dim + 1, window.left, window.size.width)
+    flips = [rows_dim + dim for dim, flips in enumerate((window.is_upended, window.is_mirrored)) if flips]
+    # a slice is a view: the result must never share memory with the picture it came from
+    part = part.flip(flips) if flips else part
+    if window.turned:
+        part = part.transpose(rows_dim, rows_dim + 1)
+    return part.clone(memory_format=torch.contiguous_format)
+
+
+def _part_of_pixels(pixels: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+    """By OpenCV, which moves bytes of several pixels at once where torch moves them one by one."""
+    part = pixels[window.top : window.top + window.size.height, window.left : window.left + window.size.width]
+    if window.is_upended or window.is_mirrored:
+        code = -1 if window.is_upended and window.is_mirrored else int(window.is_mirrored)
+        part = np.asarray(cv2.flip(part, code), dtype=np.uint8)
+    elif not window.turned:
+        return part.copy()
+    return np.asarray(cv2.transpose(part), dtype=np.uint8) if window.turned else part
 
 
 def _in_blocks(planes: torch.Tensor, rows_dim: int, down: Runs, across: Runs, into: torch.Tensor | None) -> torch.Tensor:

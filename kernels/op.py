@@ -88,14 +88,19 @@ class Weighed:
     weights: Callable[..., NDArray[np.float32]]
 
 
+LevelForm = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
 @dataclass(frozen=True)
 class Stencil:
     """A neighbourhood: function(image, fields by name) -> image, (1, 3, H, W) float32 0..1; labels stay.
 
-    `Weighed` instead is known to every backend.
+    `Weighed` instead is known to every backend. of_levels(fields by name): a function that does the same to (H, W, 3) uint8
+    pixels, or None; it is used where pixels are whole levels still, and leaves such.
     """
 
     function: Callable[..., torch.Tensor] | Weighed
+    of_levels: Callable[..., LevelForm | None] | None = None
 
 
 @dataclass(frozen=True)

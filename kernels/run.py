@@ -127,7 +127,7 @@ class Prepared(Plan):
 
     cut: tuple[Stage, ...] = ()
     ordered: Ordered | None = None
-    """All its passes, where Python has no part in them and the picture has no alpha."""
+    """All that is done to a picture without alpha, where Python has no part in the passes."""
 
 
 def prepared(plans: Sequence[Plan], device: torch.device) -> list[Plan]:
@@ -136,7 +136,7 @@ def prepared(plans: Sequence[Plan], device: torch.device) -> list[Plan]:
     `run` prepares plans that it is given together; who runs one picture after the other saves time by preparing many at
     once, because decoding empties the processor's caches of all that Python needs.
     """
-    if device.type != "cpu" or _backend("cpu") is reference.computed:
+    if device.type != "cpu" or _backend("cpu") is reference.computed or all(isinstance(plan, Prepared) for plan in plans):
         return list(plans)
     from kernels.cpu.execute import ordered
 
@@ -164,14 +164,12 @@ def _is_small(name: str) -> bool:
 
 
 def _finished(plan: Prepared, picture: Picture) -> Picture:
-    from kernels.cpu import execute
-
     if picture.size != plan.size_in:
         raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
     if plan.ordered is not None and picture.pixels.shape[2] == 3:
-        pixels = execute.finished(plan.ordered, picture.pixels)
+        pixels = plan.ordered.finished(picture.pixels)
     else:
-        pixels = execute.computed(plan.cut, picture.pixels)
+        pixels = _backend("cpu")(plan.cut, picture.pixels)
     return Picture(pixels, None if picture.labels is None else _moved(picture, plan.cut, plan))
 
 

@@ -64,7 +64,8 @@ class Sight:
     @property
     def is_mask_only(self) -> bool:
         """Whether nothing but a class mask says where objects are."""
-        return self.mask is not None and not (self._boxes(()) or self.labels.polygons or self.labels.keypoints)
+        named = self.labels.boxes is not None and self.labels.boxes.values
+        return not (named or self.labels.polygons or self.labels.keypoints) and self.mask is not None
 
     def outlined(self, classes: Classes = ()) -> list[int]:
         """The objects that have an outline, by their places among the polygons, or the boxes where there is no polygon."""

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from kornia.filters import filter2d, filter2d_separable
 from numpy.typing import NDArray
-from torch.nn.functional import max_pool2d
+from torch.nn.functional import max_pool2d, pad
 
 from kernels.colors import luma
 
@@ -132,14 +132,15 @@ def _turned(image: torch.Tensor) -> torch.Tensor:
 def edges(image: torch.Tensor) -> torch.Tensor:
     """(1, 1, H, W): Sobel magnitude of the grey picture, scaled so that its maximum is 1; 0 where all is flat."""
     # differences first: exactly 0 where the picture is flat, and no TF32, which a convolution on CUDA would use
-    grey = mirrored(luma(image[:, 0:1], image[:, 1:2], image[:, 2:3]), 3)
+    # one pixel beyond the edge its mirror image is the edge again
+    grey = pad(luma(image[:, 0:1], image[:, 1:2], image[:, 2:3]), (1, 1, 1, 1), mode="replicate")
     down = grey[..., 2:, :] - grey[..., :-2, :]
     down = torch.add(down[..., :-2], down[..., 1:-1], alpha=2.0).add_(down[..., 2:])
     across = grey[..., 2:] - grey[..., :-2]
     across = torch.add(across[..., :-2, :], across[..., 1:-1, :], alpha=2.0).add_(across[..., 2:, :])
     magnitude = down.square_().add_(across.square_()).sqrt_()
     steepest = magnitude.amax()
-    return torch.where(steepest > FLAT, magnitude / steepest, 0.0)
+    return magnitude.div_(torch.where(steepest > FLAT, steepest, torch.inf))
 
 
 def mirrored(image: torch.Tensor, size: int) -> torch.Tensor:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 _EXACT = 2**24
 Counts = NDArray[np.int64]
 """(256,): how many values have each level."""
+Levels = NDArray[np.uint8]
 Table = NDArray[np.float32]
 """(256,): what each level becomes, 0..1."""
 
@@ -61,6 +62,13 @@ def equalizing(counts: Counts) -> Table:
         return np.asarray(np.arange(256) / 255.0, dtype=np.float32)
     below = np.concatenate([[0], np.cumsum(counts)[:-1]])
     return np.asarray(np.minimum((below + step // 2) // step, 255) / 255.0, dtype=np.float32)
+
+
+def equalized(pixels: Levels) -> Levels:
+    """(H, W, 3) levels, each channel by its own `equalizing` table."""
+    channels = [counted(torch.from_numpy(cv2.extractChannel(pixels, channel))) for channel in range(3)]
+    tables = np.stack([np.rint(equalizing(counts) * 255.0).astype(np.uint8) for counts in channels], axis=-1)
+    return np.asarray(cv2.LUT(pixels, tables[None]), dtype=np.uint8)
 
 
 def otsu(counts: Counts) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -58,7 +58,9 @@ def works(recipe: Recipe, photos: Sequence[Pixels]) -> Callable[[], list[Callabl
     ]
 
 
+@cache
 def _labels(size: Size) -> Labels:
+    """What comes with a picture, so no part of the work."""
     mask = np.zeros(size, np.uint8)
     mask[size.height // 4 : size.height // 2, size.width // 4 : size.width // 2] = 1
     outline = [(across * size.width, down * size.height) for across, down in _OBJECT]

@@ -26,7 +26,7 @@ from kernels.cpu.program import Numbers, averages, program
 from kernels.cpu.tiles import TILE
 from kernels.index_maps import IndexMap, Window, index_map
 from kernels.mixing import Mixture, composed
-from kernels.op import Pixels, Statistic, Stencil, Weighed, Whole, asked
+from kernels.op import LevelForm, Pixels, Statistic, Stencil, Weighed, Whole, asked
 from kernels.plan import PlannedStep
 from kernels.stages import Blending, Chain, Painting, Stage
 from kernels.tensors import Size
@@ -46,12 +46,25 @@ _scratch = threading.local()
 class Ordered(NamedTuple):
     """Passes over one picture, as `passes.carry` takes them."""
 
+    first: IndexMap | Window | None
+    """How its bytes are moved before, as they are."""
     orders: NDArray[np.float64]
+    """None at all where they are only moved."""
     fields: NDArray[np.float32]
     planes: int
     """Pixels that its planes must hold; 0 if it begins with planes that are there."""
     size: Size
     """Of what comes out."""
+
+    def finished(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What comes out for a picture of its own: (H, W, 3) uint8."""
+        if self.first is not None:
+            pixels = warp.rearranged(pixels, self.first)
+        if not self.orders.size:
+            return pixels
+        result = np.empty((*self.size, 3), np.uint8)
+        _carried(self, pixels.numpy().reshape(-1), _NO_FLOATS, _NO_PLANES, result.reshape(-1))
+        return torch.from_numpy(result)
 
 
 def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
@@ -74,23 +87,24 @@ def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:
 
 
 def ordered(stages: Sequence[Stage], size: Size) -> Ordered | None:
-    """All passes of `computed` on a picture of this size without alpha, if only compiled kernels have a part in them."""
-    for number, stage in enumerate(stages):
-        if isinstance(stage, Chain):
-            if number > 0 or index_map(stage.links) is not None:
+    """All passes of `computed` on a picture of this size without alpha, if only compiled kernels have a part in them.
+
+    That, and moving bytes at first.
+    """
+    first, rest = None, stages
+    if stages and isinstance(stages[0], Chain) and (first := index_map(stages[0].links)) is not None:
+        rest, size = stages[1:], stages[0].links[-1].size_out
+        if rest and not first.is_of_bytes:
+            return None
+    for number, stage in enumerate(rest):
+        if isinstance(stage, Painting):
+            if not all(_is_compiled(step) for step in stage.steps):
                 return None
-        elif not isinstance(stage, Painting) or not all(_is_compiled(step) for step in stage.steps):
+        elif not isinstance(stage, Chain) or number > 0:
             return None
     passes = Passes(size, _NO_BYTES)
-    passes.walk(stages)
-    return passes.ordered()
-
-
-def finished(made_ready: Ordered, pixels: torch.Tensor) -> torch.Tensor:
-    """The picture after passes that were `ordered`: (H, W, 3) uint8."""
-    result = np.empty((*made_ready.size, 3), np.uint8)
-    _carried(made_ready, pixels.numpy().reshape(-1), _NO_FLOATS, _NO_PLANES, result.reshape(-1))
-    return torch.from_numpy(result)
+    passes.walk(rest)
+    return passes.ordered(first)
 
 
 def _is_compiled(step: PlannedStep) -> bool:
@@ -161,12 +175,13 @@ class Passes:
         self._carry(result.reshape(-1))
         return torch.from_numpy(result)
 
-    def ordered(self) -> Ordered | None:
-        """All passes of a picture that none was begun for, the last one too; None if it stays as it is."""
-        if not self._is_pending:
+    def ordered(self, first: IndexMap | Window | None) -> Ordered | None:
+        """All passes of a picture that none was begun for, the last one too; None if nothing is done to it."""
+        if self._is_pending:
+            self._run(is_last=True)
+        elif first is None:
             return None
-        self._run(is_last=True)
-        return self._written()
+        return self._written()._replace(first=first)
 
     @property
     def _is_pending(self) -> bool:
@@ -187,6 +202,8 @@ class Passes:
                 self._waiting.append((step, numbers))
             case Stencil(Weighed(weights)):
                 self._weigh(step, weights(**step.fields))
+            case Stencil(_, of_levels) if of_levels and not self._is_pending and (form := of_levels(**step.fields)):
+                self._relevel(step, form)
             case Stencil() | Whole():
                 self._replace(step)
             case _:
@@ -246,7 +263,7 @@ class Passes:
         written = np.empty(len(orders))
         # several times as fast as an array of a list
         pack_into(f"{len(orders)}d", written.data, 0, *orders)
-        return Ordered(written, self._fields, self._room, self._size)
+        return Ordered(None, written, self._fields, self._room, self._size)
 
     def _carry(self, result: NDArray[np.uint8]) -> None:
         """Makes the passes that were ordered."""
@@ -282,6 +299,10 @@ class Passes:
         planes = torch.from_numpy(self._planes).view(3, *self._size)
         torch.clamp(image[0].to(torch.float32), 0.0, 1.0, out=planes)
 
+    def _relevel(self, step: PlannedStep, form: LevelForm) -> None:
+        """Goes on with bytes that the step makes of bytes."""
+        self._bytes = form(self._bytes.reshape(*self._size, 3)).reshape(-1)
+
     def _itinerary(self, links: tuple[Link, ...]) -> Itinerary:
         """Of planes."""
         return itinerary(links, 1.0, kernels().plot)
@@ -314,7 +335,7 @@ class Passes:
 
 def _carried(made_ready: Ordered, source: NDArray[np.uint8], floats: Grid, planes: Grid, result: NDArray[np.uint8]) -> Grid:
     """Makes passes; the planes that they leave, which hold but a tile if all was one pass."""
-    orders, fields, room, _ = made_ready
+    _, orders, fields, room, _ = made_ready
     if room > 0:
         planes = _kept("planes", 3 * room)[: 3 * room].reshape(3, room)
     scratch = _kept("work", 0)

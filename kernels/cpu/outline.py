@@ -16,7 +16,7 @@ from kernels.cpu.passes import ALONG_ROUTES, PLANES, SAMPLE_BYTES, SAMPLE_SUMS
 from kernels.cpu.program import Numbers
 from kernels.index_maps import IndexMap, Window
 from kernels.mixing import Mixture
-from kernels.op import Field, Places, Statistic, Stencil, Whole
+from kernels.op import Field, LevelForm, Places, Statistic, Stencil, Whole
 from kernels.plan import Plan, PlannedStep
 from kernels.stages import Blending, outline
 from kernels.tensors import Size
@@ -106,6 +106,9 @@ class _Outline(Passes):
     def _weigh(self, step: PlannedStep, weights: NDArray[np.float32]) -> None:
         self._settle()
         self.passes.append(Noted("weigh", (step,), self._size, self._size, taps=len(weights)))
+
+    def _relevel(self, step: PlannedStep, form: LevelForm) -> None:
+        self.passes.append(Noted("function", (step,), self._size, self._size, function=form))
 
     def _replace(self, step: PlannedStep) -> None:
         self._settle()

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import torch
 
 from kernels.colors import luma
-from kernels.op import Op, Stencil
+from kernels.op import LevelForm, Op, Stencil
 from kernels.params import Choice, Names, Params
-from kernels.tables import counted, equalizing, grey_levels, levels, looked_up
+from kernels.tables import counted, equalized, equalizing, grey_levels, levels, looked_up
 
 
 class Equalize(Params):
@@ -32,4 +32,8 @@ def equalize(image: torch.Tensor, of: str) -> torch.Tensor:
     return image + (looked_up(grey, table) - luma(image[0, 0], image[0, 1], image[0, 2]))
 
 
-OP = Op(Equalize, Stencil(equalize), examples=(Equalize(), Equalize(of=("grey",))))
+def of_levels(of: str) -> LevelForm | None:
+    return equalized if of == "channels" else None
+
+
+OP = Op(Equalize, Stencil(equalize, of_levels), examples=(Equalize(), Equalize(of=("grey",))))

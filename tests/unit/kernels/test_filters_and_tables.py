@@ -98,6 +98,14 @@ def test_equalized_levels_are_as_frequent_as_each_other() -> None:
     assert shares == pytest.approx([0.25] * 4, abs=0.06)
 
 
+def test_equalized_bytes_are_equalized_planes() -> None:
+    photo = torch.from_numpy(make_photo("chelsea", 90, 110))
+    invert: dict[str, object] = {"op": "invert"}
+    for pixels in (photo, photo // 3, flat(5, 7)):
+        of_bytes = made({"op": "equalize"}, pixels=pixels)
+        assert np.array_equal(of_bytes, made(invert, invert, {"op": "equalize"}, pixels=pixels))
+
+
 def test_clahe_sees_details_of_dark_and_of_bright_parts() -> None:
     pixels = halves(64, 64, 30, 200)
     pixels[::2, ::2] += 6

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from kernels.cpu import execute, machine
 from kernels.ops import OPS
 from kernels.plan import Plan
-from kernels.run import run
+from kernels.run import prepared, run
+from kernels.stages import stages
 from kernels.tensors import Picture
 from tests.helpers.pictures import CPU, Steps, made, make_image, make_photo, make_picture, make_plan
 from tests.helpers.recipes import required
@@ -111,6 +113,22 @@ def test_alpha_moves_with_the_picture_and_nothing_else_touches_it() -> None:
     assert not result[:, :4, 3].any()
     turned = made(pixels, [{"op": "rotate", "degrees": 30}])
     assert turned[0, 0].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.skipif(not machine.is_able(), reason="this CPU has no compiled kernels")
+@pytest.mark.parametrize("channels", [3, 4])
+def test_plans_that_are_prepared_make_the_bytes_of_pass_after_pass(channels: int) -> None:
+    pixels = torch.from_numpy(make_image(40, 56, channels))
+    crop, turn = {"op": "random_crop", "size": [20, 30]}, {"op": "rotate", "degrees": 9}
+    colours: Steps = [{"op": "color_jitter"}, {"op": "gaussian_blur"}]
+    recipes: list[Steps] = [[], STRONG, [crop], [crop, *colours], [turn, *colours], [*colours, crop]]
+    for steps in recipes:
+        plans = [make_plan(steps, (40, 56), seed=seed) for seed in range(4)]
+        ready = prepared(plans, CPU)
+        assert [each.draws for each in ready] == [each.draws for each in plans]
+        results = run(ready, [Picture(pixels)] * len(plans), CPU)
+        for plan, result in zip(plans, results, strict=True):
+            assert torch.equal(result.pixels, execute.computed(stages(plan), pixels)), steps
 
 
 def test_a_plan_for_another_size_is_refused() -> None:

@@ -209,6 +209,30 @@ def test_an_exact_chain_and_the_same_by_reading_agree(monkeypatch: pytest.Monkey
         assert np.abs(made(pixels, steps).astype(int) - exact[name]).max() <= 1, name
 
 
+def test_what_stays_on_its_canvas_is_a_window_of_the_source() -> None:
+    windows = {"mirrored", "turned", "turned_four_ways", "cut"}
+    for name, (steps, _) in EXACT.items():
+        found = index_maps.index_map(links_of(make_plan(steps, (48, 48)).steps))
+        assert isinstance(found, index_maps.Window) == (name in windows), name
+
+
+def test_windows_that_are_turned_and_cut_move_every_pixel_of_oblong_pictures() -> None:
+    pixels = make_image(40, 60)
+    steps: Steps = [
+        {"op": "rotate_expand", "degrees": 90},
+        {"op": "vflip"},
+        {"op": "center_crop", "size": [50, 30]},
+        {"op": "transpose"},
+        {"op": "hflip"},
+    ]
+    plan = make_plan(steps, (40, 60))
+    assert isinstance(index_maps.index_map(links_of(plan.steps)), index_maps.Window)
+    turned = np.rot90(pixels)[::-1]
+    assert np.array_equal(made(pixels, steps), turned[5:55, 5:35].transpose(1, 0, 2)[:, ::-1])
+    assert np.array_equal(255 - made(pixels, [*steps, {"op": "invert"}]), made(pixels, steps))
+    assert np.array_equal(made(pixels, [{"op": "invert"}, {"op": "invert"}, *steps]), made(pixels, steps))
+
+
 def test_fills_keep_their_fraction_until_the_end() -> None:
     pixels = make_image(8, 8)
     steps = [{"op": "translate", "x": 0, "y": 0, "x_pixels": 8, "fill": [0.3, 0.3, 0.3]}]

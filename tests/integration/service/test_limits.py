@@ -303,6 +303,8 @@ async def test_the_bill(settings: Settings, database_url: str) -> None:
 
 async def test_nothing_is_stored_of_a_picture_that_is_refused_for_what_waits(settings: Settings) -> None:
     """There is no worker: the first picture waits for ever, and the second would."""
+    async with limited(settings, max_waiting_items=1) as api:
+        check_refused(await api.post("/v1/batches", files=form(1, 2)), "quota_exceeded", 1)  # never, however long it waits
     async with limited(settings, max_interactive_items=1) as api:
         kept = {"Idempotency-Key": "first", "Content-Type": "image/jpeg"}
         first = await api.post("/v1/augment?recipe=light", content=jpeg(seed=1), headers=kept)

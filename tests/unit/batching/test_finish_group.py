@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batching.finishing import MOST_OUTPUTS, MOST_WAIT_S, Finished, Group
+from batching.finishing import MOST_OUTPUTS, MOST_URGENT_WAIT_S, MOST_WAIT_S, Finished, Group
 from batching.items import Done, Failed, LaneKey, Priority, Stored, Taken
 from tests.helpers.ledger import make_item
 
@@ -40,6 +40,16 @@ def test_an_interactive_outcome_makes_it_due() -> None:
     group.add(finished(), now_s=0.0)
     group.add(finished(priority="interactive"), now_s=0.0)
     assert group.due_in_s(0.0, more_to_come=True) == 0.0
+
+
+def test_an_interactive_outcome_waits_a_moment_for_the_crowd_behind_it() -> None:
+    group = Group()
+    group.add(finished(), now_s=0.0)
+    group.add(finished(priority="interactive"), now_s=1.0)
+    assert group.urgent == 1
+    assert group.due_in_s(1.0, more_to_come=True, crowded=True) == pytest.approx(MOST_URGENT_WAIT_S)
+    assert group.due_in_s(1.0 + MOST_URGENT_WAIT_S, more_to_come=True, crowded=True) == 0.0
+    assert group.due_in_s(1.0, more_to_come=False, crowded=True) == 0.0
 
 
 @pytest.mark.parametrize("outputs", [0, 1, 8])

@@ -13,6 +13,7 @@ from service.truth.partitions import bounds_of
 
 CANCEL_PAGE = 500
 
+# An order that only an index of the batch's items has keeps a plan, made before there are any, from reading the day's.
 _REQUEST_CANCEL = """
 UPDATE batches SET cancel_requested_at = coalesce(cancel_requested_at, now())
 WHERE id = :id AND tenant = :tenant AND state IN ('queued', 'running') AND deleted_at IS NULL RETURNING id
@@ -21,7 +22,9 @@ WHERE id = :id AND tenant = :tenant AND state IN ('queued', 'running') AND delet
 _CANCEL_ITEMS = f"""
 WITH found AS MATERIALIZED (
   SELECT i.id, i.state AS from_state, i.worker, i.token FROM items i
-  WHERE i.batch_id = :id AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state IN ('queued', 'leased')
+  WHERE i.id = ANY(ARRAY(SELECT n.id FROM items n WHERE n.batch_id = :id AND n.id BETWEEN :low AND :high
+                                                    AND n.state IN ('queued', 'leased') ORDER BY n.position))
+    AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state IN ('queued', 'leased')
   ORDER BY i.id LIMIT :page FOR NO KEY UPDATE OF i SKIP LOCKED
 ), moved AS (
   UPDATE items i
@@ -51,7 +54,9 @@ SELECT id FROM hidden
 _RETRY_ITEMS = """
 WITH found AS MATERIALIZED (
   SELECT i.id FROM items i JOIN batches b ON b.id = i.batch_id
-  WHERE i.batch_id = :id AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state = 'failed'
+  WHERE i.id = ANY(ARRAY(SELECT n.id FROM items n WHERE n.batch_id = :id AND n.id BETWEEN :low AND :high
+                                                    AND n.state = 'failed' ORDER BY n.finished_at, n.id))
+    AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state = 'failed'
     AND (i.source_key <> '' OR i.source_url IS NOT NULL)
     AND b.state IN ('queued', 'running', 'completed') AND b.cancel_requested_at IS NULL AND b.deleted_at IS NULL
   ORDER BY i.id FOR NO KEY UPDATE OF i

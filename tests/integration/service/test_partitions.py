@@ -112,6 +112,28 @@ async def test_hot_statements_touch_only_the_partitions_of_their_rows(engine: As
     assert len(everywhere) > 19
 
 
+async def test_a_group_of_a_large_batch_reads_its_own_rows_alone(database_url: str) -> None:
+    """Planned once, before there is any row: what is read must not grow with the batch that the group is of."""
+    engine = make_engine(database_url, pool_size=1, overflow=0, planned_once=True)
+    try:
+        store = SqlLedger(engine, 30)
+        before = await make_batch(engine, items=8)
+        await store.finish([make_done(item) for item in await store.lease(before.items, "w")])
+        batch = await make_batch(engine, items=2000)
+        first = await index_entries_read(engine)
+        group = batch.items[::250]
+        await store.finish([make_done(item) for item in await store.lease(group, "w")])
+        assert await index_entries_read(engine) - first < 100 * len(group)
+    finally:
+        await engine.dispose()
+
+
+async def index_entries_read(engine: AsyncEngine) -> int:
+    await statement(engine, "SELECT pg_stat_force_next_flush()", {})
+    sql = "SELECT CAST(sum(idx_tup_read) AS bigint) AS read FROM pg_stat_user_indexes WHERE relname LIKE 'items%'"
+    return int((await statement(engine, sql, {}))[0]["read"])
+
+
 async def test_a_day_without_a_partition_fails_nothing(engine: AsyncEngine) -> None:
     """The reconciler was away for weeks: rows go to the default partition, and are found there like any others."""
     far = today() + timedelta(days=40)

@@ -30,25 +30,25 @@ CHUNK = 500
 STAMP = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), found AS MATERIALIZED (
-  SELECT i.id FROM items i
+  SELECT i.id FROM items i CROSS JOIN quick
   WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high AND i.state = 'queued'
-  ORDER BY i.id FOR NO KEY UPDATE
+  ORDER BY i.id FOR NO KEY UPDATE OF i
 )
 UPDATE items i SET handed_off_at = now(), epoch = :epoch
-FROM found f, quick WHERE i.id = f.id AND i.id BETWEEN :low AND :high
+WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
 """
 """Not waiting for the disk: a stamp that a power cut takes is made again."""
 
 UNSTAMP = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), found AS MATERIALIZED (
-  SELECT i.id FROM items i
+  SELECT i.id FROM items i CROSS JOIN quick
   WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high AND i.state = 'queued'
     AND i.handed_off_at IS NOT NULL
-  ORDER BY i.id FOR NO KEY UPDATE
+  ORDER BY i.id FOR NO KEY UPDATE OF i
 )
 UPDATE items i SET handed_off_at = NULL, epoch = NULL
-FROM found f, quick WHERE i.id = f.id AND i.id BETWEEN :low AND :high
+WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
 """
 
 

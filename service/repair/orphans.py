@@ -27,7 +27,8 @@ _RESULTS = """
 SELECT object_key FROM outputs WHERE item_id = ANY(CAST(:ids AS uuid[])) AND item_id BETWEEN :low AND :high
 UNION ALL
 SELECT p.key FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[]), CAST(:keys AS text[])) AS p (id, token, key)
-JOIN items i ON i.id = p.id WHERE i.id BETWEEN :low AND :high AND i.state = 'leased' AND i.token = p.token
+JOIN items i ON i.id = p.id
+WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high AND i.state = 'leased' AND i.token = p.token
 """
 """Results that were written, and those of attempts that may still be written."""
 

@@ -11,8 +11,9 @@ from service.truth.database import AsyncEngine, Row, fetch, retrying, statement,
 from service.truth.moves import COUNTED
 from service.truth.partitions import bounds_of
 
-CANCEL_PAGE = 2000
+CANCEL_PAGE = 500
 
+# An order that only an index of the batch's items has keeps a plan, made before there are any, from reading the day's.
 _REQUEST_CANCEL = """
 UPDATE batches SET cancel_requested_at = coalesce(cancel_requested_at, now())
 WHERE id = :id AND tenant = :tenant AND state IN ('queued', 'running') AND deleted_at IS NULL RETURNING id
@@ -21,14 +22,17 @@ WHERE id = :id AND tenant = :tenant AND state IN ('queued', 'running') AND delet
 _CANCEL_ITEMS = f"""
 WITH found AS MATERIALIZED (
   SELECT i.id, i.state AS from_state, i.worker, i.token FROM items i
-  WHERE i.batch_id = :id AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state IN ('queued', 'leased')
+  WHERE i.id = ANY(ARRAY(SELECT n.id FROM items n WHERE n.batch_id = :id AND n.id BETWEEN :low AND :high
+                                                    AND n.state IN ('queued', 'leased') ORDER BY n.position))
+    AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state IN ('queued', 'leased')
   ORDER BY i.id LIMIT :page FOR NO KEY UPDATE OF i SKIP LOCKED
 ), moved AS (
   UPDATE items i
   SET state = 'cancelled', token = NULL, lease_until = NULL, handed_off_at = NULL, epoch = NULL, finished_at = now(),
       error_code = 'cancelled', error_detail = :detail
-  FROM found f WHERE i.id = f.id AND i.id BETWEEN :low AND :high
-  RETURNING i.id, i.batch_id, i.tenant, f.from_state, i.state AS to_state, 'cancelled' AS reason, f.worker, f.token,
+  WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
+  RETURNING i.id, i.batch_id, i.tenant, (SELECT f.from_state FROM found f WHERE f.id = i.id) AS from_state,
+            i.state AS to_state, 'cancelled' AS reason, i.worker, (SELECT f.token FROM found f WHERE f.id = i.id) AS token,
             0 AS outputs
 ), {COUNTED}
 SELECT count(*) AS items FROM moved
@@ -50,7 +54,9 @@ SELECT id FROM hidden
 _RETRY_ITEMS = """
 WITH found AS MATERIALIZED (
   SELECT i.id FROM items i JOIN batches b ON b.id = i.batch_id
-  WHERE i.batch_id = :id AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state = 'failed'
+  WHERE i.id = ANY(ARRAY(SELECT n.id FROM items n WHERE n.batch_id = :id AND n.id BETWEEN :low AND :high
+                                                    AND n.state = 'failed' ORDER BY n.finished_at, n.id))
+    AND i.id BETWEEN :low AND :high AND i.tenant = :tenant AND i.state = 'failed'
     AND (i.source_key <> '' OR i.source_url IS NOT NULL)
     AND b.state IN ('queued', 'running', 'completed') AND b.cancel_requested_at IS NULL AND b.deleted_at IS NULL
   ORDER BY i.id FOR NO KEY UPDATE OF i
@@ -59,7 +65,7 @@ WITH found AS MATERIALIZED (
   SET state = 'queued', generation = i.generation + 1, executions = 0, crashes = 0, suspect = false, token = NULL,
       worker = NULL, lease_until = NULL, handed_off_at = NULL, epoch = NULL, error_code = NULL, error_detail = NULL,
       queued_at = now(), started_at = NULL, finished_at = NULL
-  FROM found f WHERE i.id = f.id AND i.id BETWEEN :low AND :high
+  WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
   RETURNING i.id, i.tenant, i.batch_id, i.cost_pixels
 ), logged AS (
   INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason)

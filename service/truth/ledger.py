@@ -36,7 +36,7 @@ MAX_DETAIL = 2000
 LEASE = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), found AS MATERIALIZED (
-  SELECT i.id, i.state AS from_state FROM items i JOIN batches b ON b.id = i.batch_id
+  SELECT i.id, i.state AS from_state FROM items i JOIN batches b ON b.id = i.batch_id CROSS JOIN quick
   WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high
     AND ((i.state = 'queued' AND b.state IN ('queued', 'running') AND b.cancel_requested_at IS NULL
           AND b.deleted_at IS NULL AND (b.expires_at IS NULL OR b.expires_at > now()))
@@ -45,10 +45,10 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), moved AS (
   UPDATE items i
   SET state = 'leased', token = :token, worker = :worker, lease_until = now() + make_interval(secs => :lease_s),
-      executions = i.executions + CASE f.from_state WHEN 'queued' THEN 1 ELSE 0 END,
+      executions = i.executions + CASE i.state WHEN 'queued' THEN 1 ELSE 0 END,
       started_at = coalesce(i.started_at, now())
-  FROM found f, quick WHERE i.id = f.id AND i.id BETWEEN :low AND :high
-  RETURNING i.*, f.from_state
+  WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
+  RETURNING i.*, (SELECT f.from_state FROM found f WHERE f.id = i.id) AS from_state
 ), opening AS MATERIALIZED (
   SELECT id FROM batches WHERE id IN (SELECT batch_id FROM moved) AND state = 'queued' ORDER BY id FOR NO KEY UPDATE
 ), opened AS (
@@ -69,34 +69,39 @@ ORDER BY b.recipe_digest, m.id
 """One row for each item that is ours; the recipe only in the first row of those that share it.
 
 It does not wait for the disk: a lease that a crash of the database takes back is a stale token, which writes nothing.
+Rows are looked up by `ANY`, never joined, here and below: planned before there are any rows, a join reads everything
+between `low` and `high`, which is the whole batch, once for each row.
 """
 
 RENEW = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
 ), ours AS MATERIALIZED (
   SELECT i.id FROM items i JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS g (id, token) USING (id, token)
-  WHERE i.state = 'leased' AND i.id BETWEEN :low AND :high ORDER BY i.id FOR NO KEY UPDATE OF i
+  CROSS JOIN quick
+  WHERE i.state = 'leased' AND i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high
+  ORDER BY i.id FOR NO KEY UPDATE OF i
 )
 UPDATE items i SET lease_until = now() + make_interval(secs => :lease_s)
-FROM ours o, quick WHERE i.id = o.id AND i.id BETWEEN :low AND :high RETURNING i.id
+WHERE i.id = ANY(ARRAY(SELECT id FROM ours)) AND i.id BETWEEN :low AND :high RETURNING i.id
 """
 
 HAND_BACK = """
 WITH ours AS MATERIALIZED (
   SELECT i.id, i.token, i.worker FROM items i
   JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS g (id, token) USING (id, token)
-  WHERE i.state = 'leased' AND i.id BETWEEN :low AND :high ORDER BY i.id FOR NO KEY UPDATE OF i
+  WHERE i.state = 'leased' AND i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high
+  ORDER BY i.id FOR NO KEY UPDATE OF i
 ), given AS (
   SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:crashes AS int[])) AS g (id, crashes)
 ), moved AS (
   UPDATE items i
   SET state = 'queued', token = NULL, worker = NULL, lease_until = NULL, executions = greatest(i.executions - 1, 0),
       crashes = (SELECT g.crashes FROM given g WHERE g.id = i.id), queued_at = now(), handed_off_at = now()
-  FROM ours o WHERE i.id = o.id AND i.id BETWEEN :low AND :high
-  RETURNING i.id, i.tenant, i.batch_id, o.worker, o.token
+  WHERE i.id = ANY(ARRAY(SELECT id FROM ours)) AND i.id BETWEEN :low AND :high
+  RETURNING i.id, i.tenant, i.batch_id
 )
 INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
-SELECT tenant, batch_id, id, 'leased', 'queued', 'hand_back', worker, token FROM moved
+SELECT m.tenant, m.batch_id, id, 'leased', 'queued', 'hand_back', o.worker, o.token FROM moved m JOIN ours o USING (id)
 """
 """`handed_off_at` is set anew, for the worker puts the ids back on their lanes; where it does not, the reconciler does."""
 
@@ -131,7 +136,7 @@ WITH given AS MATERIALIZED (
   SELECT i.id, i.batch_id, i.tenant, i.state AS from_state, i.worker, i.token,
          g.crashes, g.state AS to_state, g.code, g.detail, g.device, g.engine_version
   FROM items i JOIN given g USING (id, token)
-  WHERE i.state IN ('leased', 'succeeded', 'failed') AND i.id BETWEEN :low AND :high
+  WHERE i.state IN ('leased', 'succeeded', 'failed') AND i.id = ANY(CAST(:ids AS uuid[])) AND i.id BETWEEN :low AND :high
   ORDER BY i.id FOR NO KEY UPDATE OF i
 ), written AS (
   INSERT INTO outputs (id, tenant, batch_id, item_id, variant, object_key, width, height, bytes, sha256, format,
@@ -147,11 +152,13 @@ WITH given AS MATERIALIZED (
   RETURNING item_id
 ), moved AS (
   UPDATE items i
-  SET state = h.to_state, crashes = h.crashes, lease_until = NULL, finished_at = now(), error_code = h.code,
-      error_detail = h.detail
-  FROM held h WHERE i.id = h.id AND i.id BETWEEN :low AND :high AND h.from_state = 'leased'
-  RETURNING i.id, i.batch_id, i.tenant, h.from_state, i.state AS to_state, coalesce(h.code, 'finish') AS reason, h.worker,
-            h.token, (SELECT count(*) FROM written w WHERE w.item_id = i.id) AS outputs
+  SET (state, crashes, error_code, error_detail)
+        = (SELECT h.to_state, h.crashes, h.code, h.detail FROM held h WHERE h.id = i.id),
+      lease_until = NULL, finished_at = now()
+  WHERE i.id = ANY(ARRAY(SELECT id FROM held WHERE from_state = 'leased')) AND i.id BETWEEN :low AND :high
+  RETURNING i.id, i.batch_id, i.tenant, 'leased' AS from_state, i.state AS to_state,
+            coalesce(i.error_code, 'finish') AS reason, i.worker, i.token,
+            (SELECT count(*) FROM written w WHERE w.item_id = i.id) AS outputs
 ), {COUNTED}
 SELECT 'ours' AS kind, id FROM held
 UNION ALL
@@ -262,10 +269,12 @@ class SqlLedger:
             return await self._finish([Failed(outcomes[0].item, Internal.code, Internal().message)])
 
     async def _finish(self, outcomes: Sequence[Outcome]) -> Finish:
+        ids = [outcome.item.id for outcome in outcomes]
         values = {
+            "ids": ids,
             "items": json.dumps([_final(outcome) for outcome in outcomes]),
             "outputs": json.dumps([row for outcome in outcomes if isinstance(outcome, Done) for row in _outputs(outcome)]),
-            **bounds([outcome.item.id for outcome in outcomes]),
+            **bounds(ids),
         }
         rows = await statement(self._engine, FINISH, values)
         ours = {row["id"] for row in rows if row["kind"] == "ours"}

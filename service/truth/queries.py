@@ -15,8 +15,11 @@ from service.truth.partitions import bounds, bounds_of, of_output
 
 SHOWN = "b.deleted_at IS NULL AND b.replay_of IS NULL"
 """Batches that exist for their owner."""
-WITHIN = "o.item_id BETWEEN :low AND :high AND i.id BETWEEN :low AND :high"
+WITHIN = "o.item_id BETWEEN :low AND :high"
 """Only the partitions that can have them: see `partitions`."""
+OF_ITEM = """CROSS JOIN LATERAL (SELECT n.custom_id, n.name, n.position FROM items n
+        WHERE n.id = o.item_id AND n.id BETWEEN :low AND :high LIMIT 1) i"""
+"""Each item by its id: a join, planned once and before there are rows, would read all between `low` and `high` for each."""
 FINAL_BATCH = ("completed", "cancelled", "expired")
 BATCH_COLUMNS = """b.id, b.state, b.priority, b.recipe, b.recipe_digest, b.recipe_name, b.seed, b.variants, b.total,
     b.succeeded, b.failed, b.cancelled, b.outputs_done, b.generation, b.created_at, b.started_at, b.finished_at"""
@@ -202,7 +205,7 @@ async def outputs_of(engine: AsyncEngine, tenant: str, item_ids: Sequence[UUID])
         return []
     rows = await statement(
         engine,
-        f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
+        f"""SELECT {OUTPUT_COLUMNS} FROM outputs o {OF_ITEM} JOIN batches b ON b.id = o.batch_id
             WHERE o.item_id = ANY(:ids) AND {WITHIN} AND o.tenant = :tenant ORDER BY o.item_id, o.variant""",
         {"ids": list(item_ids), "tenant": tenant, **bounds(item_ids)},
     )
@@ -231,7 +234,7 @@ async def outputs_page(
     """Outputs of a batch by item and variant, from the one behind `after` on. Item ids sort as the items were sent."""
     rows = await statement(
         engine,
-        f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
+        f"""SELECT {OUTPUT_COLUMNS} FROM outputs o {OF_ITEM} JOIN batches b ON b.id = o.batch_id
             WHERE o.batch_id = :batch AND {WITHIN} AND o.tenant = :tenant
             {"AND (o.item_id, o.variant) > (:item, :variant)" if after else ""}
             ORDER BY o.item_id, o.variant LIMIT :limit""",
@@ -249,7 +252,7 @@ async def outputs_page(
 
 async def output(engine: AsyncEngine, tenant: str, output_id: UUID) -> Output | None:
     """The tenant's output, or None: absent, deleted or another's."""
-    find = f"""SELECT {OUTPUT_COLUMNS} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
+    find = f"""SELECT {OUTPUT_COLUMNS} FROM outputs o {OF_ITEM} JOIN batches b ON b.id = o.batch_id
         WHERE o.id = :id AND {WITHIN} AND o.tenant = :tenant AND {SHOWN}"""
     values = {"id": output_id, "tenant": tenant}
     rows = await of_output(lambda within: statement(engine, find, {**values, **within}), output_id)

@@ -19,14 +19,17 @@ _ORIGIN = f"""
 SELECT {_MADE}, o.variant, i.batch_id, i.custom_id, i.name, i.item_key, i.image_id, i.source_key, i.source_sha256, i.width,
        i.height, i.labels AS source_labels, i.cost_pixels / b.variants AS cost_pixels, b.recipe, b.recipe_digest,
        b.recipe_name, b.seed
-FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
+FROM outputs o CROSS JOIN LATERAL (SELECT * FROM items n WHERE n.id = o.item_id AND n.id BETWEEN :low AND :high LIMIT 1) i
+JOIN batches b ON b.id = o.batch_id
 WHERE o.id = :id AND {WITHIN} AND o.tenant = :tenant AND {SHOWN}
 """  # noqa: S608 - made of constants
 _OUTCOME = f"""
 SELECT b.state, i.error_code, i.error_detail, {_MADE}
-FROM batches b JOIN items i ON i.batch_id = b.id
-LEFT JOIN outputs o ON o.item_id = i.id AND o.item_id BETWEEN :low AND :high
-WHERE b.id = :id AND i.id BETWEEN :low AND :high
+FROM batches b
+CROSS JOIN LATERAL (SELECT * FROM items n WHERE n.batch_id = b.id AND n.id BETWEEN :low AND :high
+                    ORDER BY n.position LIMIT 1) i
+LEFT JOIN LATERAL (SELECT * FROM outputs r WHERE r.item_id = i.id AND r.item_id BETWEEN :low AND :high LIMIT 1) o ON true
+WHERE b.id = :id
 """  # noqa: S608 - made of constants
 _FORGET = f"""
 UPDATE batches SET deleted_at = now(),

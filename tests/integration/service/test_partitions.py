@@ -61,6 +61,7 @@ async def touched(engine: AsyncEngine, sql: str, values: Row) -> set[str]:
             walk(below)
 
     async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="READ COMMITTED")
         result = await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}"), values)
         plan = result.scalar_one()
         await connection.rollback()
@@ -102,13 +103,35 @@ async def test_hot_statements_touch_only_the_partitions_of_their_rows(engine: As
     assert await touched(engine, ledger.FINISH, sent[0]) <= ours
     await store.finish(done)
     columns = queries.OUTPUT_COLUMNS
-    page = f"""SELECT {columns} FROM outputs o JOIN items i ON i.id = o.item_id JOIN batches b ON b.id = o.batch_id
+    page = f"""SELECT {columns} FROM outputs o {queries.OF_ITEM} JOIN batches b ON b.id = o.batch_id
                WHERE o.batch_id = :batch AND {queries.WITHIN} ORDER BY o.item_id, o.variant LIMIT 100"""
     assert await touched(engine, page, {"batch": batch.id, **bounds_of(batch.id)}) <= ours | {
         name_of(table, today() + timedelta(days=1)) for table in ("items", "outputs")
     }
     everywhere = await touched(engine, page, {"batch": batch.id, **EVERYTHING})
     assert len(everywhere) > 19
+
+
+async def test_a_group_of_a_large_batch_reads_its_own_rows_alone(database_url: str) -> None:
+    """Planned once, before there is any row: what is read must not grow with the batch that the group is of."""
+    engine = make_engine(database_url, pool_size=1, overflow=0, planned_once=True)
+    try:
+        store = SqlLedger(engine, 30)
+        before = await make_batch(engine, items=8)
+        await store.finish([make_done(item) for item in await store.lease(before.items, "w")])
+        batch = await make_batch(engine, items=2000)
+        first = await index_entries_read(engine)
+        group = batch.items[::250]
+        await store.finish([make_done(item) for item in await store.lease(group, "w")])
+        assert await index_entries_read(engine) - first < 100 * len(group)
+    finally:
+        await engine.dispose()
+
+
+async def index_entries_read(engine: AsyncEngine) -> int:
+    await statement(engine, "SELECT pg_stat_force_next_flush()", {})
+    sql = "SELECT CAST(sum(idx_tup_read) AS bigint) AS read FROM pg_stat_user_indexes WHERE relname LIKE 'items%'"
+    return int((await statement(engine, sql, {}))[0]["read"])
 
 
 async def test_a_day_without_a_partition_fails_nothing(engine: AsyncEngine) -> None:

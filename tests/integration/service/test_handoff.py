@@ -67,6 +67,27 @@ async def test_an_item_that_was_leased_meanwhile_is_not_stamped(engine: AsyncEng
     assert (await item_row(engine, batch.items[1]))["handed_off_at"] is not None
 
 
+async def test_rows_written_with_their_stamp_keep_it_where_it_is_true(engine: AsyncEngine, lanes: Lanes) -> None:
+    stamped = await make_batch(engine, items=3, handed_off=True)
+    handing = HandOff(engine, lanes, window=2)
+    assert handing.epoch is None
+    assert await handing.hand_off({BULK: waiting(stamped.items)}, dict.fromkeys(stamped.items, "some")) == 2
+    assert handing.epoch == await lanes.epoch()
+    rows = [await item_row(engine, item) for item in stamped.items]
+    assert [row["epoch"] for row in rows] == [handing.epoch, handing.epoch, None]  # stamped anew, and taken back
+    assert rows[2]["handed_off_at"] is None
+
+
+async def test_a_stamp_is_taken_back_when_redis_is_away(engine: AsyncEngine) -> None:
+    stamped = await make_batch(engine, items=2, handed_off=True)
+    now_s = 100.0
+    async with Redis(host="127.0.0.1", port=1) as client:
+        handing = HandOff(engine, Lanes(client), window=100, breaker=Breaker(failures=1, clock=lambda: now_s))
+        assert await handing.hand_off({BULK: waiting(stamped.items)}, dict.fromkeys(stamped.items, "some")) == 0
+    assert [(await item_row(engine, item))["handed_off_at"] for item in stamped.items] == [None, None]
+    assert handing.epoch is None
+
+
 async def test_a_redis_that_is_away_costs_one_try_a_pause(engine: AsyncEngine, tmp_path: Path) -> None:
     now_s = 100.0
     tries = 0

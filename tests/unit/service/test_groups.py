@@ -31,6 +31,23 @@ async def test_what_waits_becomes_the_next_group() -> None:
     assert groups == [[1], [2, 3, 4], [5, 6]]
 
 
+async def test_a_group_gathers_while_others_come_and_nobody_waits_alone() -> None:
+    groups: list[list[int]] = []
+
+    async def noted(group: Sequence[int]) -> list[int | Exception]:
+        groups.append(list(group))
+        return list(group)
+
+    grouped: Grouped[int, int] = Grouped(noted, most=3, gather_s=60.0)
+    assert await grouped.ask(1) == 1
+    assert await asyncio.gather(grouped.ask(2), grouped.ask(3)) == [2, 3]
+    waits = asyncio.create_task(grouped.ask(4))
+    await asyncio.sleep(0.01)
+    assert not waits.done()
+    waits.cancel()
+    assert groups == [[1], [2, 3]]
+
+
 async def test_an_error_goes_to_its_asker_or_to_the_group() -> None:
     async def picky(group: Sequence[int]) -> list[int | Exception]:
         if 13 in group:

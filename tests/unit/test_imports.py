@@ -25,6 +25,7 @@ SQLALCHEMY = {
     "service/truth/migrations": "the schema's history",
 }
 PSYCOPG = {
+    "service/truth/database.py": "statements alone, which run on the driver's own cursor",
     "service/system/embedded/postgres.py": "asks a server just started whether it answers, before there is any schema",
 }
 PEERS = "benchmarks/peers/apps"

@@ -40,7 +40,7 @@ async def end_connections(database_url: str) -> int:
     other = make_engine(database_url, application_name="killer", pool_size=1)
     [row] = await statement(
         other,
-        """SELECT count(pg_terminate_backend(pid)) AS n FROM pg_stat_activity
+        """SELECT count(pg_terminate_backend(pid, 5000)) AS n FROM pg_stat_activity
            WHERE datname = current_database() AND application_name = 'augment'""",
         {},
     )

@@ -29,12 +29,12 @@ from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.pictures import SEED
 from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
+from benchmarks.measured_system import measured_system
 from benchmarks.processes import memory_by_process
 from benchmarks.progress import progress_line
 from benchmarks.service.pictures import files
 from service.client import Client
 from service.client.multipart_body import Content
-from service.system.own_system import own_system
 
 RECIPE: dict[str, Any] = {
     "steps": [{"op": "hflip", "chance": 0.5}, {"op": "rotate", "degrees": [-15, 15]}, {"op": "color_jitter"}],
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     known = facts(("torch", "numba", "fastapi", "uvicorn", "rq", "psycopg"))
     with (
         tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
-        own_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
+        measured_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
         Client(system.url) as client,
     ):
         readings, sent_s = _run(system.url, system.pid, asked.pictures, asked.batches, asked.side)

@@ -28,13 +28,13 @@ import numpy as np
 from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
+from benchmarks.measured_system import measured_system
 from benchmarks.progress import progress_line
 from benchmarks.service.load import Answer, Connection, Record, open_loop
 from benchmarks.service.pictures import files, query
 from benchmarks.service.scenarios import Load, single
 from service.client import Client
 from service.client.multipart_body import Content, MultipartBody
-from service.system.own_system import own_system
 
 WAIT_S = 60
 CLIENTS = 640
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
     settings = {"AUGMENT_LOG_LEVEL": "warning", "AUGMENT_MAX_WAITING_ITEMS": str(asked.waiting)}
     with (
         tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
-        own_system(Path(folder), settings) as system,
+        measured_system(Path(folder), settings) as system,
         progress_line() as progress,
     ):
         bar = progress.add_task("peak", total=3 + asked.probes)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks.measured_system import measured_system
 from benchmarks.peers.peer import OURS, Peer, Place
 from benchmarks.processes import cpu_by_process, pids_below
 from benchmarks.service.load import Connection
 from kernels.cpu.machine import users_cache
-from service.system.own_system import own_system
 from service.system.processes import Child, tail
 
 _START_S = 240.0
@@ -51,7 +51,7 @@ def running(peer: Peer, python: Path, home: Path) -> Iterator[Running]:
     if peer is OURS:
         # compiled kernels are read from where all peers read them
         kernels = {"NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR") or str(users_cache())}
-        with own_system(home, {"AUGMENT_LOG_LEVEL": "warning", **kernels}) as system:
+        with measured_system(home, {"AUGMENT_LOG_LEVEL": "warning", **kernels}) as system:
             service = Running(system.url, {"system": system.pid})
             _settle(service)
             yield service

@@ -450,7 +450,14 @@ async def test_the_openapi_document_names_what_is_served(api: httpx2.AsyncClient
             if "default" in field and field["default"] is None:  # a default that its own schema refuses is no OpenAPI
                 assert {"type": "null"} in field["anyOf"]
     answers = document["paths"]["/v1/augment"]["post"]["responses"]
-    assert set(answers["200"]["headers"]) == {"X-Batch-Id", "X-Seed", "X-Output-Id", "ETag", "Content-Location"}
+    assert set(answers["200"]["headers"]) == {
+        "X-Batch-Id",
+        "X-Seed",
+        "X-Output-Id",
+        "ETag",
+        "Content-Location",
+        "Cache-Status",
+    }
     assert set(answers["202"]["headers"]) == {"Location", "Retry-After"}
     for kind in ("images/{image_id}", "outputs/{output_id}"):
         assert set(document["paths"][f"/v1/{kind}/content"]["get"]["responses"]["200"]["content"]) == {"image/*"}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -82,6 +84,7 @@ class Depth:
         self._engine, self._usual, self._clock = engine, Allowance.of(settings), clock
         self._readings: dict[str, _Reading] = {}
         self._reading = asyncio.Lock()
+        self._arriving: Counter[str] = Counter()
 
     async def admit(self, tenant: str, load: Load) -> None:
         """Counts `load` in.
@@ -95,6 +98,36 @@ class Depth:
         """Counts out what was admitted and then not written."""
         if reading := self._readings.get(tenant):
             reading.add(Load(load.priority, -load.items, -load.pixels, -load.bytes))
+
+    @asynccontextmanager
+    async def arriving(self, tenant: str, *, may_refuse: bool) -> AsyncIterator[None]:
+        """Counts a request for one picture from its first byte until its body is read and checked. RateLimited.
+
+        Where more come than can be done they would pile up here, before any limit counts them: so no more may arrive at once
+        than may be unfinished.
+        """
+        self._arriving[tenant] += 1
+        try:
+            arrive, reading = self._arriving[tenant], await self._looked(tenant, Load())
+            most = reading.allowance.max_interactive_items
+            if may_refuse and arrive > most:
+                reason = f"{arrive} pictures arrive at once; at most {most} may. Send many in one batch"
+                raise RateLimited(reason, most, _wait_s(reading, arrive - most))
+            yield
+        finally:
+            self._arriving[tenant] -= 1
+            if not self._arriving[tenant]:
+                del self._arriving[tenant]
+
+    @contextmanager
+    def reserved(self, tenant: str, load: Load) -> Iterator[None]:
+        """Counts in what is checked and not yet admitted, while its bytes are stored."""
+        if reading := self._readings.get(tenant):
+            reading.add(load)
+        try:
+            yield
+        finally:
+            self.give_back(tenant, load)
 
     async def check_room(self, tenant: str, items: int = 0, priority: Priority = "bulk") -> None:
         """Nothing, where the tenant may send anything at all: asked before a body is read and stored.

@@ -16,6 +16,7 @@ from batching import failpoints
 from batching.errors import SourceMissing
 from kernels.rng import MAX_SEED
 from service.auth import tenant_of
+from service.depth import Load
 from service.errors import BadRequest, EmptyBody, Gone, ItemFailed, NotFound, PayloadTooLarge, ValidationError
 from service.ids import new_id
 from service.known import Known
@@ -123,18 +124,20 @@ async def augment(request: Request) -> Response:
     key = idempotency_key(request.headers.get("idempotency-key"))
     seconds = wait_s(request, parts)
     new = int(key is None)  # what was sent before is answered however much waits
-    await parts.depth.check_room(tenant, new)
     batch_id = new_id()
     # begun before the hand-off, so that no result comes before somebody listens
     with parts.waiting.watch(batch_id) as watch:
         with parts.key_claimed(tenant, key):
-            asked = await _read(request, parts)
-            failpoints.hit("body_read")
-            chosen = await _chosen(parts, tenant, asked.known)
-            parts.recipes.check_variants(asked.ask.variants)
+            await parts.depth.check_room(tenant, new)
+            async with parts.depth.arriving(tenant, may_refuse=bool(new)):
+                asked = await _read(request, parts)
+                failpoints.hit("body_read")
+                chosen = await _chosen(parts, tenant, asked.known)
+                parts.recipes.check_variants(asked.ask.variants)
             await parts.depth.check_room(tenant, new, asked.ask.priority)  # nothing is stored of what is refused
-            sent = await _taken_in(parts, Owner(tenant, "sources", batch_id), asked)
-            failpoints.hit("object_put")
+            with parts.depth.reserved(tenant, Load(asked.ask.priority, new)):
+                sent = await _taken_in(parts, Owner(tenant, "sources", batch_id), asked)
+                failpoints.hit("object_put")
             claimed = Key(key, fingerprint(asked.known.document, [sent])) if key else None
             fresh = wants_fresh(request)
             submitted = await submit(parts, tenant, batch_id, asked.ask, chosen, [sent], claimed, fresh=fresh)

@@ -325,5 +325,19 @@ async def test_nothing_is_stored_of_a_picture_that_is_refused_for_what_waits(set
         assert check_refused(await api.post("/v1/batches", files=form(5)), "rate_limited", 2) >= 1
 
 
+async def test_no_more_arrive_at_once_than_may_be_unfinished(settings: Settings) -> None:
+    """There is no worker: what is accepted stays unfinished, and of the others nothing is stored."""
+    async with limited(settings, max_interactive_items=4) as api:
+        headers = {"Content-Type": "image/jpeg"}
+        ways = (api.post("/v1/augment?recipe=light", content=jpeg(seed=seed), headers=headers) for seed in range(12))
+        answers = await asyncio.gather(*ways)
+        accepted = [answer for answer in answers if answer.status_code == 202]
+        assert len(accepted) == 4
+        for answer in answers:
+            assert answer.status_code == 202 or check_refused(answer, "rate_limited", 4) >= 1
+        assert "arrive at once" in "".join(answer.text for answer in answers)
+        assert stored_files(settings) == 4
+
+
 def stored_files(settings: Settings) -> int:
     return sum(path.is_file() for path in settings.data.rglob("*"))

@@ -103,8 +103,8 @@ class Depth:
     async def arriving(self, tenant: str, *, may_refuse: bool) -> AsyncIterator[None]:
         """Counts a request for one picture from its first byte until its body is read and checked. RateLimited.
 
-        Where more come than can be done they would pile up here, before any limit counts them: so no more may arrive at once
-        than may be unfinished.
+        Where more come than can be done they would pile up here, before any limit counts them: so no more may arrive at
+        once than may be unfinished.
         """
         self._arriving[tenant] += 1
         try:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -310,6 +311,7 @@ async def test_nothing_is_stored_of_a_picture_that_is_refused_for_what_waits(set
         first = await api.post("/v1/augment?recipe=light", content=jpeg(seed=1), headers=kept)
         assert first.status_code == 202
         stored = stored_files(settings)
+        assert stored
         for body, headers in (
             ({"content": jpeg(seed=2)}, {"Content-Type": "image/jpeg"}),
             ({"files": {"request": (None, '{"recipe": "light"}'), "image": jpeg(seed=3)}}, {}),
@@ -340,4 +342,4 @@ async def test_no_more_arrive_at_once_than_may_be_unfinished(settings: Settings)
 
 
 def stored_files(settings: Settings) -> int:
-    return sum(path.is_file() for path in settings.data.rglob("*"))
+    return sum(path.is_file() for path in Path(settings.store_url.removeprefix("file://")).rglob("*"))

@@ -340,4 +340,4 @@ class Passage:
 
 def _key(item: Item, variant: int) -> str:
     """Where a result of this attempt is stored."""
-    return f"{item.tenant}/outputs/{item.day}/{item.id}/{variant}/{item.token}"
+    return f"{item.tenant}/outputs/{item.day}/{item.id.hex[-2:]}/{item.id}-{variant}-{item.token}"

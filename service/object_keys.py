@@ -2,10 +2,11 @@
 
     {tenant}/sources/{day}/{xx}/{batch}-{sha256}         a picture that was sent with a batch, needed by that batch alone
     {tenant}/images/{day}/{xx}/{image}-{sha256}          an uploaded picture, needed by its image's row
-    {tenant}/outputs/{day}/{item}/{variant}/{token}      a result of one attempt; `batching.passage` makes these
+    {tenant}/outputs/{day}/{xx}/{item}-{variant}-{token} a result of one attempt; `batching.passage` makes these
 
-The day is that of the batch or image, as its id says; `xx`, the first digits of the hash, keeps folders of a day small. No
-two requests share a key, so what no row needs long after it was written, no row will ever need.
+The day is that of the batch or image, as its id says; `xx`, two digits of the hash or of the item's id, keeps folders of a day
+small, and few: a local store makes a folder in the time that it writes two files. No two requests share a key, so what no row
+needs long after it was written, no row will ever need.
 """
 
 from __future__ import annotations
@@ -49,9 +50,11 @@ def needed(key: str) -> Needed | None:
         case [*tenant, "images" | "sources" as kind, _, _, name] if tenant:
             identity = _uuid(name[:36])
             return Needed(kind, identity) if identity and name[36:37] == "-" else None
-        case [*tenant, "outputs", _, item, variant, token] if tenant and variant.isdecimal() and token.isdecimal():
-            identity = _uuid(item)
-            return Needed("outputs", identity, int(token)) if identity else None
+        case [*tenant, "outputs", _, _, name] if tenant:
+            identity, (_, _, numbers) = _uuid(name[:36]), name[36:].partition("-")
+            variant, _, token = numbers.partition("-")
+            known = name[36:37] == "-" and variant.isdecimal() and token.isdecimal()
+            return Needed("outputs", identity, int(token)) if identity and known else None
     return None
 
 

@@ -87,7 +87,7 @@ def make_done(item: Item, **changes: Any) -> Done:
         replace(
             Stored(
                 variant=variant,
-                object_key=f"{item.tenant}/outputs/{item.day}/{item.id}/{variant}/{item.token}",
+                object_key=f"{item.tenant}/outputs/{item.day}/{item.id.hex[-2:]}/{item.id}-{variant}-{item.token}",
                 bytes=3,
                 sha256="0" * 64,
                 width=4,

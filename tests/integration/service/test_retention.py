@@ -187,7 +187,7 @@ async def test_objects_without_a_row_go_and_what_may_get_one_stays(
     await store.put(in_flight.object_key, b"not yet written")
     await store.put("_other/thing", b"none of ours")
     never = Owner("acme", "sources", new_id()).key(SHA), Owner("acme", "images", new_id()).key(SHA)
-    fenced = f"acme/outputs/2026-01-02/{batch.items[0]}/0/999999999"
+    fenced = f"acme/outputs/2026-01-02/ab/{batch.items[0]}-0-999999999"
     for key in (*never, fenced):
         await store.put(key, b"nobody's")
     everything = await keys(store)
@@ -263,7 +263,7 @@ async def test_an_upload_under_way_is_never_collected(engine: AsyncEngine, store
 async def test_a_sweep_goes_on_where_the_last_process_was(engine: AsyncEngine, store: ObjectStore, tmp_path: Path) -> None:
     for tenant in ("a", "b", "c"):
         for day in ("2026-01-01", "2026-01-02"):
-            await store.put(f"{tenant}/outputs/{day}/{new_id()}/0/1", b"nobody's")
+            await store.put(f"{tenant}/outputs/{day}/ab/{new_id()}-0-1", b"nobody's")
     aged(tmp_path / "store", 2 * KEPT_S)
     first = Orphans(engine, store, KEPT_S)
     for _ in range(3):
@@ -271,7 +271,7 @@ async def test_a_sweep_goes_on_where_the_last_process_was(engine: AsyncEngine, s
         assert first.removed == 1
     # it had begun with the third day of the six, and written down that two are done
     assert (await one(engine, "SELECT position FROM sweeps"))["position"] == "a/outputs/2026-01-02"
-    await store.put("a/outputs/2026-01-01/" + f"{new_id()}/0/1", b"nobody's")
+    await store.put(f"a/outputs/2026-01-01/ab/{new_id()}-0-1", b"nobody's")
     aged(tmp_path / "store", 2 * KEPT_S)
     second = Orphans(engine, store, KEPT_S)
     removed = 0
@@ -293,6 +293,6 @@ def test_keys_say_who_needs_them() -> None:
     assert needed(Owner("acme", "sources", identity).key(SHA)) is not None
     for key in ("_ready/probe", "acme/images/ab/abcdef", "acme/outputs/x", f"acme/sources/2026-01-01/ab/{SHA}", "", "a/b"):
         assert needed(key) is None, key
-    found = needed(f"some/tenant/outputs/2026-01-01/{identity}/3/77")
+    found = needed(f"some/tenant/outputs/2026-01-01/ab/{identity}-3-77")
     assert found is not None
     assert (found.kind, found.id, found.token) == ("outputs", identity, 77)

@@ -5,8 +5,8 @@
     {tenant}/outputs/{day}/{xx}/{item}-{variant}-{token} a result of one attempt; `batching.passage` makes these
 
 The day is that of the batch or image, as its id says; `xx`, two digits of the hash or of the item's id, keeps folders of a
-day small, and few: a local store makes a folder in the time that it writes two files. No two requests share a key, so what no
-row needs long after it was written, no row will ever need.
+day small, and few: a local store makes a folder in the time that it writes two files. No two requests share a key, so what
+no row needs long after it was written, no row will ever need.
 """
 
 from __future__ import annotations

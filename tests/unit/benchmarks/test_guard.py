@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import guard
 from kernels.version import cpu_class
-from service.system.programs import ALLOCATOR, ONE_THREAD
+from service.system.tuning import ALLOCATOR, ONE_THREAD
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
     python docs/backends.py
 
-Takes a minute, so it is no part of `docs/build.py`; run it when operations or kernels change.
+Takes some minutes, so it is no part of `docs/build.py`; run it when operations or kernels change.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from kernels.cuda import execute  # noqa: E402  # found on the path set above
+from kernels.op import Mix  # noqa: E402
 from kernels.ops import OPS  # noqa: E402
 from kernels.plan import plan  # noqa: E402
 from kernels.recipe import Recipe  # noqa: E402
@@ -33,6 +34,7 @@ those of the CUDA kernels, which Triton's interpreter ran on the CPU. No instruc
 is fused (a test reads the assembly), so a GPU should give the interpreter's bytes; that has not been measured on one.
 What differs is rounding: the CPU backend may round a product and a sum at once. Operations on neighbourhoods other than
 `gaussian_blur` run in torch and Kornia on CUDA; here the interpreter's device is the CPU, so OpenCV ran them on both sides.
+Operations that lay other pictures over a picture are left out: they need a batch, and read each picture as the others do.
 
 Written by `python docs/backends.py`.
 
@@ -47,6 +49,9 @@ def main() -> None:
     rows = [(name, number, example) for name, op in OPS.items() for number, example in enumerate(op.examples)]
     lines = []
     for name, number, example in rows:
+        kind = OPS[name].kind
+        if isinstance(kind, Mix) and kind.partners:
+            continue
         plans = [plan(Recipe(steps=(example,)), 7, 3, 1, Size(*pixels.shape[:2])) for pixels in pictures]
         ours = run(plans, [Picture(pixels) for pixels in pictures], CPU)
         theirs = execute.computed([stages(planned) for planned in plans], pictures, CPU)

@@ -41,19 +41,9 @@ def shrink(
     single = np.empty(line * (rows + halved_rows), result.dtype)
     wide, high = wide - halved_columns, high - halved_rows
     sum_all(source, width, height, left, top, line // 3, rows + halved_rows, wide, high, across, down, border, fill, single)
-    aside, below = 3 * halved_columns, line * halved_rows
     for row in range(rows):
-        upper, boxes = single[line * row :], result[3 * row * columns : 3 * (row + 1) * columns]
-        lower = upper[below:]
-        if halved_columns == 0:
-            for j in range(3 * columns):
-                boxes[j] = upper[j] + lower[j]
-        elif halved_rows == 0:
-            for j in range(3 * columns):
-                boxes[j] = upper[j] + upper[aside + j]
-        else:
-            for j in range(3 * columns):
-                boxes[j] = upper[j] + upper[aside + j] + lower[j] + lower[aside + j]
+        boxes = result[3 * row * columns : 3 * (row + 1) * columns]
+        sum_side_by_side(single[line * row :], line, 1 + halved_rows, 1 + halved_columns, 3 * columns, boxes)
 
 
 def sum_all(

@@ -202,7 +202,7 @@ def _side(fit: float, side: float) -> tuple[int, int, int]:
     """
     most = 4.0 * side
     fit = fit if fit < most else most
-    apart = max(int(fit / 2.2), 1)
+    apart = max(int(fit / 2.12), 1)
     needed = fit * fit - 2.0 * apart * apart
     wide, halved = 1, 0
     if apart > 1:

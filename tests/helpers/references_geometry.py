@@ -57,7 +57,6 @@ CLOSE = [
     np.ones(3) / 3,
     np.array([1, 2, 2, 1]) / 6,
     np.ones(4) / 4,
-    np.array([1, 2, 2, 2, 1]) / 8,
 ]
 """Boxes one pixel apart, softer and softer."""
 
@@ -75,7 +74,7 @@ def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
     start, sides = back(0.0, 0.0), []
     for axis, side in ((0, width), (1, height)):
         fit = 1 / max(float(np.hypot(*to_output[:, axis])), 1e-9)
-        apart = max(int(fit / 2.2 + 1e-6), 1)
+        apart = max(int(fit / 2.12 + 1e-6), 1)
         needed = fit**2 / 12 - apart**2 / 6
         if needed <= 1 / 12:
             weights = np.ones(1)

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from redis import Redis as Blocking
 
-from batching import failpoints
 from batching.errors import LedgerUnavailable
 from batching.items import Done, Item
 from batching.lanes import Lanes
 from batching.ledger import Kept
 from kernels.version import engine_version
-from tests.helpers.worker import Rig, make_rig
-
-
-@pytest.fixture
-def rig(redis_url: str) -> Iterator[Rig]:
-    with Blocking.from_url(redis_url) as client:
-        client.flushall()
-    yield make_rig(redis_url)
-    failpoints.arm({})
+from tests.helpers.worker import Rig
 
 
 def keep(rig: Rig, items: list[Item], done: dict[int, Done], version: str) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 from unittest import mock
@@ -32,14 +32,6 @@ from kernels.codec import Limits
 from kernels.recipe import Recipe
 from service.system.embedded.valkey import valkey_program
 from tests.helpers.worker import FLIP, Rig, empty, eventually, make_rig
-
-
-@pytest.fixture
-def rig(redis_url: str) -> Iterator[Rig]:
-    with Blocking.from_url(redis_url) as client:
-        client.flushall()
-    yield make_rig(redis_url)
-    failpoints.arm({})
 
 
 def test_a_thousand_pictures_take_tens_of_micro_batches_and_a_handful_of_jobs(rig: Rig) -> None:

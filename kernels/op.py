@@ -21,6 +21,8 @@ Planes = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 FRAME = ("r", "g", "b", "x", "y", "w", "h", "i", "seed")
 """What a pixel function may ask for beside its fields: channel values 0..1, pixel centre, canvas size, pixel number
 (row * width + column) and this picture's and step's noise seed."""
+LevelForm = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""Of (H, W, 3) uint8 pixels, others."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,13 @@ class Pixels:
 
     function(r, g, b, ..., fields by name) -> (r, g, b). The result is clamped to 0..1 after the step. A drawn name
     arrives as its place in `Choice.names`, a static bool as 0 or 1.
+
+    of_levels(fields by name, as they are): what comes out for (H, W, 3) uint8 pixels, as such, or None; used where the step
+    alone is done to a picture, or on a CPU nothing but moving its bytes before it. It leaves its argument as it is.
     """
 
     function: Callable[..., tuple[object, object, object]]
+    of_levels: Callable[..., LevelForm | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,9 +92,6 @@ class Weighed:
     """
 
     weights: Callable[..., NDArray[np.float32]]
-
-
-LevelForm = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -319,7 +322,7 @@ class Op:
             # what the aim has read the kind's functions may leave out
             fields = (fields - self._seen) | set(self.aim.names)
         match self.kind:
-            case Pixels(function):
+            case Pixels(function, _):
                 self._check(function, fields, ("r", "g", "b"), FRAME)
             case Statistic(measure, names, function):
                 measured = measure.value if isinstance(measure, Mean) else measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kernels.cpu.intrinsics import STRETCH, Bytes, Floats, Levels, Sums, rint32, sum_boxes
+from kernels.cpu.intrinsics import STRETCH, Bytes, Floats, Levels, Sums, pick_pixels, rint32, sum_fours, sum_places
 from kernels.cpu.places import CONSTANT, REFLECT, WRAP
 
 f32 = np.float32
@@ -26,129 +26,158 @@ def shrink(
     halved_rows: int,
     border: int,
     fill: Floats,
+    wanted: Bytes,
     result: Sums,
 ) -> None:
     """Sums of boxes `wide` x `high` of (height, width) RGB pixels, `across` and `down` apart: (rows, columns, 3), flat.
 
     The first box begins at (left, top). Beyond the picture is what its border shows, a code of `places`: `fill`, 3 levels
     0..255, where that is CONSTANT, rounded where the result holds whole numbers. Columns or rows that are halved lie one
-    pixel apart: their boxes are sums of two beside each other.
+    pixel apart. wanted: which rows of boxes are summed, by a number for each that is not 0; all if it is empty.
     """
-    if halved_columns == 0 and halved_rows == 0:
-        sum_all(source, width, height, left, top, columns, rows, wide, high, across, down, border, fill, result)
-        return
-    line = 3 * (columns + halved_columns)
-    single = np.empty(line * (rows + halved_rows), result.dtype)
-    wide, high = wide - halved_columns, high - halved_rows
-    sum_all(source, width, height, left, top, line // 3, rows + halved_rows, wide, high, across, down, border, fill, single)
-    for row in range(rows):
-        boxes = result[3 * row * columns : 3 * (row + 1) * columns]
-        sum_side_by_side(single[line * row :], line, 1 + halved_rows, 1 + halved_columns, 3 * columns, boxes)
-
-
-def sum_all(
-    source: Bytes,
-    width: int,
-    height: int,
-    left: int,
-    top: int,
-    columns: int,
-    rows: int,
-    wide: int,
-    high: int,
-    across: int,
-    down: int,
-    border: int,
-    fill: Floats,
-    result: Sums,
-) -> None:
-    """`shrink`, of boxes that count each pixel once."""
-    # boxes that hold all of their columns, and the first column that they hold
-    first = min(-(left // across) if left < 0 else 0, columns)
-    last = max(min((width - wide - left) // across + 1, columns), first)
-    begin = left + first * across
-    # one pixel apart first, then those that are wanted: a vector holds values side by side
-    beside = 3 * ((last - first - 1) * across + 1)
-    totals = np.empty(beside + 3 * (wide - 1) if across > 1 and last > first else 0, result.dtype)
-    every = np.empty(beside if across > 1 and last > first else 0, result.dtype)
+    cuts = border == CONSTANT and (fill[0] > f32(0.0) or fill[1] > f32(0.0) or fill[2] > f32(0.0))
+    # boxes that are cut one by one lie before the first of the others, or from the last one on
+    first = min(-(left // across) if left < 0 and cuts else 0, columns)
+    last = max(min((width - wide - left) // across + 1, columns), first) if cuts else columns
+    # columns that are summed: those of the boxes, and all of the picture's where others show them
+    begin, end = left + first * across, left + max((last - 1) * across + wide, first * across)
+    low, high_end = (min(begin, 0), max(end, width)) if begin < 0 or end > width else (begin, end)
+    inner, outer = max(low, 0), min(high_end, width)
     line = 3 * width
-    seen = np.empty(line * high if border != CONSTANT else 0, np.uint8)
+    totals = np.empty(3 * (high_end - low), result.dtype)
+    beside = 3 * ((last - first - 1) * across + 1)
+    every = np.empty(beside if across > 1 and last > first else 0, result.dtype)
+    is_four = wide == 2 and high == 2 and across == 1 and inner == begin and outer == end and beside >= STRETCH
+    lines_seen = np.empty(line * high if not cuts else 0, np.uint8)
     for row in range(rows):
+        if wanted.size > 0 and wanted[row] == 0:
+            continue
         start = top + row * down
         boxes = result[3 * row * columns : 3 * (row + 1) * columns]
         lines = source[line * max(start, 0) :]
         if start < 0 or start + high > height:
-            if border == CONSTANT:
-                for box in range(columns):
-                    cut_box(source, width, height, left + box * across, start, wide, high, border, fill, boxes, 3 * box)
+            if cuts:
+                cut_boxes(
+                    source,
+                    width,
+                    height,
+                    left,
+                    start,
+                    across,
+                    0,
+                    columns,
+                    wide,
+                    high,
+                    halved_columns,
+                    halved_rows,
+                    fill,
+                    boxes,
+                )
                 continue
-            # the lines that the border shows there, one after the other
-            for j in range(high):
-                shown = line * folded(start + j, height, border)
-                seen[line * j : line * (j + 1)] = source[shown : shown + line]
-            lines = seen
-        if last > first:
+            see_lines(source, width, height, start, high, border, lines_seen)
+            lines = lines_seen
+        if is_four:
+            sum_fours(lines[3 * inner :], line, beside, boxes[3 * first :])
+        elif last > first:
+            sum_apart(lines[3 * inner :], line, high, halved_rows, 3 * (outer - inner), totals[3 * (inner - low) :])
+            for column in range(low, inner):
+                see_column(totals, column, low, width, border)
+            for column in range(outer, high_end):
+                see_column(totals, column, low, width, border)
+            boxed = totals[3 * (begin - low) :]
             if across == 1:
-                sum_side_by_side(lines[3 * begin :], line, high, wide, beside, boxes[3 * first :])
+                sum_apart(boxed, 3, wide, halved_columns, beside, boxes[3 * first :])
             else:
-                sum_side_by_side(lines[3 * begin :], line, high, 1, totals.size, totals)
-                sum_side_by_side(totals, 0, 1, wide, beside, every)
+                sum_apart(boxed, 3, wide, halved_columns, beside, every)
                 pick(every, 3 * across, last - first, boxes[3 * first :])
-        for box in range(first):
-            cut_box(source, width, height, left + box * across, start, wide, high, border, fill, boxes, 3 * box)
-        for box in range(last, columns):
-            cut_box(source, width, height, left + box * across, start, wide, high, border, fill, boxes, 3 * box)
+        cut_boxes(
+            source, width, height, left, start, across, 0, first, wide, high, halved_columns, halved_rows, fill, boxes
+        )
+        cut_boxes(
+            source, width, height, left, start, across, last, columns, wide, high, halved_columns, halved_rows, fill, boxes
+        )
 
 
-def sum_side_by_side(source: Levels, stride: int, high: int, wide: int, count: int, sums: Sums) -> None:
-    """sums[: count], one after the other: whole numbers, exact in any order."""
+def see_lines(source: Bytes, width: int, height: int, start: int, high: int, border: int, lines: Bytes) -> None:
+    """The lines that the border shows from row `start` on, one after the other."""
+    line = 3 * width
+    for j in range(high):
+        into = lines[line * j : line * (j + 1)]
+        if border == CONSTANT and not 0 <= start + j < height:
+            into[:] = 0
+        else:
+            shown = line * folded(start + j, height, border)
+            into[:] = source[shown : shown + line]
+
+
+def see_column(totals: Sums, column: int, low: int, width: int, border: int) -> None:
+    """What the border shows of sums of columns, the first of which is column `low`, in a column beyond the picture."""
+    to, shown = 3 * (column - low), 3 * (folded(column, width, border) - low)
+    for channel in range(3):
+        totals[to + channel] = 0 if border == CONSTANT else totals[shown + channel]
+
+
+def sum_apart(source: Levels, apart: int, places: int, halved: int, count: int, sums: Sums) -> None:
+    """sums[: count], each of so many places: whole numbers, exact in any order. halved: the outermost count half."""
     if count < STRETCH:
         for j in range(count):
             total = f32(0.0)
-            for line in range(high):
-                for place in range(wide):
-                    total += f32(source[line * stride + 3 * place + j])
+            for place in range(places):
+                inner = 0 < place < places - 1
+                total += f32(source[place * apart + j]) * (f32(2.0) if halved == 1 and inner else f32(1.0))
             sums[j] = total
         return
-    for j in range(0, count, STRETCH):
-        # the last ones begin early
-        place = min(j, count - STRETCH)
-        sum_boxes(source, place, stride, high, wide, sums, place)
+    sum_places(source, apart, places, halved, count, sums)
 
 
 def pick(every: Sums, apart: int, columns: int, boxes: Sums) -> None:
     """Every so many'th of a row's boxes."""
-    for box in range(columns):
-        boxes[3 * box] = every[apart * box]
-        boxes[3 * box + 1] = every[apart * box + 1]
-        boxes[3 * box + 2] = every[apart * box + 2]
+    last = columns - 1
+    pick_pixels(every, apart, last, boxes)
+    for channel in range(3):
+        boxes[3 * last + channel] = every[apart * last + channel]
 
 
-def cut_box(
+def cut_boxes(
     source: Bytes,
     width: int,
     height: int,
     left: int,
     top: int,
+    across: int,
+    first: int,
+    end: int,
     wide: int,
     high: int,
-    border: int,
+    halved_columns: int,
+    halved_rows: int,
     fill: Floats,
     boxes: Sums,
-    to: int,
 ) -> None:
-    """A box that reaches beyond the picture."""
-    for channel in range(3):
-        total, beyond = f32(0.0), 0
-        for row in range(top, top + high):
-            for column in range(left, left + wide):
-                if border == CONSTANT and not (0 <= row < height and 0 <= column < width):
-                    beyond += 1
-                else:
-                    shown = folded(row, height, border) * width + folded(column, width, border)
-                    total += f32(source[3 * shown + channel])
-        total += f32(beyond) * fill[channel]
-        boxes[to + channel] = rint32(total) if boxes.itemsize == 2 else total
+    """Boxes first .. end of a row, which reach beyond the picture: sums of boxes, if halved, that count each pixel once."""
+    tall, broad = high - halved_rows, wide - halved_columns
+    for box in range(first, end):
+        for channel in range(3):
+            boxes[3 * box + channel] = 0
+            for row in range(top, top + 1 + halved_rows):
+                for column in range(left + box * across, left + box * across + 1 + halved_columns):
+                    total = cut_sum(source, width, height, column, row, broad, tall, fill, channel)
+                    boxes[3 * box + channel] += rint32(total) if boxes.itemsize == 2 else total
+
+
+def cut_sum(
+    source: Bytes, width: int, height: int, left: int, top: int, wide: int, high: int, fill: Floats, channel: int
+) -> np.float32:
+    """Of a channel of the pixels of a box, and of the fill beyond the picture."""
+    total, beyond = f32(0.0), 0
+    for row in range(top, top + high):
+        for column in range(left, left + wide):
+            if 0 <= row < height and 0 <= column < width:
+                total += f32(source[3 * (row * width + column) + channel])
+            else:
+                beyond += 1
+    total += f32(beyond) * fill[channel]
+    return f32(total)
 
 
 def folded(place: int, side: int, border: int) -> int:

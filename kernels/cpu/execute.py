@@ -55,11 +55,15 @@ class Ordered(NamedTuple):
     """Pixels that its planes must hold; 0 if it begins with planes that are there."""
     size: Size
     """Of what comes out."""
+    form: LevelForm | None = None
+    """What is done to its bytes instead, if one step does it all."""
 
     def finished(self, pixels: torch.Tensor) -> torch.Tensor:
         """What comes out for a picture of its own: (H, W, 3) uint8."""
         if self.first is not None:
             pixels = warp.rearranged(pixels, self.first)
+        if self.form is not None:
+            return torch.from_numpy(self.form(pixels.numpy()))
         if not self.orders.size:
             return pixels
         result = np.empty((*self.size, 3), np.uint8)
@@ -170,6 +174,8 @@ class Passes:
         """(H, W, 3) uint8, after the steps that wait."""
         if not self._is_pending:
             return torch.from_numpy(self._bytes).view(*self._size, 3)
+        if (form := self._form()) is not None:
+            return torch.from_numpy(form(self._bytes.reshape(*self._size, 3)))
         self._run(is_last=True)
         result = np.empty((*self._size, 3), np.uint8)
         self._carry(result.reshape(-1))
@@ -177,16 +183,25 @@ class Passes:
 
     def ordered(self, first: IndexMap | Window | None) -> Ordered | None:
         """All passes of a picture that none was begun for, the last one too; None if nothing is done to it."""
-        if self._is_pending:
-            self._run(is_last=True)
-        elif first is None:
+        if not self._is_pending and first is None:
             return None
-        return self._written()._replace(first=first)
+        form = self._form()
+        if self._is_pending and form is None:
+            self._run(is_last=True)
+        return self._written()._replace(first=first, form=form)
 
     @property
     def _is_pending(self) -> bool:
         """Whether the bytes are not yet what they are to be."""
         return self._front != LOAD or bool(self._waiting)
+
+    def _form(self) -> LevelForm | None:
+        """How the one step that waits does to bytes all that is to be done to them, if it can."""
+        if self._front != LOAD or len(self._waiting) != 1:
+            return None
+        ((step, _),) = self._waiting
+        of_levels = step.op.kind.of_levels if isinstance(step.op.kind, Pixels) else None
+        return of_levels(**step.fields) if of_levels else None
 
     def _step(self, step: PlannedStep) -> None:
         match step.op.kind:
@@ -335,7 +350,7 @@ class Passes:
 
 def _carried(made_ready: Ordered, source: NDArray[np.uint8], floats: Grid, planes: Grid, result: NDArray[np.uint8]) -> Grid:
     """Makes passes; the planes that they leave, which hold but a tile if all was one pass."""
-    _, orders, fields, room, _ = made_ready
+    _, orders, fields, room, _, _ = made_ready
     if room > 0:
         planes = _kept("planes", 3 * room)[: 3 * room].reshape(3, room)
     scratch = _kept("work", 0)

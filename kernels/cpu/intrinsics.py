@@ -24,7 +24,7 @@ Levels = Bytes | Sums
 LANES = 16
 """Pixels that a vector word takes at once."""
 STRETCH = 32
-"""Values that `sum_boxes` takes at once."""
+"""Values that are summed at once, and the fewest."""
 
 
 def _unbound(word: str) -> NoReturn:
@@ -120,9 +120,19 @@ def read_pixels(
     _unbound("read_pixels")
 
 
-def sum_boxes(source: Levels, at: int, stride: int, high: int, wide: int, result: Sums, to: int) -> None:
-    """result[to + i], for 32 of them = the sum over j < high, k < wide of source[at + i + j stride + 3 k]."""
-    _unbound("sum_boxes")
+def pick_pixels(source: Sums, apart: int, count: int, result: Sums) -> None:
+    """result[3 k : 3 k + 3] = source[apart k : apart k + 3] for k < count; then one more value is read and written."""
+    _unbound("pick_pixels")
+
+
+def sum_fours(source: Levels, stride: int, count: int, result: Sums) -> None:
+    """result[i], for i < count, 32 or more = the sum of source[i], source[i + 3] and those `stride` further on."""
+    _unbound("sum_fours")
+
+
+def sum_places(source: Levels, apart: int, places: int, halved: int, count: int, result: Sums) -> None:
+    """result[i], for i < count, 32 or more = the sum over j < places of source[i + j apart]; halved: inner ones twice."""
+    _unbound("sum_places")
 
 
 def weigh_block(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ _FRACTION = float(np.float32(1 / 255)), 1 / 255 - float(np.float32(1 / 255))
 """1/255 as a float and what that lacks."""
 _I8, _I16, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 _ELEMENTS = {types.uint8: _I8, types.uint16: _I16, types.float32: _F32}
-_NARROW = 4
-"""Columns of the widest boxes whose sums are written out: a loop over them costs more than they do."""
+_FEW = 4
+"""Places of the longest sums that are written out: a loop over them costs more than they do."""
 
 
 # ------------------------------------------------------------------------------------------------ one number
@@ -296,40 +296,96 @@ _ROWS: dict[Any, Callable[[_Memory, Any, Any], list[Value]]] = {
 }
 
 
-def _sum_boxes(context: Any, source: Any, at: Any, stride: Any, high: Any, wide: Any, result: Any, to: Any) -> Any:
+class _Sums:
+    """Sums of values of the first argument of a word, written to its last one, a stretch at a time."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
+        self._memory, self._builder = _Memory(context, builder, signature, args), builder
+        self._held, summed = (_ELEMENTS[kind.dtype] for kind in (signature.args[0], signature.args[-1]))
+        self._count, self._result = args[-2], len(args) - 1
+        self.kind, self._is_float = _vector(summed, STRETCH), summed is _F32
+        self.add = builder.fadd if self._is_float else builder.add
+        self.subtract = builder.fsub if self._is_float else builder.sub
+
+    def values(self, at: Value) -> Value:
+        found = self._memory.load(0, at, _vector(self._held, STRETCH))
+        if found.type == self.kind:
+            return found
+        return (self._builder.uitofp if self._is_float else self._builder.zext)(found, self.kind)
+
+    def written(self, sum_at: Callable[[Value], Value]) -> None:
+        """sum_at(place of the first value) for all stretches; the last one begins early."""
+        builder, stretch = self._builder, ir.Constant(_I64, STRETCH)
+        last = builder.sub(self._count, stretch)
+        count = builder.udiv(builder.add(self._count, ir.Constant(_I64, STRETCH - 1)), stretch)
+        with cgutils.for_range(builder, count) as loop:
+            at = builder.mul(loop.index, stretch)
+            at = builder.select(builder.icmp_signed("<", at, last), at, last)
+            self._memory.store(sum_at(at), self._result, at)
+
+
+def _sum_places(context: Any, source: Any, apart: Any, places: Any, halved: Any, count: Any, result: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        memory = _Memory(context, builder, signature, args)
-        held, summed = (_ELEMENTS[signature.args[number].dtype] for number in (0, 5))
-        total = cgutils.alloca_once_value(builder, ir.Constant(_vector(summed, STRETCH), None))
-        add = builder.fadd if summed is _F32 else builder.add
+        _, apart, places, halved, _, _ = args
+        sums = _Sums(context, builder, signature, args)
+        total = cgutils.alloca_once(builder, sums.kind)
+        is_halved = builder.icmp_signed("!=", halved, ir.Constant(_I64, 0))
 
-        def values(row: Value, column: Value) -> Value:
-            place = builder.add(args[1], builder.mul(row, args[2]))
-            place = builder.add(place, builder.mul(column, ir.Constant(_I64, 3)))
-            found = memory.load(0, place, _vector(held, STRETCH))
-            if held is summed:
-                return found
-            return (builder.uitofp if summed is _F32 else builder.zext)(found, _vector(summed, STRETCH))
+        def values(at: Value, place: Value) -> Value:
+            return sums.values(builder.add(at, builder.mul(place, apart)))
 
-        def add_columns(row: Value, columns: Sequence[Value]) -> None:
-            builder.store(reduce(add, [builder.load(total), *(values(row, column) for column in columns)]), total)
+        def few(at: Value, number: int, inner: int) -> Value:
+            found = [values(at, ir.Constant(_I64, place)) for place in range(number)]
+            return reduce(sums.add, found + found[1:-1] * (inner - 1))
 
-        for narrow in range(1, _NARROW + 1):
-            is_so = builder.icmp_signed("==", args[4], ir.Constant(_I64, narrow))
-            with builder.if_then(is_so), cgutils.for_range(builder, args[3]) as row:
-                add_columns(row.index, [ir.Constant(_I64, column) for column in range(narrow)])
-        is_wider = builder.icmp_signed(">", args[4], ir.Constant(_I64, _NARROW))
-        with (
-            builder.if_then(is_wider),
-            cgutils.for_range(builder, args[3]) as row,
-            cgutils.for_range(builder, args[4]) as column,
-        ):
-            add_columns(row.index, [column.index])
-        memory.store(builder.load(total), 5, args[6])
+        def many(at: Value) -> Value:
+            builder.store(ir.Constant(sums.kind, None), total)
+            with cgutils.for_range(builder, places) as place:
+                builder.store(sums.add(builder.load(total), values(at, place.index)), total)
+            once, end = builder.load(total), builder.sub(places, ir.Constant(_I64, 1))
+            outermost = sums.add(sums.values(at), values(at, end))
+            return builder.select(is_halved, sums.subtract(sums.add(once, once), outermost), once)
+
+        # loops of their own for short sums, or their places would be counted for every stretch
+        for number in range(1, _FEW + 1):
+            is_so = builder.icmp_signed("==", places, ir.Constant(_I64, number))
+            with builder.if_then(is_so), builder.if_else(is_halved) as (twice, once):
+                for inner, branch in ((2, twice), (1, once)):
+                    with branch:
+                        sums.written(partial(few, number=number, inner=inner))
+        with builder.if_then(builder.icmp_signed(">", places, ir.Constant(_I64, _FEW))):
+            sums.written(many)
         return context.get_dummy_value()
 
     whole = types.int64
-    return types.void(source, whole, whole, whole, whole, result, whole), generate
+    return types.void(source, whole, whole, whole, whole, result), generate
+
+
+def _pick_pixels(context: Any, source: Any, apart: Any, count: Any, result: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        memory = _Memory(context, builder, signature, args)
+        # four values, the last of which the next pixel writes over: half the loads and stores
+        four = _vector(_ELEMENTS[signature.args[0].dtype], 4)
+        with cgutils.for_range(builder, args[2]) as pixel:
+            value = memory.load(0, builder.mul(pixel.index, args[1]), four)
+            memory.store(value, 3, builder.mul(pixel.index, ir.Constant(_I64, 3)))
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, types.int64, result), generate
+
+
+def _sum_fours(context: Any, source: Any, stride: Any, count: Any, result: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        sums, three = _Sums(context, builder, signature, args), ir.Constant(_I64, 3)
+
+        def four(at: Value) -> Value:
+            below = builder.add(at, args[1])
+            return reduce(sums.add, [sums.values(start) for at in (at, below) for start in (at, builder.add(at, three))])
+
+        sums.written(four)
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, types.int64, result), generate
 
 
 def _weigh(vectors: int) -> Any:
@@ -375,7 +431,9 @@ LLVM: dict[str, Any] = {
     "store_pixels": intrinsic(_store_pixels),
     "step_along": intrinsic(_step_along),
     "read_pixels": intrinsic(_read_pixels),
-    "sum_boxes": intrinsic(_sum_boxes),
+    "pick_pixels": intrinsic(_pick_pixels),
+    "sum_fours": intrinsic(_sum_fours),
+    "sum_places": intrinsic(_sum_places),
     "weigh_block": _weigh(4),
     "weigh_values": _weigh(1),
 }

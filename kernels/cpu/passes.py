@@ -21,7 +21,7 @@ from kernels.cpu.blurs import mirrored, weigh
 from kernels.cpu.boxes import shrink
 from kernels.cpu.intrinsics import Bytes, Floats
 from kernels.cpu.itinerary import plot
-from kernels.cpu.places import COLUMNS
+from kernels.cpu.places import COLUMNS, find_lines, is_straight
 from kernels.cpu.tiles import advance, lined_up
 from kernels.route import FILL, INPUT, LINK, counted, most_rows
 
@@ -72,12 +72,16 @@ def carry(
                 fill[channel] = chain[0, FILL + channel] * level
             tall, broad = int(chain[0, INPUT]), int(chain[0, INPUT + 1])
             of = wide, high, across, down, halved_columns, halved_rows
+            straight = is_straight(table)
+            read = np.zeros(lines if straight else 0, np.uint8)
+            if straight:
+                find_lines(table, height, read)
             if fits:
                 sums, front = room.view(np.uint16)[:count], SAMPLE_SUMS
-                shrink(source, broad, tall, left, top, columns, lines, *of, border, fill, sums)
+                shrink(source, broad, tall, left, top, columns, lines, *of, border, fill, read, sums)
             else:
                 sampled, front = room[:count], SAMPLE_FLOATS
-                shrink(source, broad, tall, left, top, columns, lines, *of, border, fill, sampled)
+                shrink(source, broad, tall, left, top, columns, lines, *of, border, fill, read, sampled)
     while at < orders.size:
         if orders[at] == SWEEP:
             at = sweep_through(orders, at, front, source, sums, sampled, table, fields, planes, width, height, result)

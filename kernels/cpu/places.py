@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.intrinsics import Floats, Integers, Levels, floor32, read_pixels, step_along, truncated
+from kernels.cpu.intrinsics import Bytes, Floats, Integers, Levels, floor32, read_pixels, step_along, truncated
 from kernels.cpu.number_words import clamp
 
 MOVE, VIEW, SHIFT, VEIL, FOLD, READ = range(6)
@@ -84,9 +84,7 @@ def start_tile(table: Table, base: int, count: int, width: int, scratch: Grid) -
     column = base - line * width
     begin = 0
     while begin < count:
-        middle = line + 0.5
-        c = f32(table[0, 2] * middle + table[0, 3])
-        f = f32(table[0, 5] * middle + table[0, 6])
+        c, f = line_start(table, line)
         run = min(width - column, count - begin)
         # whole vectors, the last of which goes on into the next line's, or beyond the tile
         for k in range(0, run, 16):
@@ -95,6 +93,31 @@ def start_tile(table: Table, base: int, count: int, width: int, scratch: Grid) -
         begin += run
         column = 0
         line += 1
+
+
+def line_start(table: Table, line: int) -> tuple[np.float32, np.float32]:
+    """Where a line of the output begins by the first row, but for what its columns add."""
+    middle = line + 0.5
+    return f32(table[0, 2] * middle + table[0, 3]), f32(table[0, 5] * middle + table[0, 6])
+
+
+def is_straight(table: Table) -> bool:
+    """Whether lines of the output are read along lines of the source, and nothing but a scale and a shift leads there."""
+    return bool(table.shape[0] == 2 and table[0, 2] == 0.0 and table[0, 4] == 0.0)
+
+
+def find_lines(table: Table, height: int, read: Bytes) -> None:
+    """Marks with 1 the lines of the source that an output of `height` lines reads along a straight route."""
+    last = table.shape[0] - 1
+    lines = int(table[last, 2])
+    bottom = f32(lines - 1)
+    for line in range(height):
+        _, v = line_start(table, line)
+        # as `place_tile`
+        v = v if v > f32(0.0) else f32(0.0)
+        v = v if v < bottom else bottom
+        top = min(int(floor32(v)), max(lines - 2, 0))
+        read[top] = read[min(top + 1, lines - 1)] = 1
 
 
 def move_tile(table: Table, step: int, count: int, scratch: Grid) -> None:

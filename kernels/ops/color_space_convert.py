@@ -40,8 +40,8 @@ class ColorSpaceConvert(Params):
 def color_space_convert(image: torch.Tensor, space: str) -> torch.Tensor:
     if space == "lab":
         # OpenCV's comes from a table: a level beside the formula
-        moved = rgb_to_lab(image) + image.new_tensor([0.0, 128.0, 128.0]).view(1, 3, 1, 1)
-        return moved / image.new_tensor([100.0, 255.0, 255.0]).view(1, 3, 1, 1)
+        moved = rgb_to_lab(image).add_(image.new_tensor([0.0, 128.0, 128.0]).view(1, 3, 1, 1))
+        return moved.div_(image.new_tensor([100.0, 255.0, 255.0]).view(1, 3, 1, 1))
 
     def converted(pixels: Grid) -> Grid:
         numbers = np.asarray(cv2.cvtColor(pixels, _CODES[space]), dtype=np.float32)

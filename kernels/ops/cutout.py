@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from kernels.colors import byte
-from kernels.op import Op, Pixels
+from kernels.holes import painted
+from kernels.op import LevelForm, Op, Pixels
 from kernels.params import Choice, Color, Names, Params, Range, Uniform
 from kernels.shapes import begin
 from kernels.words import NoiseSeed, Value, maximum, minimum, rint, sqrt, uniform, where
@@ -35,6 +36,14 @@ def extent(share: float, square: Value, side: float) -> Value:
     return minimum(rint(maximum(square, share * side)), side)
 
 
+def hole(w: float, h: float, area: float, across: float, down: float) -> tuple[Value, Value, Value, Value]:
+    """Where it begins and ends: left, top, right, bottom."""
+    square = sqrt(area * w * h)
+    width, height = extent(area, square, w), extent(area, square, h)
+    left, top = begin(across, w, width), begin(down, h, height)
+    return left, top, left + width, top + height
+
+
 def cutout(
     r: Value,
     g: Value,
@@ -51,10 +60,8 @@ def cutout(
     filling: int,
     color: tuple[float, float, float],
 ) -> tuple[Value, Value, Value]:
-    square = sqrt(area * w * h)
-    width, height = extent(area, square, w), extent(area, square, h)
-    left, top = begin(across, w, width), begin(down, h, height)
-    hit = (x > left) & (x < left + width) & (y > top) & (y < top + height)
+    left, top, right, bottom = hole(w, h, area, across, down)
+    hit = (x > left) & (x < right) & (y > top) & (y < bottom)
     return (
         where(hit, where(filling == 0, byte(uniform(i, seed, 0)), color[0]), r),
         where(hit, where(filling == 0, byte(uniform(i, seed, 1)), color[1]), g),
@@ -62,9 +69,13 @@ def cutout(
     )
 
 
+def of_levels(area: float, across: float, down: float, filling: str, color: tuple[float, float, float]) -> LevelForm | None:
+    return painted(hole, color, area=area, across=across, down=down) if filling == "color" else None
+
+
 OP = Op(
     Cutout,
-    Pixels(cutout),
+    Pixels(cutout, of_levels),
     examples=(
         Cutout(area=(0.15, 0.15), across=(0.5, 0.5), down=(0.5, 0.5)),
         Cutout(area=(0.1, 0.1), across=(0.2, 0.2), down=(0.8, 0.8), filling=("noise",)),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
-from kernels.op import Op, Pixels
+import numpy as np
+
+from kernels.op import LevelForm, Op, Pixels
 from kernels.params import Params
 from kernels.words import Value
 
@@ -19,4 +22,8 @@ def invert(r: Value, g: Value, b: Value) -> tuple[Value, Value, Value]:
     return 1.0 - r, 1.0 - g, 1.0 - b
 
 
-OP = Op(Invert, Pixels(invert), examples=(Invert(),))
+def of_levels() -> LevelForm:
+    return partial(np.bitwise_not, order="C")
+
+
+OP = Op(Invert, Pixels(invert, of_levels), examples=(Invert(),))

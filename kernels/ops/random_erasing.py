@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from kernels.colors import byte
-from kernels.op import Op, Pixels
+from kernels.holes import painted
+from kernels.op import LevelForm, Op, Pixels
 from kernels.params import Choice, Color, Names, Params, Range, Uniform
 from kernels.shapes import begin
 from kernels.words import NoiseSeed, Value, maximum, minimum, rint, sqrt, uniform, where
@@ -33,6 +34,15 @@ class RandomErasing(Params):
     """The colour, where `filling` is color."""
 
 
+def hole(w: float, h: float, scale: float, ratio: float, across: float, down: float) -> tuple[Value, Value, Value, Value]:
+    """Where it begins and ends: left, top, right, bottom."""
+    area = maximum(scale * w * h, 0.000001)
+    long = minimum(area / minimum(sqrt(area * ratio), w), h)
+    height, width = rint(long), rint(area / long)
+    left, top = begin(across, w, width), begin(down, h, height)
+    return left, top, left + width, top + height
+
+
 def random_erasing(
     r: Value,
     g: Value,
@@ -50,11 +60,8 @@ def random_erasing(
     filling: int,
     color: tuple[float, float, float],
 ) -> tuple[Value, Value, Value]:
-    area = maximum(scale * w * h, 0.000001)
-    long = minimum(area / minimum(sqrt(area * ratio), w), h)
-    height, width = rint(long), rint(area / long)
-    left, top = begin(across, w, width), begin(down, h, height)
-    hit = (x > left) & (x < left + width) & (y > top) & (y < top + height)
+    left, top, right, bottom = hole(w, h, scale, ratio, across, down)
+    hit = (x > left) & (x < right) & (y > top) & (y < bottom)
     return (
         where(hit, where(filling == 0, byte(uniform(i, seed, 0)), color[0]), r),
         where(hit, where(filling == 0, byte(uniform(i, seed, 1)), color[1]), g),
@@ -62,9 +69,15 @@ def random_erasing(
     )
 
 
+def of_levels(
+    scale: float, ratio: float, across: float, down: float, filling: str, color: tuple[float, float, float]
+) -> LevelForm | None:
+    return painted(hole, color, scale=scale, ratio=ratio, across=across, down=down) if filling == "color" else None
+
+
 OP = Op(
     RandomErasing,
-    Pixels(random_erasing),
+    Pixels(random_erasing, of_levels),
     examples=(
         RandomErasing(scale=(0.15, 0.15), ratio=(2.0, 2.0), across=(0.3, 0.3), down=(0.4, 0.4)),
         RandomErasing(scale=(0.1, 0.1), ratio=(0.5, 0.5), across=(0.8, 0.8), down=(0.2, 0.2), filling=("noise",)),

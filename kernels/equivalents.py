@@ -15,7 +15,6 @@ import torch
 from kornia import color, enhance, filters, morphology
 
 from kernels import stencils, windows
-from kernels.ops.color_space_convert import color_space_convert
 from kernels.ops.equalize import equalize
 
 _MEDIANS = (3, 5)
@@ -187,7 +186,8 @@ def _color_space_convert(image: torch.Tensor, space: str) -> torch.Tensor:
         case "xyz":
             return color.rgb_to_xyz(image)
         case _:
-            return color_space_convert(image, space)
+            shifted = color.rgb_to_lab(image) + image.new_tensor([0.0, 128.0, 128.0]).view(1, 3, 1, 1)
+            return shifted / image.new_tensor([100.0, 255.0, 255.0]).view(1, 3, 1, 1)
 
 
 _REFLECTS = "Outside the picture Kornia's mirror image leaves out the edge pixel (d c b | a b c d | c b a)."

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import cv2
 import numpy as np
 import torch
-from kornia.color import rgb_to_lab
+from kornia.color import rgb_to_xyz
 
 from kernels.op import Op, Stencil
 from kernels.params import Choice, Names, Params
@@ -23,6 +23,8 @@ _CODES = {
 
 
 SPACES = ("lab", *_CODES)
+_DARK = 0.008856
+"""Where the cube root of Lab turns into a straight line."""
 
 
 class ColorSpaceConvert(Params):
@@ -40,8 +42,7 @@ class ColorSpaceConvert(Params):
 def color_space_convert(image: torch.Tensor, space: str) -> torch.Tensor:
     if space == "lab":
         # OpenCV's comes from a table: a level beside the formula
-        moved = rgb_to_lab(image).add_(image.new_tensor([0.0, 128.0, 128.0]).view(1, 3, 1, 1))
-        return moved.div_(image.new_tensor([100.0, 255.0, 255.0]).view(1, 3, 1, 1))
+        return _lab(image)
 
     def converted(pixels: Grid) -> Grid:
         numbers = np.asarray(cv2.cvtColor(pixels, _CODES[space]), dtype=np.float32)
@@ -50,6 +51,25 @@ def color_space_convert(image: torch.Tensor, space: str) -> torch.Tensor:
         return numbers
 
     return by_opencv(image, converted)
+
+
+def _lab(image: torch.Tensor) -> torch.Tensor:
+    """Kornia's `rgb_to_lab`, operation for operation, in half of the memory; then brought to 0..1."""
+    curved = image.add(0.055).div_(1.055).pow_(2.4)
+    linear = torch.where(image > 0.04045, curved, image / 12.92, out=curved)
+    # D65 white is 1
+    xyz = rgb_to_xyz(linear).div_(_of_channels(image, 0.95047, 1.0, 1.08883))
+    root = torch.clamp(xyz, min=_DARK, out=linear).pow_(1.0 / 3.0)
+    torch.where(xyz > _DARK, root, xyz.mul(7.787).add_(4.0 / 29.0), out=root)
+    x, y, z = root[0]
+    torch.mul(y, 116.0, out=xyz[0, 0]).sub_(16.0)
+    torch.sub(x, y, out=xyz[0, 1]).mul_(500.0)
+    torch.sub(y, z, out=xyz[0, 2]).mul_(200.0)
+    return xyz.add_(_of_channels(image, 0.0, 128.0, 128.0)).div_(_of_channels(image, 100.0, 255.0, 255.0))
+
+
+def _of_channels(image: torch.Tensor, *numbers: float) -> torch.Tensor:
+    return image.new_tensor(numbers).view(1, 3, 1, 1)
 
 
 OP = Op(

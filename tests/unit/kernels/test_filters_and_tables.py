@@ -116,6 +116,27 @@ def test_clahe_sees_details_of_dark_and_of_bright_parts() -> None:
     assert np.ptp(plain[:, :32]) > 0
 
 
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (61, 131), (1, 1), (1, 40), (37, 2)])
+def test_a_step_on_bytes_does_as_it_does_on_planes(height: int, width: int) -> None:
+    pixels = random_pixels(height, width)
+    steps: list[dict[str, object]] = [{"op": "invert"}]
+    for share in (0.0, 0.07, 0.3, 1.0):
+        place: dict[str, object] = {"across": 0.3 + share / 2, "down": 0.9, "color": [0.5, 0.1234, 1.0]}
+        steps.append({"op": "cutout", "area": share, **place})
+        steps += [{"op": "random_erasing", "scale": share, "ratio": ratio, **place} for ratio in (0.3, 1.0, 3.3)]
+    invert: dict[str, object] = {"op": "invert"}
+    for step in steps:
+        assert np.array_equal(made(step, pixels=pixels), made(invert, invert, step, pixels=pixels)), step
+
+
+def test_a_step_on_bytes_leaves_its_picture_as_it_is() -> None:
+    pixels = random_pixels(20, 30)
+    before = pixels.clone()
+    for name in ("invert", "cutout", "random_erasing"):
+        made({"op": name}, pixels=pixels)
+        assert torch.equal(pixels, before)
+
+
 def test_a_table_that_turns_levels_round_inverts() -> None:
     table = [IDENTITY[0][::-1]]
     pixels = random_pixels()

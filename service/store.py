@@ -10,7 +10,7 @@ import asyncio
 import errno
 import os
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -156,7 +156,7 @@ class ObjectStore:
                 for meta in page:
                     yield StoredObject(meta["path"], meta["size"], meta["last_modified"])
 
-    async def pages(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
+    async def pages(self, prefix: str) -> AsyncGenerator[Sequence[StoredObject]]:
         """As `objects`, a page at a time."""
         with _translated():
             async for page in obstore.list(self._backend, prefix=prefix, chunk_size=PAGE):

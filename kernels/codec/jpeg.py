@@ -27,6 +27,9 @@ _SCAN = 0xDA
 _JUNK_AT_THE_END = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _JUNK_BYTES = 16
 """Some writers leave a few bytes between the last row and the end marker. Damage leaves more: a block or a row of them."""
+_LARGE_PART = 16
+"""Where more than this part of a file is left, its header asks for less than there is: what it asks for is taken. Damage
+leaves so much in one of a hundred cases (`docs/explanation/bad-input.md`)."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def _decoded(content: bytes, header: Header, colours: str) -> Bytes:
     except ValueError as error:
         reason = str(error)
         junk = _JUNK_AT_THE_END.search(reason)
-        if junk and int(junk[1]) <= _JUNK_BYTES:
+        if junk and (int(junk[1]) <= _JUNK_BYTES or int(junk[1]) * _LARGE_PART > len(clean)):
             return _strictly(clean, colours, strict=False)
         if "could not determine subsampling" in reason.lower():
             return _by_pillow(clean, colours)

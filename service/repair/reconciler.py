@@ -21,6 +21,7 @@ from batching.items import LaneKey
 from batching.lanes import LANES_DOWN, Lanes, open_lanes
 from service.handoff import put_and_stamp
 from service.repair import removals, repairs, retention
+from service.repair.days import Days
 from service.repair.orphans import Orphans
 from service.repair.periods import Period
 from service.repair.repairs import Budgets
@@ -79,6 +80,7 @@ class Reconciler:
     def __post_init__(self) -> None:
         self._divided, self._retained = Period(RETENTION_EVERY_S), Period(RETENTION_EVERY_S)
         self._images = retention.Images(self.engine, self.keep.images_days)
+        self._days = Days(self.engine, self.store, self.keep.orphan_s)
         self._orphans = Orphans(self.engine, self.store, self.keep.orphan_s)
 
     async def repair(self) -> bool:
@@ -211,6 +213,9 @@ class Reconciler:
             images, more_images = await self._images.step()
             self._count(Counter(retired_images=images))
             more = more or more_images
+        removed, more_days = await self._days.step()
+        self._count(removed)
+        more = more or more_days
         keys = await retention.forget_keys(self.engine)
         self._count(Counter(retired_batches=hidden, retired_keys=keys))
         if not (more or keys == retention.PAGE):

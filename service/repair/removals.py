@@ -19,7 +19,7 @@ IMAGE_GRACE_S = 900.0
 """Bytes stay this long after their image was deleted, and after they were last sent: longer than a request and a lease."""
 
 BATCHES = """
-SELECT id FROM batches WHERE deleted_at IS NOT NULL AND state IN ('completed', 'cancelled', 'expired')
+SELECT id FROM batches WHERE deleted_at IS NOT NULL AND NOT retired AND state IN ('completed', 'cancelled', 'expired')
 ORDER BY deleted_at LIMIT 8
 """
 OUTPUTS = "SELECT id, object_key FROM outputs WHERE batch_id = :batch AND item_id BETWEEN :low AND :high LIMIT :page"

@@ -1,14 +1,16 @@
 """Retention: batches and uploaded pictures that are older than the operator keeps them are deleted as by their owners.
 
-Each function does one page or less. What it hides is removed, bytes and rows, by `removals`.
+Each function does one page or less. What it hides is removed, bytes and rows, by `days` or `removals`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from service.truth.database import AsyncEngine, statement
+from service.truth.partitions import first_id
 
 PAGE = 500
 DAY_S = 86_400.0
@@ -21,14 +23,15 @@ WITH over AS MATERIALIZED (
   WHERE finished_at < now() - make_interval(secs => :age_s) AND deleted_at IS NULL
   ORDER BY finished_at LIMIT :page FOR NO KEY UPDATE SKIP LOCKED
 ), hidden AS (
-  UPDATE batches b SET deleted_at = now() FROM over o WHERE b.id = o.id RETURNING b.id, b.tenant, b.state
+  UPDATE batches b SET deleted_at = now(), retired = b.id < :today FROM over o WHERE b.id = o.id
+  RETURNING b.id, b.tenant, b.state
 ), logged AS (
   INSERT INTO state_log (tenant, batch_id, from_state, to_state, reason)
   SELECT tenant, id, state, state, 'retention' FROM hidden
 )
 SELECT id FROM hidden
 """
-"""A batch that is retried has no end any more, so it stays."""
+"""A batch that is retried has no end any more, so it stays. Of a day that is over, it waits for the rest of it (`days`)."""
 
 _IMAGES = """
 WITH page AS MATERIALIZED (
@@ -57,7 +60,8 @@ RETURNING k.key
 
 async def hide_batches(engine: AsyncEngine, days: float) -> int:
     """Hides batches that ended so many days ago; says how many, PAGE at most."""
-    return len(await statement(engine, _BATCHES, {"age_s": days * DAY_S, "page": PAGE}))
+    today = first_id(datetime.now(UTC).date())
+    return len(await statement(engine, _BATCHES, {"age_s": days * DAY_S, "page": PAGE, "today": today}))
 
 
 async def forget_keys(engine: AsyncEngine, days: float = KEYS_KEPT_DAYS) -> int:

@@ -114,6 +114,37 @@ async def drop_empty(engine: AsyncEngine, before: date) -> int:
     return dropped
 
 
+async def day_exists(engine: AsyncEngine, day: date) -> bool:
+    """Whether a day has partitions of its own."""
+    there = {row["name"] for row in await statement(engine, _THERE, {})}
+    return all(name_of(table, day) in there for table in PARTITIONED)
+
+
+async def drop_day(engine: AsyncEngine, day: date) -> None:
+    """Drops the partitions of a day with all their rows, and takes their bytes off what their tenants have stored.
+
+    Nobody may need any of them. All of it happens, or nothing. Errors: DatabaseUnavailable, where somebody holds a table
+    for longer than is waited.
+    """
+    items, outputs = (name_of(table, day) for table in PARTITIONED)
+    async with transaction(engine) as connection:
+        await fetch(connection, LONGEST_WAIT, {})
+        await fetch(connection, "SET LOCAL enable_seqscan = on", {})
+        await fetch(connection, f"LOCK TABLE {outputs}, {items} IN SHARE ROW EXCLUSIVE MODE", {})  # as counted, so dropped
+        stored = await fetch(connection, _STORED.format(items=items, outputs=outputs), {})
+        await fetch(connection, f"DROP TABLE {outputs}, {items}", {})
+        for row in stored:  # counters last, in the order in which everybody takes them
+            await fetch(connection, _TAKE_OFF, {"tenant": row["tenant"], "bytes": -int(row["bytes"])})
+
+
+_STORED = """
+SELECT tenant, sum(bytes) AS bytes FROM (
+  SELECT tenant, source_bytes AS bytes FROM {items} UNION ALL SELECT tenant, bytes FROM {outputs}
+) AS stored GROUP BY tenant ORDER BY tenant
+"""
+_TAKE_OFF = "SELECT meter(:tenant, 0, 0, 0, :bytes)"
+"""What the triggers do where rows are deleted: dropping a table fires none."""
+
 _ANY = "SELECT 1 AS any FROM {name} LIMIT 1"
 
 

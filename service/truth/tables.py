@@ -109,6 +109,7 @@ batches = Table(
     _time("cancel_requested_at"),
     _time("expires_at"),
     _time("deleted_at"),
+    Column("retired", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("succeeded + failed + cancelled <= total", name="counts"),
     Index("ix_batches_tenant_id", "tenant", "id"),
     Index("ix_batches_tenant_group_id", "tenant", "group", "id", postgresql_where=text('"group" IS NOT NULL')),
@@ -123,7 +124,8 @@ batches = Table(
         "expires_at",
         postgresql_where=text("expires_at IS NOT NULL AND state IN ('queued', 'running')"),
     ),
-    Index("ix_batches_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+    Index("ix_batches_hidden", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL AND NOT retired")),
+    Index("ix_batches_retired", "id", postgresql_where=text("retired")),
     Index(
         "ix_batches_finished",
         "finished_at",
@@ -132,7 +134,8 @@ batches = Table(
     Index("ix_batches_replays", "created_at", postgresql_where=text("replay_of IS NOT NULL AND deleted_at IS NULL")),
 )
 """With `replay_of` it makes one variant of a picture of that batch again: nobody sees it, and it is removed
-after it was looked at. With `use_cache` earlier results of the same causes may answer for its items."""
+after it was looked at. With `use_cache` earlier results of the same causes may answer for its items. `retired` are
+those that retention has hidden: they are removed with the rest of their day (`service/repair/days.py`)."""
 
 items = Table(
     "items",

@@ -11,7 +11,7 @@ import pytest
 
 from kernels.codec import decode, probe
 from kernels.errors import InputError
-from tests.helpers.bad_inputs import FOLDER, JUDGED_OTHERWISE, SAMPLES, Sample
+from tests.helpers.bad_inputs import FOLDER, SAMPLES, Sample
 
 SLOW_S = 5.0
 """Every one of them takes a few milliseconds; some are made to take for ever."""
@@ -40,7 +40,6 @@ def test_the_files_are_those_of_the_manifest() -> None:
     found = {f"files/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest() for path in (FOLDER / "files").iterdir()}
     assert found == sums
     assert len(SAMPLES) == len(sums) == 343
-    assert JUDGED_OTHERWISE.keys() <= {sample.name for sample in SAMPLES}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from kernels.codec import CODEC_VERSION, decode, probe
-from kernels.errors import ImageTruncated
+from kernels.errors import ImageCorrupt, ImageTruncated
 from tests.helpers.picture_files import FORMATS, chunk, exif, png_file, saved, srgb_profile, swapped_profile
 from tests.helpers.pictures import make_image, make_photo
 
@@ -277,6 +277,16 @@ def test_junk_between_jpeg_segments_and_before_the_end_marker() -> None:
     table = content.index(b"\xff\xdb")
     np.testing.assert_array_equal(decode(content[:table] + b"junk" + content[table:]), decode(content))
     np.testing.assert_array_equal(decode(content[:-2] + b"\1\2\3" + content[-2:]), decode(content))
+
+
+def test_a_jpeg_that_asks_for_less_than_there_is_and_one_with_something_left() -> None:
+    content = saved(PHOTO, "JPEG")
+    lower = bytearray(content)
+    height = content.index(b"\xff\xc0") + 5
+    lower[height : height + 2] = (PHOTO.shape[0] // 2).to_bytes(2, "big")
+    np.testing.assert_array_equal(decode(bytes(lower))[:8], decode(content)[:8])
+    with pytest.raises(ImageCorrupt):
+        decode(content[:-2] + bytes(len(content) // 20) + content[-2:])
 
 
 def test_the_version_names_every_library() -> None:

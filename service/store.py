@@ -67,6 +67,11 @@ class ObjectStore:
         self._files = LocalFiles(root, fsync=fsync) if root else None
 
     @property
+    def files(self) -> LocalFiles | None:
+        """Its files, where it is a folder: small ones may be read and written at once, by any thread."""
+        return self._files
+
+    @property
     def shared(self) -> bool:
         """Whether another process sees the same objects."""
         return not isinstance(self._backend, MemoryStore)

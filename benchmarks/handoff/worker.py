@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 from batching.engine import Engine, EngineConfig
 from batching.execute import Decode, Ran, Result, Work
-from batching.items import Encoded, Item
+from batching.items import Encoded, Item, Priority
 from batching.ledger import Ledger, Store
+from batching.porter import Porter
 from batching.telemetry import Tally
 from batching.worker import run_worker
 from kernels.errors import DeviceLost
@@ -26,14 +27,22 @@ class NoPixels(Engine):
     def __init__(self, config: EngineConfig, decode: Decode, tally: Tally, lost: Callable[[DeviceLost], None]) -> None:
         self._config = config
 
-    def submit(self, work: Work, done: Callable[[Result], None]) -> None:
+    def submit(self, work: Work, done: Callable[[Result], None], porter: Porter | None = None) -> None:
         """Calls `done` before it returns."""
         outputs = tuple(
             Encoded(variant, b"", _NO_HASH, 1, 1, "jpeg", draws=(), labels=None) for variant in range(work.item.variants)
         )
         done(Ran(work.item, outputs))
 
-    def withdraw(self) -> list[Work]:
+    def submit_unread(self, item: Item, done: Callable[[Result], None], porter: Porter) -> None:
+        """As `submit`."""
+        self.submit(Work(item, b""), done, porter)
+
+    def waiting(self, priority: Priority) -> int:
+        """0: nothing ever waits."""
+        return 0
+
+    def withdraw(self) -> list[Item]:
         """Nothing: nothing ever waits."""
         return []
 
@@ -48,6 +57,8 @@ class NoPixels(Engine):
 
 class NoBytes:
     """A store that has every object and keeps none."""
+
+    files = None
 
     async def get(self, key: str) -> bytes:
         """A byte."""

@@ -46,13 +46,21 @@ class LocalFiles:
 
     async def get(self, key: str) -> bytes:
         """The bytes under `key`. FileNotFoundError."""
-        content = self._read(key, self._on_loop)
+        content = self.get_at_once(key)
         return await self._off_loop(lambda: _read(self._path(key))) if content is None else content
 
     async def put(self, key: str, content: bytes) -> None:
         """Writes a file beside the place and renames it, so that nobody ever sees a part of it."""
-        if not self._written(key, content, self._on_loop):
+        if not self.put_at_once(key, content):
             await self._off_loop(lambda: self._write(self._path(key), content))
+
+    def get_at_once(self, key: str) -> bytes | None:
+        """The bytes, if `get` would not have to wait for them. FileNotFoundError."""
+        return self._read(key, self._on_loop)
+
+    def put_at_once(self, key: str, content: bytes) -> bool:
+        """Writes a file, if `put` would not have to wait for that; False: it was not begun."""
+        return self._written(key, content, self._on_loop)
 
     def read(self, key: str) -> bytes | None:
         """The bytes of a small file that the system has in memory; None: it is none. Any thread. FileNotFoundError."""

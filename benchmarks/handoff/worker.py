@@ -29,14 +29,14 @@ class NoPixels(Engine):
 
     def submit(self, work: Work, done: Callable[[Result], None], porter: Porter | None = None) -> None:
         """Calls `done` before it returns."""
-        outputs = tuple(
-            Encoded(variant, b"", _NO_HASH, 1, 1, "jpeg", draws=(), labels=None) for variant in range(work.item.variants)
-        )
-        done(Ran(work.item, outputs))
+        item = work.item
+        outputs = tuple(Encoded(variant, b"", _NO_HASH, 1, 1, "jpeg", draws=(), labels=None) for variant in item.numbers)
+        done(Ran(item, outputs, porter.stored(item, outputs) if porter else None))
 
     def submit_unread(self, item: Item, done: Callable[[Result], None], porter: Porter) -> None:
         """As `submit`."""
-        self.submit(Work(item, b""), done, porter)
+        content = porter.fetched(item)
+        self.submit(Work(item, content or b""), done, porter)
 
     def waiting(self, priority: Priority) -> int:
         """0: nothing ever waits."""
@@ -55,10 +55,22 @@ class NoPixels(Engine):
         return True
 
 
+class NoFiles:
+    """Files that are all there and are not kept, as those of a local store."""
+
+    def read(self, key: str) -> bytes:
+        """A byte."""
+        return b"x"
+
+    def write(self, key: str, content: bytes) -> bool:
+        """True."""
+        return True
+
+
 class NoBytes:
     """A store that has every object and keeps none."""
 
-    files = None
+    files = NoFiles()
 
     async def get(self, key: str) -> bytes:
         """A byte."""

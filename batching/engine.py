@@ -25,6 +25,7 @@ from batching.execute import (
     Lacking,
     Ran,
     Result,
+    Unread,
     Work,
     complete,
     decoded,
@@ -34,7 +35,8 @@ from batching.execute import (
     planned,
 )
 from batching.handoffs import HandOff
-from batching.items import Budget, Failed, Item
+from batching.items import Budget, Failed, Item, Priority
+from batching.porter import Porter
 from batching.telemetry import Tally
 from kernels.errors import DeviceLost
 from kernels.partners import Partners
@@ -65,13 +67,12 @@ class EngineConfig:
 
 @dataclass(frozen=True)
 class _Task:
-    work: Work
+    item: Item
+    work: Work | None
+    """None: the porter is to fetch the picture."""
     done: Done
+    porter: Porter | None
     entered_s: float
-
-    @property
-    def item(self) -> Item:
-        return self.work.item
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class _Computed:
 
 
 class Engine:
-    """Submit work, get exactly one result for it: `Ran`, `Failed`, `Lacking` or `Died`. A bad picture fails alone.
+    """Submit work, get exactly one result for it (`Ran`, `Failed`, `Lacking`, `Died`, `Unread`). A bad picture fails alone.
 
     `lost` is called, once, when the device no longer answers; what was submitted then gets no result.
     """
@@ -119,18 +120,29 @@ class Engine:
                 self._start("encode", config.threads, self._encode_items),
             ]
 
-    def submit(self, work: Work, done: Done) -> None:
-        """Adds work; `done` is called from an engine thread. Never blocks: who submits bounds what is in flight."""
-        self._entrance.put(work.item.priority, work.item.cost_pixels, _Task(work, done, time.perf_counter()))
+    def submit(self, work: Work, done: Done, porter: Porter | None = None) -> None:
+        """Adds work; `done` is called from an engine thread. Never blocks: who submits bounds what is in flight.
+
+        porter: who stores its results, on the thread that made them.
+        """
+        self._enter(_Task(work.item, work, done, porter, time.perf_counter()))
+
+    def submit_unread(self, item: Item, done: Done, porter: Porter) -> None:
+        """As `submit`, for an item whose picture the porter fetches when a thread begins it; `Unread` where he cannot."""
+        self._enter(_Task(item, None, done, porter, time.perf_counter()))
+
+    def waiting(self, priority: Priority) -> int:
+        """Items of that priority that no thread has begun."""
+        return self._entrance.waiting(priority)
 
     @property
     def max_output_pixels(self) -> int:
         """Most pixels of one item's results and partners."""
         return self._config.max_output_pixels
 
-    def withdraw(self) -> list[Work]:
-        """Takes back all work that is not begun; it gets no result."""
-        return [task.work for task in self._entrance.withdraw()]
+    def withdraw(self) -> list[Item]:
+        """Takes back all items that are not begun; they get no result."""
+        return [task.item for task in self._entrance.withdraw()]
 
     def overdue(self, limit_s: float) -> list[Item]:
         """Items that were begun longer ago than that and have no result yet."""
@@ -169,6 +181,9 @@ class Engine:
             thread.start()
         return threads
 
+    def _enter(self, task: _Task) -> None:
+        self._entrance.put(task.item.priority, task.item.cost_pixels, task)
+
     def _next(self) -> _Task | None:
         task = self._entrance.get()
         if task is not None:
@@ -184,22 +199,25 @@ class Engine:
         while task := self._next():
             self._finish(task, isolated(task.item, partial(self._complete, task)))
 
-    def _complete(self, task: _Task) -> Ran:
+    def _complete(self, task: _Task) -> Ran | Unread:
+        if (work := _fetched(task)) is None:
+            return Unread(task.item)
         config = self._config
-        return complete(
-            task.work, self._decode, config.device, config.max_output_pixels, config.item_timeout_s, self._tally
-        )
+        ran = complete(work, self._decode, config.device, config.max_output_pixels, config.item_timeout_s, self._tally)
+        return _stored(task, ran)
 
-    def _prepare(self, task: _Task) -> _Decoded:
+    def _prepare(self, task: _Task, work: Work) -> _Decoded:
         with self._tally.stage("decode"):
-            picture = decoded(task.work, self._decode)
-            find = partners(task.work, self._decode)
-            plans = prepared(planned(task.work, picture, find, self._config.max_output_pixels), self._config.device)
+            picture = decoded(work, self._decode)
+            find = partners(work, self._decode)
+            plans = prepared(planned(work, picture, find, self._config.max_output_pixels), self._config.device)
         return _Decoded(task, picture, tuple(plans), find)
 
-    def _prepare_all(self, task: _Task) -> _Decoded:
+    def _prepare_all(self, task: _Task) -> _Decoded | Unread:
         """Partners are decoded too: the one thread that runs must not wait for them."""
-        prepared = self._prepare(task)
+        if (work := _fetched(task)) is None:
+            return Unread(task.item)
+        prepared = self._prepare(task, work)
         taken = {partner for plan in prepared.plans for step in plan.steps for partner in step.partners}
         with self._tally.stage("decode"):
             found = {partner: prepared.partners(partner) for partner in taken}
@@ -209,7 +227,7 @@ class Engine:
     def _decode_items(self) -> None:
         while task := self._next():
             prepared = isolated(task.item, partial(self._prepare_all, task))
-            if isinstance(prepared, Failed | Lacking | Died):
+            if isinstance(prepared, Failed | Lacking | Died | Unread):
                 self._finish(task, prepared)
             else:
                 self._to_run.put(task.item.priority, prepared.cost, prepared)
@@ -261,4 +279,16 @@ class Engine:
             with self._tally.stage("encode"):
                 outputs.append(encoded(item, variant, plan, picture))
             failpoints.hit("encoded")
-        return Ran(item, tuple(outputs))
+        return _stored(computed.task, Ran(item, tuple(outputs)))
+
+
+def _fetched(task: _Task) -> Work | None:
+    if task.work is not None:
+        return task.work
+    assert task.porter is not None  # or it would have come with its bytes
+    content = task.porter.fetched(task.item)
+    return None if content is None else Work(task.item, content)
+
+
+def _stored(task: _Task, ran: Ran) -> Ran:
+    return ran if task.porter is None else replace(ran, stored=task.porter.stored(ran.item, ran.outputs))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -36,22 +36,6 @@ def parse_notice(document: str | bytes) -> Notice:
     """The notice that a document says. Errors: ValueError."""
     value = json.loads(document)
     return Notice(frozenset(map(UUID, value["items"])), frozenset(map(UUID, value["batches"])))
-
-
-class Publisher:
-    """Sends notices over one client."""
-
-    def __init__(self, client: aredis.Redis) -> None:
-        self._redis = client
-
-    async def publish(self, notices: Mapping[str, Notice]) -> None:
-        """Sends each channel its notice, in one round trip. Errors: `LANES_DOWN` of `batching.lanes`."""
-        if not notices:
-            return
-        pipe = self._redis.pipeline(transaction=False)
-        for channel, notice in notices.items():
-            pipe.publish(channel, notice.document())
-        await pipe.execute()
 
 
 async def subscribe(client: aredis.Redis, channel: str) -> AsyncIterator[Notice]:

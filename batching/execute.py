@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from batching import failpoints
 from batching.device import run_within_memory
 from batching.errors import Internal, ItemTimeout, ResourceExhausted, SourceMissing
-from batching.items import Encoded, Failed, Item
+from batching.items import Encoded, Failed, Item, Stored
 from batching.ledger import Member
 from batching.telemetry import Tally
 from kernels import codec
@@ -61,6 +61,15 @@ class Ran:
 
     item: Item
     outputs: tuple[Encoded, ...]
+    stored: tuple[Stored, ...] | None = None
+    """The same results, where they are all stored already."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An item whose picture cannot be read at once: it is to be submitted again with its bytes."""
+
+    item: Item
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class SandboxDied(Exception):
         self.reason, self.late = reason, late
 
 
-Result = Ran | Failed | Lacking | Died
+Result = Ran | Failed | Lacking | Died | Unread
 
 
 def decoder(limits: codec.Limits, config: GpuCodecs = GpuCodecs(), on_gpu: Codec | None = None) -> Decode:  # noqa: B008  # frozen

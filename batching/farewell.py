@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
 from batching import failpoints
-from batching.events import Notice, Publisher
+from batching.events import Notice
 from batching.items import Taken
 from batching.lanes import LANES_DOWN, Lanes
 from batching.telemetry import Tally
@@ -18,8 +17,8 @@ log = logging.getLogger(__name__)
 class Farewell:
     """Settles entries and publishes notices; a Redis that does not answer is logged, never raised."""
 
-    def __init__(self, publisher: Publisher, lanes: Lanes, tally: Tally) -> None:
-        self._publisher, self._lanes, self._tally = publisher, lanes, tally
+    def __init__(self, lanes: Lanes, tally: Tally) -> None:
+        self._lanes, self._tally = lanes, tally
 
     async def settle(self, entries: Sequence[Taken], notices: Mapping[str, Notice]) -> None:
         """Removes entries and tells those who wait."""
@@ -27,14 +26,10 @@ class Farewell:
             return
         failpoints.hit("before_settle")
         with self._tally.stage("settle"):
-            answers = await asyncio.gather(
-                self._publisher.publish(notices), self._lanes.settle(entries), return_exceptions=True
-            )
-        for answer in answers:
-            if isinstance(answer, LANES_DOWN):
-                log.warning("could not settle %d entries: %s", len(entries), answer)
-            elif isinstance(answer, BaseException):
-                raise answer
+            try:
+                await self._lanes.settle(entries, notices)
+            except LANES_DOWN as error:
+                log.warning("could not settle %d entries: %s", len(entries), error)
 
     async def give_back(self, entries: Sequence[Taken]) -> None:
         """Puts entries where other workers find them."""

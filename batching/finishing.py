@@ -24,10 +24,10 @@ from batching.telemetry import Tally
 
 log = logging.getLogger(__name__)
 MOST_OUTPUTS = 64
-URGENT_PART = 1 / 4
-"""Of the time that an interactive result has been under way: so long it waits, while more of them are on their way than the
-engine runs at once. Where results take long because many are asked for, many share a statement; where one is asked for,
-it is committed at once."""
+URGENT_PART = 1 / 3
+"""Of the time since an interactive item was put into its lane: so long its result waits, while more of them are on their
+way than the engine runs at once. So a third of those who ask at the same time share a statement, however fast the machine
+is; where one is asked for, it is committed at once."""
 MOST_WAIT_S = 0.4
 """Of a bulk result: with a tenth of a second, small machines spent nine statements on a micro-batch instead of four."""
 ODD_ERRORS = 8
@@ -41,7 +41,7 @@ class Finished:
     entry: Taken
     outcome: Outcome
     under_way_s: float = 0.0
-    """Since it was leased."""
+    """Since it was put into its lane."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,17 @@ class Finisher:
         self._group = Group()
         self._returned: list[Returned] = []
         self._changed = asyncio.Event()
+        self._looks_at_s = float("inf")
+        """When `run` looks again by itself."""
         self._partings: set[asyncio.Task[None]] = set()
 
     def add(self, member: Finished) -> None:
         """Adds an outcome to the open group."""
-        self._group.add(member, time.monotonic())
-        self._changed.set()
+        now_s = time.monotonic()
+        self._group.add(member, now_s)
+        due_s = self._due_in_s(now_s)
+        if due_s is not None and now_s + due_s < self._looks_at_s:  # most of a group change nothing about that
+            self._changed.set()
 
     def give_back(self, member: Returned) -> None:
         """Adds an item to be handed back."""
@@ -137,15 +142,28 @@ class Finisher:
                 returned, self._returned = self._returned, []
                 await self._hand_back(returned)
                 continue
-            crowded = self._in_flight.crowded(beside=self._group.urgent)
-            due = self._group.due_in_s(time.monotonic(), self._more_to_come(), crowded)
-            if due == 0:
+            now_s = time.monotonic()
+            due_s = self._due_in_s(now_s)
+            if due_s == 0:
                 await self._commit(self._group.take())
-                continue
-            try:
-                await asyncio.wait_for(self._changed.wait(), due)
-            except TimeoutError:
-                continue
+            else:
+                await self._look_in(now_s, due_s)
+
+    async def _look_in(self, now_s: float, due_s: float | None) -> None:
+        if due_s is None:
+            await self._changed.wait()
+            return
+        self._looks_at_s = now_s + due_s
+        timer = asyncio.get_running_loop().call_later(due_s, self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            timer.cancel()
+            self._looks_at_s = float("inf")
+
+    def _due_in_s(self, now_s: float) -> float | None:
+        crowded = self._in_flight.crowded(beside=self._group.urgent)
+        return self._group.due_in_s(now_s, self._more_to_come(), crowded)
 
     async def part(self) -> None:
         """Waits until Redis was told of everything committed."""

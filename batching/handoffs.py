@@ -60,6 +60,10 @@ class HandOff(Generic[T]):
             self._changed.notify_all()
             return [entry.value for entry in taken]
 
+    def waiting(self, priority: Priority) -> int:
+        """Entries of that priority."""
+        return len(self._waiting[priority])
+
     def withdraw(self) -> list[T]:
         """Every entry, none of which anyone will get."""
         with self._changed:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 
 from batching.items import PRIORITIES, Budget, LaneKey, Priority, Taken
 
+AHEAD = 3
+"""Interactive items that wait for each thread of the engine, above which none are taken: they could not begin any earlier,
+while in their lane they are still anyone's, and those that are taken later share a micro-batch with more others."""
 MOST_ASIDE = 16
 """Suspects that a worker takes on beside its other work."""
 
@@ -29,6 +32,9 @@ class InFlight:
         self._items: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
         self._cost: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
         self._aside: set[tuple[LaneKey, str]] = set()
+        self._ran: set[tuple[LaneKey, str]] = set()
+        self._urgent = 0
+        """Interactive entries that are still to be run."""
         self.freed = asyncio.Event()
         self.empty = asyncio.Event()
         self.empty.set()
@@ -42,6 +48,13 @@ class InFlight:
         for entry in entries:
             self._items[entry.lane.priority] += 1
             self._cost[entry.lane.priority] += entry.cost_pixels
+            self._urgent += entry.lane.priority == "interactive"
+
+    def ran(self, entry: Taken) -> None:
+        """An entry that waits for nothing but its end."""
+        if entry.lane.priority == "interactive" and (entry.lane, entry.entry_id) not in self._aside:
+            self._ran.add((entry.lane, entry.entry_id))
+            self._no_longer_urgent()
 
     def set_aside(self, entry: Taken) -> None:
         """An entry of a suspect: it waits for the sandbox, and does not take the engine's room, up to a number."""
@@ -49,6 +62,8 @@ class InFlight:
             self._aside.add((entry.lane, entry.entry_id))
             self._items[entry.lane.priority] -= 1
             self._cost[entry.lane.priority] -= entry.cost_pixels
+            if entry.lane.priority == "interactive":
+                self._no_longer_urgent()
             self.freed.set()
 
     def free(self, entries: Sequence[Taken]) -> None:
@@ -59,6 +74,11 @@ class InFlight:
                 continue
             self._items[entry.lane.priority] -= 1
             self._cost[entry.lane.priority] -= entry.cost_pixels
+            if entry.lane.priority == "interactive":
+                if (entry.lane, entry.entry_id) in self._ran:
+                    self._ran.discard((entry.lane, entry.entry_id))
+                else:
+                    self._no_longer_urgent()
         self.freed.set()
         if not self:
             self.empty.set()
@@ -89,6 +109,15 @@ class InFlight:
         return len(self._aside)
 
     def _is_low(self, priority: Priority) -> bool:
-        # Interactive items are taken at once, however much is in flight: one may be the only one of its tenant.
-        most = self._budget.items if priority == "bulk" else 2 * self._budget.items
+        most = self._budget.items
+        if priority == "interactive":
+            # Those that have been run wait for each other only: more are taken, for one may be the only one of its tenant.
+            if self._urgent > AHEAD * self._threads:
+                return False
+            most *= 2
         return self._items[priority] <= most and self._cost[priority] <= self._budget.cost_pixels
+
+    def _no_longer_urgent(self) -> None:
+        self._urgent -= 1
+        if self._urgent == AHEAD * self._threads:
+            self.freed.set()

@@ -40,6 +40,8 @@ class Taken:
     item_id: UUID
     cost_pixels: int
     channel: str
+    waited_s: float = 0.0
+    """In its lane, by the clock of Redis."""
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ local function serve_ring(priority, consumer, room, quantum, cap, out)
   for place, tenant in ipairs(tenants) do
     deficit[tenant], spent[tenant] = tonumber(stored[place] or 0), 0
   end
-  local open = true
+  local open, now = true, now_ms()
   while open do
     open = false
     local least_debt
@@ -123,7 +123,8 @@ local function serve_ring(priority, consumer, room, quantum, cap, out)
           local cost = math.max(tonumber(entry[2][4]) or 0, LEAST_COST)
           deficit[tenant], spent[tenant] = deficit[tenant] - cost, spent[tenant] + cost
           room.cost, room.items = room.cost - cost, room.items - 1
-          out[#out + 1] = {lane, entry[1], entry[2][2], entry[2][4], entry[2][6]}
+          local waited_ms = now - tonumber(string.match(entry[1], '^%d+'))
+          out[#out + 1] = {lane, entry[1], entry[2][2], entry[2][4], entry[2][6], waited_ms}
           open = true
         end
         -- Whoever was stopped in the middle of a turn stays first; whoever ended it goes to the end.
@@ -149,7 +150,8 @@ local function serve_ring(priority, consumer, room, quantum, cap, out)
   forget_debts(priority)
 end
 
--- take consumer cost items interactive_share tenant_share quantum priorities -> {{lane, entry, item, cost, channel}...}
+-- take consumer cost items interactive_share tenant_share quantum priorities
+-- -> {{lane, entry, item, cost, channel, waited_ms}...}
 local function take()
   local consumer, cost, items = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
   local share, tenant_share, quantum = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -175,9 +177,10 @@ local function take()
   return out
 end
 
--- settle {lane count entry...}... -> entries removed; a lane without entries disappears
+-- settle notices {channel notice}... {lane count entry...}... -> entries removed; a lane without entries disappears
 local function settle()
-  local removed, at = 0, 2
+  local removed, at = 0, 3 + 2 * tonumber(ARGV[2])
+  for notice = 3, at - 1, 2 do redis.call('PUBLISH', ARGV[notice], ARGV[notice + 1]) end
   while at <= #ARGV do
     local lane, count = ARGV[at], tonumber(ARGV[at + 1])
     local entries = {unpack(ARGV, at + 2, at + 1 + count)}
@@ -198,7 +201,7 @@ local function settle()
   return removed
 end
 
--- dead idle_ms most lane... -> {{lane, entry, item, cost, channel}...}: taken that long ago and not settled
+-- dead idle_ms most lane... -> {{lane, entry, item, cost, channel, 0}...}: taken that long ago and not settled
 local function dead()
   local out, most = {}, tonumber(ARGV[3])
   for at = 4, #ARGV do
@@ -207,7 +210,7 @@ local function dead()
       local reply = redis.pcall('XAUTOCLAIM', lane, GROUP, 'reconciler', ARGV[2], start, 'COUNT', math.max(1, most - #out))
       if reply.err then break end
       for _, entry in ipairs(reply[2]) do
-        out[#out + 1] = {lane, entry[1], entry[2][2], entry[2][4], entry[2][6]}
+        out[#out + 1] = {lane, entry[1], entry[2][2], entry[2][4], entry[2][6], 0}
       end
       start = reply[1]
     until start == '0-0' or #out >= most

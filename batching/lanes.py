@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -21,6 +22,7 @@ import redis.asyncio as aredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from batching.events import Notice
 from batching.items import PRIORITIES, Budget, LaneKey, MicroBatch, Priority, Taken, Waiting
 from batching.wake import Enqueue, enqueuer
 
@@ -32,6 +34,7 @@ FLAG_MS = 30_000
 """Life of the flag "a job is outstanding" while its worker serves, renewed every few seconds."""
 _STEPS = files(__package__).joinpath("lanes.lua").read_text()
 T = TypeVar("T")
+NOBODY: Mapping[str, Notice] = MappingProxyType({})
 LANES_DOWN = (aredis.RedisError, OSError)
 """What every method raises while Redis is away (time-outs are OSErrors)."""
 
@@ -85,9 +88,15 @@ class Lanes:
         )
         return MicroBatch(tuple(_taken(entry) for entry in reply)) if reply else None
 
-    async def settle(self, entries: Sequence[Taken]) -> int:
-        """Removes entries whose items are final, or are no longer ours; says how many were still there."""
+    async def settle(self, entries: Sequence[Taken], notices: Mapping[str, Notice] = NOBODY) -> int:
+        """Removes entries whose items are final, or are no longer ours; says how many were still there.
+
+        Before that each channel is sent its notice, in the same round trip.
+        """
         removed = 0
+        told: list[str | int] = [len(notices)]
+        for channel, notice in notices.items():
+            told += [channel, notice.document()]
         for chunk in _chunks(entries):
             by_lane: dict[LaneKey, list[str]] = defaultdict(list)
             for entry in chunk:
@@ -95,7 +104,8 @@ class Lanes:
             arguments: list[str | int] = []
             for lane, ids in by_lane.items():
                 arguments += [_key(lane), len(ids), *ids]
-            removed += int(await self._call("settle", *arguments))
+            removed += int(await self._call("settle", *told, *arguments))
+            told = [0]
         return removed
 
     async def give_back(self, entries: Sequence[Taken]) -> None:
@@ -261,8 +271,9 @@ def _lane(key: bytes | str) -> LaneKey:
 
 
 def _taken(entry: Sequence[bytes | str]) -> Taken:
-    lane, entry_id, item, cost, channel = entry
-    return Taken(_lane(lane), _text(entry_id), UUID(_text(item)), int(cost), _text(channel))
+    lane, entry_id, item, cost, channel, waited_ms = entry
+    waited_s = max(0, int(waited_ms)) / 1000
+    return Taken(_lane(lane), _text(entry_id), UUID(_text(item)), int(cost), _text(channel), waited_s)
 
 
 def _flat(facts: Mapping[str, str]) -> list[str]:

@@ -90,8 +90,25 @@ class Ledger(Protocol):
         ...
 
 
+class Files(Protocol):
+    """Objects of a store that are small files: any thread may read and write them at once. Errors of both: OSError."""
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes under `key`; None: that would take a while, so the store is to be asked."""
+        ...
+
+    def write(self, key: str, content: bytes) -> bool:
+        """Stores `content` under `key`; False: that would take a while, so it was not begun."""
+        ...
+
+
 class Store(Protocol):
     """Picture bytes by key."""
+
+    @property
+    def files(self) -> Files | None:
+        """What threads may use beside the loop; None where objects are no files here."""
+        ...
 
     async def get(self, key: str) -> bytes:
         """The bytes under `key`. Errors: SourceMissing."""

@@ -14,7 +14,6 @@ from batching.bells import BELL_S
 from batching.config import WorkerConfig
 from batching.device import CPU, choose, described
 from batching.engine import Engine, EngineConfig
-from batching.events import Publisher
 from batching.execute import Decode
 from batching.farewell import Farewell
 from batching.heartbeat import Heartbeat, LedgerFactory
@@ -180,7 +179,7 @@ class Life:
             sandbox=self._sandbox,
             leases=self._leases,
             tally=self._tally,
-            farewell=Farewell(Publisher(client), self._lanes, self._tally),
+            farewell=Farewell(self._lanes, self._tally),
         )
         serve = ServeConfig(
             worker=self.name,

@@ -11,14 +11,16 @@ from typing import Literal, TypeVar
 from uuid import UUID
 
 from batching import failpoints
+from batching.arrivals import Arrivals
 from batching.company import Companies
 from batching.engine import Engine
 from batching.errors import Internal, Poison, SourceMissing, Unavailable
-from batching.execute import Died, Guest, Lacking, Ran, Result, Work
+from batching.execute import Died, Guest, Lacking, Ran, Result, Unread, Work
 from batching.fetching import FetchGate
 from batching.items import Done, Encoded, Failed, Item, Outcome, Stored
 from batching.leases import Leases
 from batching.ledger import Ledger, Store
+from batching.porter import Porter, output_key, placed_at
 from batching.retries import back_off
 from batching.sandbox import Sandbox
 from batching.telemetry import Tally
@@ -91,23 +93,30 @@ class Passage:
         self._engine, self._sandbox = engine, sandbox
         self._leases, self._tally = leases, tally
         self._made, self._max_crashes = made, max_crashes
+        self._porter = Porter(store.files, leases, tally) if store.files else None
         self._alone = asyncio.Lock()
         self._gate, self._pinning = FetchGate(), asyncio.Semaphore(MOST_PINNED)
         self._running: dict[tuple[UUID, int], asyncio.Future[Result]] = {}
         """By attempt."""
+        self._arrivals: Arrivals[Result] = Arrivals(asyncio.get_running_loop())
         self._leaving = False
 
     def leave(self) -> None:
         """From now on what is not begun is not ours."""
         self._leaving = True
-        for work in self._engine.withdraw():
-            if (future := self._running.get(work.item.attempt)) and not future.done():
+        for item in self._engine.withdraw():
+            if (future := self._running.get(item.attempt)) and not future.done():
                 future.set_exception(NotOurs())
 
     async def outcome(self, item: Item) -> Outcome:
         """How an item ends. Errors: NotOurs, Crashed."""
         if item.source_url:
             return await self._pinned(item)
+        if self._porter and not (item.use_cache or item.suspect or most_partners(item.recipe)):
+            self._check_begun(item)
+            result = await self._compute(item, self._porter)
+            if not isinstance(result, Unread):
+                return await self._settled(result)
         async with self._gate.fetching(urgent=item.priority == "interactive"):
             self._check_begun(item)
             if item.use_cache and (copied := await self._copied(item)):
@@ -124,10 +133,23 @@ class Passage:
             result = await self._result(Work(item, content), held)
         finally:
             held.release()
-        if isinstance(result, Failed):
-            return result
-        with self._tally.stage("store"):
-            return await self._store(result)
+        return await self._settled(result)
+
+    async def _settled(self, result: Result) -> Outcome:
+        """The outcome that a result comes to, stored. Errors: NotOurs, Crashed."""
+        match result:
+            case Failed():
+                return result
+            case Died():
+                return self._died(result)
+            case Ran(item, _, stored):
+                made = self._made[item.suspect]
+                if stored is not None:
+                    return Done(item, stored, made.device, made.engine_version)
+                with self._tally.stage("store"):
+                    return await self._store(result, made)
+            case _:
+                raise AssertionError(f"no end of an item: {result}")
 
     async def _copied(self, item: Item) -> Done | None:
         """The item answered by copies of earlier results of the same causes; None: it is to be run. Errors: NotOurs."""
@@ -137,7 +159,7 @@ class Passage:
                 kept = await self._ledger.kept(item, made.engine_version)
             if kept is None:
                 return None
-            stored = [replace(output, object_key=_key(item, output.variant)) for output in kept.outputs]
+            stored = [replace(output, object_key=output_key(item, output.variant)) for output in kept.outputs]
             with self._tally.stage("copy"):
                 self._check_ours(item)
                 pairs = zip(kept.outputs, stored, strict=True)
@@ -149,7 +171,7 @@ class Passage:
         self._tally.count("cached")
         return Done(item, tuple(stored), kept.device, made.engine_version, cached=True)
 
-    async def _result(self, work: Work, held: _Held) -> Ran | Failed:
+    async def _result(self, work: Work, held: _Held) -> Result:
         """What the engine makes of an item; with other partners where one that was chosen cannot be decoded."""
         item = work.item
         while True:
@@ -158,9 +180,7 @@ class Passage:
                 if isinstance(completed, Failed):
                     return completed
                 work = completed
-            result = await (self._run_alone(work) if item.suspect else self._compute(work))
-            if isinstance(result, Died):
-                return self._died(result)
+            result = await (self._run_alone(work) if item.suspect else self._compute(work, self._porter))
             if not isinstance(result, Lacking):
                 return result
             self._companies.pass_over(item.company, result.partner)
@@ -265,25 +285,26 @@ class Passage:
         error = Poison(died.reason)
         return Failed(item, error.code, error.message)
 
-    async def _compute(self, work: Work) -> Result:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
-        self._running[work.item.attempt] = future
-
-        def resolve(result: Result) -> None:
-            if not future.done():
-                future.set_result(result)
+    async def _compute(self, given: Work | Item, porter: Porter | None) -> Result:
+        """What the engine makes of an item, which comes with its bytes or is fetched by the porter."""
+        item = given.item if isinstance(given, Work) else given
+        future = self._running[item.attempt] = self._arrivals.expected()
 
         def done(result: Result) -> None:
-            loop.call_soon_threadsafe(resolve, result)
+            # others of its kind that wait for a thread will be done in a moment: results go to the loop together
+            self._arrivals.put(future, result, hurried=not self._engine.waiting(item.priority))
 
-        self._engine.submit(work, done)
+        if isinstance(given, Work):
+            self._engine.submit(given, done, porter)
+        else:
+            assert porter is not None  # or there would be bytes
+            self._engine.submit_unread(given, done, porter)
         try:
             return await future
         finally:
-            del self._running[work.item.attempt]
+            del self._running[item.attempt]
 
-    async def _store(self, ran: Ran) -> Outcome:
+    async def _store(self, ran: Ran, made: Made) -> Outcome:
         item = ran.item
         try:
             if len(ran.outputs) == 1:
@@ -296,11 +317,10 @@ class Passage:
             log.exception("storing the results of item %s failed", item.id)
             return Failed(item, Internal.code, Internal().message)
         failpoints.hit("stored")
-        made = self._made[item.suspect]
         return Done(item, tuple(stored), made.device, made.engine_version)
 
     async def _put(self, item: Item, output: Encoded) -> Stored:
-        key = _key(item, output.variant)
+        key = output_key(item, output.variant)
         odd = 0
         for pause_s in back_off():
             self._check_ours(item)
@@ -315,17 +335,7 @@ class Passage:
                     raise
                 log.exception("storing a result of item %s failed", item.id)
             await asyncio.sleep(pause_s)
-        return Stored(
-            variant=output.variant,
-            object_key=key,
-            bytes=len(output.content),
-            sha256=output.sha256,
-            width=output.width,
-            height=output.height,
-            format=output.format,
-            draws=output.draws,
-            labels=output.labels,
-        )
+        return placed_at(key, output)
 
     def _check_begun(self, item: Item) -> None:
         """What is not begun when the worker leaves is handed back."""
@@ -336,8 +346,3 @@ class Passage:
     def _check_ours(self, item: Item) -> None:
         if not self._leases.ours(item, time.monotonic()):
             raise NotOurs
-
-
-def _key(item: Item, variant: int) -> str:
-    """Where a result of this attempt is stored."""
-    return f"{item.tenant}/outputs/{item.day}/{item.id.hex[-2:]}/{item.id}-{variant}-{item.token}"

@@ -202,7 +202,7 @@ class Server:
     async def _run(self, entry: Taken, item: Item) -> None:
         """Moves one leased item to the finisher, as an outcome or as one to hand back."""
         self._entries[item.attempt] = entry
-        begun_s = time.monotonic()
+        begun_s = time.monotonic() - entry.waited_s
         try:
             outcome = await self._passage.outcome(item)
         except (NotOurs, asyncio.CancelledError):
@@ -216,6 +216,7 @@ class Server:
             outcome = Failed(item, Internal.code, Internal().message)
         finally:
             del self._entries[item.attempt]
+            self._in_flight.ran(entry)
         self.last_progress_s = time.monotonic()
         self._finisher.add(Finished(entry, outcome, self.last_progress_s - begun_s))
 

@@ -30,6 +30,8 @@ _TAR_BLOCK = 512
 _TAR_RECORD = 10240
 
 Entry = tuple[queries.Output, bytes]
+Content = bytes | asyncio.Task[bytes] | None
+"""What is read of a result: its bytes, or that they are being read; None: it is deleted."""
 Writer = Callable[[AsyncIterator[Entry], datetime], AsyncIterator[bytes]]
 
 
@@ -66,30 +68,41 @@ async def _outputs(engine: AsyncEngine, tenant: str, batch_id: UUID) -> AsyncIte
 
 async def _entries(store: ObjectStore, outputs: AsyncIterator[queries.Output]) -> AsyncIterator[Entry]:
     """Results with their bytes, in order; the next few are read while one is sent."""
-    ahead: deque[tuple[queries.Output, asyncio.Task[bytes]]] = deque()
+    ahead: deque[tuple[queries.Output, Content]] = deque()
     ahead_bytes = 0
     try:
         async for output in outputs:
             while ahead and (len(ahead) >= _READS_AT_ONCE or ahead_bytes + output.bytes > _BYTES_AT_ONCE):
-                first, task = ahead.popleft()
+                first, begun = ahead.popleft()
                 ahead_bytes -= first.bytes
-                if (content := await _there(task)) is not None:
+                if (content := await _there(begun)) is not None:
                     yield first, content
-            ahead.append((output, asyncio.create_task(store.get(output.object_key))))
+            ahead.append((output, _begun(store, output.object_key)))
             ahead_bytes += output.bytes
         while ahead:
-            first, task = ahead.popleft()
-            if (content := await _there(task)) is not None:
+            first, begun = ahead.popleft()
+            if (content := await _there(begun)) is not None:
                 yield first, content
     finally:
-        for _, task in ahead:
+        tasks = [begun for _, begun in ahead if isinstance(begun, asyncio.Task)]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _there(task: asyncio.Task[bytes]) -> bytes | None:
+def _begun(store: ObjectStore, key: str) -> Content:
     try:
-        return await task
+        at_once = store.get_at_once(key)
+    except SourceMissing:
+        return None
+    return asyncio.create_task(store.get(key)) if at_once is None else at_once
+
+
+async def _there(begun: Content) -> bytes | None:
+    if not isinstance(begun, asyncio.Task):
+        return begun
+    try:
+        return await begun
     except SourceMissing:
         return None
 

@@ -28,8 +28,10 @@ NO_LINK = frozenset({errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno
 AT_ONCE_BYTES = 256 * 1024
 """Up to here copying to and from the system's memory takes less than handing the work to a thread and back."""
 SLOW_S = 0.01
+THREAD_SLOW_S = 0.1
 SLOW_FOR_S = 10.0
-"""Where we slept for `SLOW_S` for a file at once, the disk is busy or far away: for so long the threads do everything."""
+"""Where we slept for `SLOW_S` for a file at once, the disk is busy or far away: for so long the threads do everything.
+A thread that asks has more patience than a loop: it keeps nobody waiting, and others have its core meanwhile."""
 Value = TypeVar("Value")
 
 
@@ -37,35 +39,47 @@ class LocalFiles:
     """Files under a folder by key. Errors of every method: OSError, and ValueError for a key that leaves the folder."""
 
     def __init__(self, root: Path, *, fsync: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._root, self._fsync, self._clock = str(root), fsync, clock
+        self._root, self._fsync = str(root), fsync
+        self._on_loop, self._on_thread = _Pace(SLOW_S, clock), _Pace(THREAD_SLOW_S, clock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
         self._numbers = itertools.count()
-        self._slow_until_s = float("-inf")
 
     async def get(self, key: str) -> bytes:
         """The bytes under `key`. FileNotFoundError."""
-        path = self._path(key)
-        if self._clock() >= self._slow_until_s:
-            content = self._timed(lambda: _read_remembered(path))
-            if content is not None:
-                return content
-        return await self._off_loop(lambda: _read(path))
+        content = self.get_at_once(key)
+        return await self._off_loop(lambda: _read(self._path(key))) if content is None else content
 
     async def put(self, key: str, content: bytes) -> None:
         """Writes a file beside the place and renames it, so that nobody ever sees a part of it."""
-        path = self._path(key)
-        if not self._fsync and len(content) <= AT_ONCE_BYTES and self._clock() >= self._slow_until_s:
-            self._timed(lambda: self._write(path, content))
-        else:
-            await self._off_loop(lambda: self._write(path, content))
+        if not self.put_at_once(key, content):
+            await self._off_loop(lambda: self._write(self._path(key), content))
 
-    def _timed(self, work: Callable[[], Value]) -> Value:
-        begun_s, slept = self._clock(), _sleeps()
-        value = work()
-        # a process that others kept from running has waited too, but not slept
-        if (ended_s := self._clock()) - begun_s > SLOW_S and _sleeps() > slept:
-            self._slow_until_s = ended_s + SLOW_FOR_S
-        return value
+    def get_at_once(self, key: str) -> bytes | None:
+        """The bytes, if `get` would not have to wait for them. FileNotFoundError."""
+        return self._read(key, self._on_loop)
+
+    def put_at_once(self, key: str, content: bytes) -> bool:
+        """Writes a file, if `put` would not have to wait for that; False: it was not begun."""
+        return self._written(key, content, self._on_loop)
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes of a small file that the system has in memory; None: it is none. Any thread. FileNotFoundError."""
+        return self._read(key, self._on_thread)
+
+    def write(self, key: str, content: bytes) -> bool:
+        """Writes a small file as `put` does; False: that could take a while, so it was not begun. Any thread."""
+        return self._written(key, content, self._on_thread)
+
+    def _read(self, key: str, pace: _Pace) -> bytes | None:
+        path = self._path(key)
+        return None if pace.slow else pace.timed(lambda: _read_remembered(path))
+
+    def _written(self, key: str, content: bytes, pace: _Pace) -> bool:
+        path = self._path(key)
+        if self._fsync or len(content) > AT_ONCE_BYTES or pace.slow:
+            return False
+        pace.timed(lambda: self._write(path, content))
+        return True
 
     async def copy(self, source: str, key: str) -> None:
         """Gives a file a second name, or makes a copy of it where the file system has no such thing. FileNotFoundError."""
@@ -130,6 +144,26 @@ class LocalFiles:
             finally:
                 os.close(descriptor)
             folder = os.path.dirname(folder)
+
+
+class _Pace:
+    """Whether work on small files is done at once: not for a while after one of them took too long."""
+
+    def __init__(self, slow_s: float, clock: Callable[[], float]) -> None:
+        self._slow_s, self._clock = slow_s, clock
+        self._slow_until_s = float("-inf")
+
+    @property
+    def slow(self) -> bool:
+        return self._clock() < self._slow_until_s
+
+    def timed(self, work: Callable[[], Value]) -> Value:
+        begun_s, slept = self._clock(), _sleeps()
+        value = work()
+        # a process that others kept from running has waited too, but not slept
+        if (ended_s := self._clock()) - begun_s > self._slow_s and _sleeps() > slept:
+            self._slow_until_s = ended_s + SLOW_FOR_S
+        return value
 
 
 def _sleeps() -> int:

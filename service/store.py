@@ -67,6 +67,11 @@ class ObjectStore:
         self._files = LocalFiles(root, fsync=fsync) if root else None
 
     @property
+    def files(self) -> LocalFiles | None:
+        """Its files, where it is a folder: small ones may be read and written at once, by any thread."""
+        return self._files
+
+    @property
     def shared(self) -> bool:
         """Whether another process sees the same objects."""
         return not isinstance(self._backend, MemoryStore)
@@ -88,6 +93,16 @@ class ObjectStore:
                 # who follows a link gets the object as it is: its type goes with it
                 attributes = {"Content-Type": _media_type(content)} if self._signer else None
                 await obstore.put_async(self._backend, key, content, attributes=attributes, use_multipart=False)
+
+    def get_at_once(self, key: str) -> bytes | None:
+        """The bytes, where nothing is to be waited for: who reads many needs no task for each. Errors: SourceMissing."""
+        with _translated():
+            return self._files.get_at_once(key) if self._files else None
+
+    def put_at_once(self, key: str, content: bytes) -> bool:
+        """Stores `content`, where nothing is to be waited for; False: `put` it."""
+        with _translated():
+            return self._files is not None and self._files.put_at_once(key, content)
 
     async def copy(self, source: str, key: str) -> None:
         """Stores what is under `source` under `key` too, where the store is: no bytes pass through here.

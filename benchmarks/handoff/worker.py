@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 from batching.engine import Engine, EngineConfig
 from batching.execute import Decode, Ran, Result, Work
-from batching.items import Encoded, Item
+from batching.items import Encoded, Item, Priority
 from batching.ledger import Ledger, Store
+from batching.porter import Porter
 from batching.telemetry import Tally
 from batching.worker import run_worker
 from kernels.errors import DeviceLost
@@ -26,14 +27,22 @@ class NoPixels(Engine):
     def __init__(self, config: EngineConfig, decode: Decode, tally: Tally, lost: Callable[[DeviceLost], None]) -> None:
         self._config = config
 
-    def submit(self, work: Work, done: Callable[[Result], None]) -> None:
+    def submit(self, work: Work, done: Callable[[Result], None], porter: Porter | None = None) -> None:
         """Calls `done` before it returns."""
-        outputs = tuple(
-            Encoded(variant, b"", _NO_HASH, 1, 1, "jpeg", draws=(), labels=None) for variant in range(work.item.variants)
-        )
-        done(Ran(work.item, outputs))
+        item = work.item
+        outputs = tuple(Encoded(variant, b"", _NO_HASH, 1, 1, "jpeg", draws=(), labels=None) for variant in item.numbers)
+        done(Ran(item, outputs, porter.stored(item, outputs) if porter else None))
 
-    def withdraw(self) -> list[Work]:
+    def submit_unread(self, item: Item, done: Callable[[Result], None], porter: Porter) -> None:
+        """As `submit`."""
+        content = porter.fetched(item)
+        self.submit(Work(item, content or b""), done, porter)
+
+    def waiting(self, priority: Priority) -> int:
+        """0: nothing ever waits."""
+        return 0
+
+    def withdraw(self) -> list[Item]:
         """Nothing: nothing ever waits."""
         return []
 
@@ -46,8 +55,22 @@ class NoPixels(Engine):
         return True
 
 
+class NoFiles:
+    """Files that are all there and are not kept, as those of a local store."""
+
+    def read(self, key: str) -> bytes:
+        """A byte."""
+        return b"x"
+
+    def write(self, key: str, content: bytes) -> bool:
+        """True."""
+        return True
+
+
 class NoBytes:
     """A store that has every object and keeps none."""
+
+    files = NoFiles()
 
     async def get(self, key: str) -> bytes:
         """A byte."""

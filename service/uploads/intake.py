@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batching.ledger import Store
 from kernels.codec import Limits, Probe, probe
 from kernels.errors import InputError
 from kernels.rng import item_key
@@ -15,6 +14,7 @@ from service.errors import DuplicateCustomId, EmptyBody, TooManyItems, Validatio
 from service.object_keys import Owner
 from service.schemas import MAX_CUSTOM_ID_BYTES
 from service.settings import Settings
+from service.store import ObjectStore
 from service.truth.queries import Image
 from service.uploads.json_text import check_text
 
@@ -55,7 +55,7 @@ async def sha256_of(content: bytes) -> str:
 class Intake:
     """The pictures of one request. `add` each, then `stored` is the list of them, every one kept."""
 
-    def __init__(self, store: Store, settings: Settings, owner: Owner, *, alone: bool = False) -> None:
+    def __init__(self, store: ObjectStore, settings: Settings, owner: Owner, *, alone: bool = False) -> None:
         """`owner`: the batch or image that they are of.
 
         `alone`: there is one picture, so what is wrong with it is raised. Otherwise it is that picture's `error`.
@@ -136,7 +136,7 @@ class Intake:
             await self._settle()
         if self._alone:
             await self._store.put(key, content)
-        else:
+        elif not self._store.put_at_once(key, content):
             self._puts[asyncio.create_task(self._store.put(key, content))] = len(content)
 
     async def _settle(self) -> None:

@@ -192,10 +192,34 @@ class MemoryLedger:
         return self._lock
 
 
+class MemoryFiles:
+    """What threads may use of a `MemoryStore`. `unready` keys, and all that is written while `busy`, are left to it."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.unready: set[str] = set()
+        self.busy = False
+        self.written: list[str] = []
+
+    def read(self, key: str) -> bytes | None:
+        if key not in self._store.objects:
+            raise FileNotFoundError(key)
+        return None if key in self.unready else self._store.objects[key]
+
+    def write(self, key: str, content: bytes) -> bool:
+        if self._store.failing is not None:
+            raise OSError("planted")
+        if not self.busy:
+            self._store.objects[key] = content
+            self.written.append(key)
+        return not self.busy
+
+
 class MemoryStore:
     """Objects in a mapping."""
 
     def __init__(self) -> None:
+        self.files: MemoryFiles | None = None
         self.objects: dict[str, bytes] = {}
         self.failing: Exception | None = None
 

@@ -31,6 +31,7 @@ from kernels import augment, codec
 from kernels.codec import Limits
 from kernels.recipe import Recipe
 from service.system.embedded.valkey import valkey_program
+from tests.helpers.ledger import MemoryFiles
 from tests.helpers.worker import FLIP, Rig, empty, eventually, make_rig
 
 
@@ -420,6 +421,43 @@ def test_an_error_anywhere_leaves_no_item_hanging(rig: Rig, place: str) -> None:
 
     assert rig.run(scenario) == 0
     assert rig.ledger.states()["succeeded"] + rig.ledger.states()["failed"] == 20
+
+
+@pytest.mark.parametrize("fault", ["none", "slow", "missing", "full", "crashing"])
+def test_a_store_of_files_is_used_by_the_threads_of_the_engine(rig: Rig, fault: str) -> None:
+    items = rig.submit(20)
+    files = rig.store.files = MemoryFiles(rig.store)
+    contents = dict(rig.store.objects)
+
+    async def scenario(lanes: Lanes) -> None:
+        match fault:
+            case "slow":
+                files.unready = set(contents)
+            case "missing":
+                del rig.store.objects[items[3].source_key]
+            case "full":
+                files.busy = True
+            case "crashing":
+                rig.store.failing = StoreUnavailable("planted")
+        await rig.hand_off(lanes, items)
+        if fault == "crashing":
+            await asyncio.sleep(0.3)
+            rig.store.failing = None
+        await rig.until_final(items)
+
+    assert rig.run(scenario) == 0
+    for item in items:
+        outcome = rig.ledger.outcome(item)
+        if fault == "missing" and item is items[3]:
+            assert isinstance(outcome, Failed)
+            assert outcome.code == "source_missing"
+            continue
+        [content] = rig.store.contents(outcome)
+        [expected] = augment([contents[item.source_key]], FLIP, seed=item.seed, keys=[item.key])
+        assert expected.image is not None
+        np.testing.assert_array_equal(codec.decode(content), expected.image.numpy())
+    by_threads = {"none": 20, "missing": 19, "slow": 20, "full": 0}
+    assert len(files.written) == by_threads.get(fault, len(files.written))
 
 
 def test_an_outcome_that_the_database_refuses_does_not_hold_up_its_group(rig: Rig) -> None:

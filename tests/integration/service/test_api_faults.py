@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from batching.errors import StorageFull
 from service.app import create_app
 from service.ids import new_id
 from service.settings import Settings
@@ -53,12 +54,10 @@ async def test_a_store_that_cannot_be_written(settings: Settings, tmp_path: Path
     app = create_app(settings)
     async with running_api(app) as api:
 
-        async def full(key: str, content: bytes) -> None:
-            from batching.errors import StorageFull
-
+        def full(key: str, content: bytes) -> None:
             raise StorageFull
 
-        app.state.parts.store.put = full
+        app.state.parts.store.put = app.state.parts.store.put_at_once = full
         one = await api.post("/v1/augment", files=FILES)
         batch = await api.post(
             "/v1/batches", files=[FILES[0], ("images", ("a.jpg", jpeg())), ("images", ("b.jpg", jpeg(seed=1)))]

@@ -12,7 +12,7 @@ import pytest
 
 from batching import failpoints
 from batching.events import Notice, parse_notice
-from batching.inflight import MOST_ASIDE, InFlight, Room
+from batching.inflight import AHEAD, MOST_ASIDE, InFlight, Room
 from batching.items import Budget, LaneKey, Priority, Taken
 from batching.leases import SURE_PART, Leases
 from batching.retries import LONGEST_S, back_off
@@ -120,6 +120,28 @@ async def test_huge_items_are_taken_until_every_thread_has_one_and_one_waits() -
     assert in_flight.room() == Room(("interactive", "bulk"), replace(budget, items=3))
     in_flight.add(entries("bulk", 3, cost=5000))
     assert in_flight.room().priorities == ("interactive",)
+
+
+async def test_interactive_items_are_taken_when_the_engine_is_about_to_want_them() -> None:
+    in_flight = InFlight(Budget(cost_pixels=1000, items=10), threads=2)
+    some, one, more = entries("interactive", AHEAD * 2), entries("interactive", 1), entries("interactive", 2)
+    in_flight.add(some)
+    assert in_flight.room().priorities == ("interactive", "bulk")
+    in_flight.add(one)
+    assert in_flight.room().priorities == ("bulk",)
+    in_flight.ran(some[0])
+    assert in_flight.freed.is_set()
+    assert in_flight.room().priorities == ("interactive", "bulk")
+    in_flight.add(more)
+    assert in_flight.room().priorities == ("bulk",)
+    in_flight.free(some[:1])  # it has been run already
+    assert in_flight.room().priorities == ("bulk",)
+    in_flight.free(more)  # they were dropped, or handed back
+    assert in_flight.room().priorities == ("interactive", "bulk")
+    for entry in [*some[1:], *one]:
+        in_flight.ran(entry)
+    in_flight.free([*some[1:], *one])
+    assert not in_flight
 
 
 def test_a_tally_says_counts_and_times() -> None:

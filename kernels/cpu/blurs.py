@@ -28,6 +28,7 @@ def weigh(
     """
     taps = weights.size
     stride = (width + 15) // 16 * 16
+    blocks = stride // 64 * 64
     along = np.arange(taps)
     down = np.empty(taps, np.int64)
     padded = scratch[height * stride : height * stride + stride + taps]
@@ -48,7 +49,10 @@ def weigh(
                     plane[ready * width : (ready + 1) * width], columns, weights, along, padded, scratch, ready * stride
                 )
                 ready += 1
-            weigh_line(result, 0, scratch, down, weights, stride)
+            for x in range(0, blocks, 64):
+                weigh_block(result, x, scratch, x, down, weights)
+            for x in range(blocks, stride, 16):
+                weigh_values(result, x, scratch, x, down, weights)
             line = plane[y * width : (y + 1) * width]
             for x in range(width):
                 line[x] = min(result[x], f32(1.0))
@@ -76,16 +80,9 @@ def weigh_row(
         inner[x] = line[x]
     for j in range(before + width, width + taps - 1):
         padded[j] = line[columns[j]]
-    weigh_line(scratch, at, padded, along, weights, (width + 15) // 16 * 16)
-
-
-def weigh_line(result: Floats, to: int, source: Floats, offsets: Indices, weights: Floats, count: int) -> None:
-    """result[to : to + count], a multiple of 16, as of `weigh_values` from the start of the source on."""
-    if count < 64:
-        for x in range(0, count, 16):
-            weigh_values(result, to + x, source, x, offsets, weights)
-        return
-    for x in range(0, count, 64):
-        # the last block begins early: one vector by itself takes as long as four
-        place = min(x, count - 64)
-        weigh_block(result, to + place, source, place, offsets, weights)
+    stride = (width + 15) // 16 * 16
+    blocks = stride // 64 * 64
+    for x in range(0, blocks, 64):
+        weigh_block(scratch, at + x, padded, x, along, weights)
+    for x in range(blocks, stride, 16):
+        weigh_values(scratch, at + x, padded, x, along, weights)

@@ -66,9 +66,12 @@ def equalizing(counts: Counts) -> Table:
 
 def equalized(pixels: Levels) -> Levels:
     """(H, W, 3) levels, each channel by its own `equalizing` table."""
-    channels = [counted(torch.from_numpy(cv2.extractChannel(pixels, channel))) for channel in range(3)]
-    tables = np.stack([np.rint(equalizing(counts) * 255.0).astype(np.uint8) for counts in channels], axis=-1)
-    return np.asarray(cv2.LUT(pixels, tables[None]), dtype=np.uint8)
+    # channel by channel: OpenCV looks up one table several times as fast as three side by side
+    made = []
+    for channel in cv2.split(pixels):
+        table = np.rint(equalizing(counted(torch.from_numpy(channel))) * 255.0).astype(np.uint8)
+        made.append(cv2.LUT(channel, table))
+    return np.asarray(cv2.merge(made), dtype=np.uint8)
 
 
 def otsu(counts: Counts) -> int:

@@ -1,4 +1,7 @@
-"""Finishing: outcomes are committed in groups, then their entries leave the lanes and those who wait are told."""
+"""Finishing: outcomes are committed in groups, then their entries leave the lanes and those who wait are told.
+
+Groups of interactive items are committed beside those of bulk ones, so that they do not wait for sixty-four other results.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from batching.errors import Internal, Unavailable
 from batching.events import Notice
 from batching.farewell import Farewell
 from batching.inflight import InFlight
-from batching.items import Done, Failed, Item, Outcome, Taken
+from batching.items import PRIORITIES, Done, Failed, Item, Outcome, Priority, Taken
 from batching.leases import Leases
 from batching.ledger import Finish, Ledger
 from batching.retries import back_off
@@ -96,7 +99,7 @@ class Group:
 
 
 class Finisher:
-    """Commits outcomes and hands items back, one group after the other, while `run` runs."""
+    """Commits outcomes and hands items back, of each priority one group after the other, while `run` runs."""
 
     def __init__(
         self,
@@ -110,40 +113,48 @@ class Finisher:
         """more_to_come() says whether any item is still on its way here."""
         self._ledger, self._farewell, self._leases, self._tally = ledger, farewell, leases, tally
         self._more_to_come, self._in_flight, self._free = more_to_come, in_flight, in_flight.free
-        self._group = Group()
+        self._groups = {priority: Group() for priority in PRIORITIES}
         self._returned: list[Returned] = []
-        self._changed = asyncio.Event()
+        self._changed = {priority: asyncio.Event() for priority in PRIORITIES}
         self._partings: set[asyncio.Task[None]] = set()
 
     def add(self, member: Finished) -> None:
-        """Adds an outcome to the open group."""
-        self._group.add(member, time.monotonic())
-        self._changed.set()
+        """Adds an outcome to the open group of its priority."""
+        priority = member.outcome.item.priority
+        self._groups[priority].add(member, time.monotonic())
+        self._changed[priority].set()
 
     def give_back(self, member: Returned) -> None:
         """Adds an item to be handed back."""
         self._returned.append(member)
-        self._changed.set()
+        self._changed["bulk"].set()
 
     def look(self) -> None:
-        """Looks again whether the group is due: what was on its way here may have gone another way."""
-        self._changed.set()
+        """Looks again whether groups are due: what was on its way here may have gone another way."""
+        for changed in self._changed.values():
+            changed.set()
 
     async def run(self) -> None:
         """Commits groups as they are due, until cancelled; what the database refuses is tried until it answers."""
+        async with asyncio.TaskGroup() as both:
+            for priority in PRIORITIES:
+                both.create_task(self._run(priority))
+
+    async def _run(self, priority: Priority) -> None:
+        group, changed = self._groups[priority], self._changed[priority]
         while True:
-            self._changed.clear()
-            if self._returned:
+            changed.clear()
+            if priority == "bulk" and self._returned:
                 returned, self._returned = self._returned, []
                 await self._hand_back(returned)
                 continue
-            crowded = self._in_flight.crowded(beside=self._group.urgent)
-            due = self._group.due_in_s(time.monotonic(), self._more_to_come(), crowded)
+            crowded = self._in_flight.crowded(beside=group.urgent)
+            due = group.due_in_s(time.monotonic(), self._more_to_come(), crowded)
             if due == 0:
-                await self._commit(self._group.take())
+                await self._commit(group.take())
                 continue
             try:
-                await asyncio.wait_for(self._changed.wait(), due)
+                await asyncio.wait_for(changed.wait(), due)
             except TimeoutError:
                 continue
 

@@ -2,7 +2,7 @@
 #
 #   make demo [PICTURES=folder]   the main job on real pictures
 #   make test [ARGS="-k lanes"]   everything the tests need, then all tiers but the long ones
-#   make test-long                the long ones
+#   make test-long                the long ones, and every fault three times
 #   make faults [N=10]            every fault N times; trials add up in FAULT_REPORT, whose table is printed
 #   make guard                    the hot path has not become slower: in seconds, on a busy machine too
 #   make check                    formatter, linter, type checker, stale generated pages
@@ -19,8 +19,9 @@ PICTURES ?=
 ARGS ?=
 # tests that run at once
 JOBS ?= 2
-# trials of each fault
+# trials of each fault: of `make faults`, and of `make test-long`
 N ?= 10
+LONG_TRIALS ?= 3
 # tried in this order when PYTHON is not given
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 REQUIREMENTS := pyproject.toml constraints.txt
@@ -47,8 +48,10 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(call tested,not long,tests/e2e tests/integration tests/fault tests/fuzz)
 
+# of faults, every row and not only the long ones
 test-long: $(VENV)/.test
-	$(call tested,long,tests/e2e tests/integration tests/fault tests/fuzz)
+	$(call tested,long,tests/e2e tests/integration tests/fuzz)
+	FAULT_TRIALS=$(LONG_TRIALS) $(BIN)/python -m pytest tests/fault -m "long or not long" --numprocesses $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
 
 faults: $(VENV)/.test
 	FAULT_TRIALS=$(N) $(BIN)/python -m pytest tests/fault -m "long or not long" $(ARGS)

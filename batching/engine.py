@@ -38,6 +38,7 @@ from batching.handoffs import HandOff
 from batching.items import Budget, Failed, Item, Priority
 from batching.porter import Porter
 from batching.telemetry import Tally
+from batching.threads import compute
 from kernels.errors import DeviceLost
 from kernels.partners import Partners
 from kernels.plan import Plan
@@ -162,6 +163,8 @@ class Engine:
     def _start(self, name: str, number: int, serve: Callable[[], None]) -> list[threading.Thread]:
         def body() -> None:
             torch.set_num_threads(1)  # a setting of each thread; the items are what runs side by side
+            if self._config.layout == "whole":  # where a GPU computes, these threads are what feeds it
+                compute()
             while True:
                 try:
                     serve()

@@ -1,4 +1,7 @@
-"""Finishing: outcomes are committed in groups, then their entries leave the lanes and those who wait are told."""
+"""Finishing: outcomes are committed in groups, then their entries leave the lanes and those who wait are told.
+
+Groups of interactive items are committed beside those of bulk ones, so that they do not wait for sixty-four other results.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from batching.errors import Internal, Unavailable
 from batching.events import Notice
 from batching.farewell import Farewell
 from batching.inflight import InFlight
-from batching.items import Done, Failed, Item, Outcome, Taken
+from batching.items import PRIORITIES, Done, Failed, Item, Outcome, Priority, Taken
 from batching.leases import Leases
 from batching.ledger import Finish, Ledger
 from batching.retries import back_off
@@ -95,8 +98,30 @@ class Group:
         return members
 
 
+@dataclass
+class _Open:
+    """The group that outcomes of one priority are added to, and when it is looked at next."""
+
+    group: Group
+    changed: asyncio.Event
+    looks_at_s: float = float("inf")
+
+    async def look_in(self, now_s: float, due_s: float | None) -> None:
+        """Waits for `changed`, or until the group is due; None: it is empty."""
+        if due_s is None:
+            await self.changed.wait()
+            return
+        self.looks_at_s = now_s + due_s
+        timer = asyncio.get_running_loop().call_later(due_s, self.changed.set)
+        try:
+            await self.changed.wait()
+        finally:
+            timer.cancel()
+            self.looks_at_s = float("inf")
+
+
 class Finisher:
-    """Commits outcomes and hands items back, one group after the other, while `run` runs."""
+    """Commits outcomes and hands items back, of each priority one group after the other, while `run` runs."""
 
     def __init__(
         self,
@@ -110,60 +135,52 @@ class Finisher:
         """more_to_come() says whether any item is still on its way here."""
         self._ledger, self._farewell, self._leases, self._tally = ledger, farewell, leases, tally
         self._more_to_come, self._in_flight, self._free = more_to_come, in_flight, in_flight.free
-        self._group = Group()
+        self._open = {priority: _Open(Group(), asyncio.Event()) for priority in PRIORITIES}
         self._returned: list[Returned] = []
-        self._changed = asyncio.Event()
-        self._looks_at_s = float("inf")
-        """When `run` looks again by itself."""
         self._partings: set[asyncio.Task[None]] = set()
 
     def add(self, member: Finished) -> None:
-        """Adds an outcome to the open group."""
+        """Adds an outcome to the open group of its priority."""
         now_s = time.monotonic()
-        self._group.add(member, now_s)
-        due_s = self._due_in_s(now_s)
-        if due_s is not None and now_s + due_s < self._looks_at_s:  # most of a group change nothing about that
-            self._changed.set()
+        self._open[member.outcome.item.priority].group.add(member, now_s)
+        for one in self._open.values():  # the last that was to come makes both due; most change nothing about that
+            due_s = self._due_in_s(one.group, now_s)
+            if due_s is not None and now_s + due_s < one.looks_at_s:
+                one.changed.set()
 
     def give_back(self, member: Returned) -> None:
         """Adds an item to be handed back."""
         self._returned.append(member)
-        self._changed.set()
+        self._open["bulk"].changed.set()
 
     def look(self) -> None:
-        """Looks again whether the group is due: what was on its way here may have gone another way."""
-        self._changed.set()
+        """Looks again whether groups are due: what was on its way here may have gone another way."""
+        for one in self._open.values():
+            one.changed.set()
 
     async def run(self) -> None:
         """Commits groups as they are due, until cancelled; what the database refuses is tried until it answers."""
+        async with asyncio.TaskGroup() as both:
+            for priority, one in self._open.items():
+                both.create_task(self._run(one, hands_back=priority == "bulk"))
+
+    async def _run(self, one: _Open, *, hands_back: bool) -> None:
         while True:
-            self._changed.clear()
-            if self._returned:
+            one.changed.clear()
+            if hands_back and self._returned:
                 returned, self._returned = self._returned, []
                 await self._hand_back(returned)
                 continue
             now_s = time.monotonic()
-            due_s = self._due_in_s(now_s)
+            due_s = self._due_in_s(one.group, now_s)
             if due_s == 0:
-                await self._commit(self._group.take())
+                await self._commit(one.group.take())
             else:
-                await self._look_in(now_s, due_s)
+                await one.look_in(now_s, due_s)
 
-    async def _look_in(self, now_s: float, due_s: float | None) -> None:
-        if due_s is None:
-            await self._changed.wait()
-            return
-        self._looks_at_s = now_s + due_s
-        timer = asyncio.get_running_loop().call_later(due_s, self._changed.set)
-        try:
-            await self._changed.wait()
-        finally:
-            timer.cancel()
-            self._looks_at_s = float("inf")
-
-    def _due_in_s(self, now_s: float) -> float | None:
-        crowded = self._in_flight.crowded(beside=self._group.urgent)
-        return self._group.due_in_s(now_s, self._more_to_come(), crowded)
+    def _due_in_s(self, group: Group, now_s: float) -> float | None:
+        crowded = self._in_flight.crowded(beside=group.urgent)
+        return group.due_in_s(now_s, self._more_to_come(), crowded)
 
     async def part(self) -> None:
         """Waits until Redis was told of everything committed."""

@@ -5,6 +5,7 @@
 --   deficit:{priority}         what a tenant may still take in its turn, in pixels; below zero is debt
 --   wake:{priority}            at most one token, for one worker that lingers
 --   workers                    worker -> when its registration ends (ms);  job:{worker}: it has an RQ job outstanding
+--   senders                    process that hands off -> until when it is taken to be alive (ms)
 --   epoch                      changes when Redis was emptied
 -- Everything here can be lost at any moment: PostgreSQL has the truth and the reconciler puts it back.
 
@@ -240,6 +241,31 @@ local function register()
   redis.call('ZADD', 'workers', now_ms() + tonumber(ARGV[3]), ARGV[2])
 end
 
+-- attend name ttl_ms
+local function attend()
+  redis.call('ZADD', 'senders', now_ms() + tonumber(ARGV[3]), ARGV[2])
+end
+
+-- absent -> {name, ms since its time ended}...
+local function absent()
+  local out, now = {}, now_ms()
+  local found = redis.call('ZRANGEBYSCORE', 'senders', '-inf', now, 'WITHSCORES')
+  for at = 1, #found, 2 do
+    out[#out + 1] = {found[at], math.floor(now - tonumber(found[at + 1]))}
+  end
+  return out
+end
+
+-- since lane age_ms after most -> {{entry, item}...} that were put no longer ago than that, behind the entry `after` if there is one
+local function since()
+  local from = ARGV[4] ~= '' and '(' .. ARGV[4] or string.format('%d', math.max(0, now_ms() - tonumber(ARGV[3])))
+  local out = {}
+  for _, entry in ipairs(redis.call('XRANGE', ARGV[2], from, '+', 'COUNT', ARGV[5])) do
+    out[#out + 1] = {entry[1], entry[2][2]}
+  end
+  return out
+end
+
 -- forget grace_ms -> {worker...} whose registration ended that long ago; they are no longer remembered
 local function forget()
   local names = redis.call('ZRANGEBYSCORE', 'workers', '-inf', now_ms() - tonumber(ARGV[2]))
@@ -251,5 +277,6 @@ local function forget()
 end
 
 local steps = {put = put, take = take, settle = settle, dead = dead, wake = wake, release = release,
-               register = register, workers = live_workers, forget = forget}
+               register = register, workers = live_workers, forget = forget, attend = attend, absent = absent,
+               since = since}
 return steps[ARGV[1]]()

@@ -117,6 +117,27 @@ class Lanes:
             await self.put(lane, waiting, window=2**53)
         await self.settle(entries)
 
+    async def attend(self, sender: str, ttl_s: float) -> None:
+        """Says that a process which hands off lives, for so long."""
+        await self._call("attend", sender, round(ttl_s * 1000))
+
+    async def part(self, sender: str) -> None:
+        """Says that a process has nothing more to hand off, or that what it left was looked for."""
+        await self._redis.zrem("senders", sender)
+
+    async def absent(self) -> dict[str, float]:
+        """Processes that have not said for so long that they live, and did not part: seconds since they were to."""
+        return {_text(name): int(late_ms) / 1000 for name, late_ms in await self._call("absent")}
+
+    async def put_since(self, lane: LaneKey, age_s: float) -> set[UUID]:
+        """Items whose entries were put into the lane no longer ago than that and are still in it, waiting or taken."""
+        found: set[UUID] = set()
+        last = ""
+        while page := await self._call("since", _key(lane), round(age_s * 1000), last, CHUNK):
+            found |= {UUID(_text(item)) for _, item in page}
+            last = _text(page[-1][0])
+        return found
+
     async def lanes(self) -> list[LaneKey]:
         """Every lane that holds an entry, waiting or taken."""
         return [_lane(key) for key in await self._redis.smembers("lanes")]

@@ -28,7 +28,7 @@ from service.accounts.tokens import TokenRules, Tokens
 from service.depth import Depth
 from service.errors import BadRequest, NotFound, ServiceError, ValidationError
 from service.groups import Grouped
-from service.handoff import HandOff
+from service.handoff import HandOff, keep_attending, part
 from service.limits import Rates
 from service.metrics import Metrics
 from service.parts import Parts
@@ -145,10 +145,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             hand_offs={priority: _hand_offs(handing, priority, waiting.channel) for priority in PRIORITIES},
         )
         app.state.parts = parts
+        ends.push_async_callback(part, lanes, waiting.channel)
         for hand_offs in parts.hand_offs.values():
             ends.push_async_callback(hand_offs.drained)
         ends.push_async_callback(parts.commits.drained)
-        beside = [waiting.keep_polling, requests.keep_flushing, lambda: _listen(settings, waiting)]
+        beside = [
+            waiting.keep_polling,
+            requests.keep_flushing,
+            lambda: _listen(settings, waiting),
+            lambda: keep_attending(lanes, waiting.channel),
+        ]
         if settings.jwks:
             beside.append(lambda: jwks.keep_fresh(tokens, settings.jwks, settings.jwks_issuer, settings.jwks_refresh_s))
         async with _beside(*beside):

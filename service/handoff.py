@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from uuid import UUID
 
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 _NONE: Mapping[UUID, str] = MappingProxyType({})
 CHUNK = 500
 """Items put in one atomic step of Redis and stamped by one statement."""
+
+ATTEND_S = 1.5
+"""An API process that has not said for so long that it lives is missed: what it wrote as handed off is looked for."""
+_ATTEND_EVERY_S = 0.5
 
 STAMP = """
 WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
@@ -110,6 +115,20 @@ async def put_and_stamp(engine: AsyncEngine, lanes: Lanes, lane: LaneKey, waitin
         if put.accepted < len(chunk):
             break
     return accepted
+
+
+async def keep_attending(lanes: Lanes, sender: str) -> None:
+    """Says again and again, for ever, that this process lives. Where Redis is away nothing is handed off either."""
+    while True:
+        with suppress(*LANES_DOWN):
+            await lanes.attend(sender, ATTEND_S)
+        await asyncio.sleep(_ATTEND_EVERY_S)
+
+
+async def part(lanes: Lanes, sender: str) -> None:
+    """Says that this process has handed off what it had."""
+    with suppress(*LANES_DOWN):
+        await lanes.part(sender)
 
 
 class HandOff:

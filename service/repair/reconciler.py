@@ -19,7 +19,7 @@ from batching import failpoints
 from batching.errors import StorageFull, StoreUnavailable
 from batching.items import LaneKey
 from batching.lanes import LANES_DOWN, Lanes, open_lanes
-from service.handoff import put_and_stamp
+from service.handoff import ATTEND_S, put_and_stamp
 from service.repair import removals, repairs, retention
 from service.repair.days import Days
 from service.repair.orphans import Orphans
@@ -42,6 +42,12 @@ PAGES_A_PASS = 20
 REFILL = 2000
 """Items of one lane handed off before the next lane has its turn."""
 FACTS_TTL_S = 60.0
+MISSED_S = repairs.SETTLED_S - ATTEND_S + 0.5
+"""So late an API process is taken to be dead: what it wrote last is old enough to be judged by then."""
+PROMISED_S = 5.0
+"""Longest time from a commit to its hand-off, for which an API process may also wait for its turn of the core."""
+MOST_PROMISED = 100_000
+"""Items of one lane that are looked for after the death of an API process."""
 RETENTION_EVERY_S = 600.0
 """Pause between two looks at what is older than it is kept."""
 
@@ -91,6 +97,7 @@ class Reconciler:
             "epoch": self._lost,
             "dead entries": self._dead,
             "stranded items": self._stranded,
+            "promised items": self._promised,
             "refill": self._refill,
             "wake-up": self._wake,
             "partitions": self._partitions,
@@ -161,6 +168,24 @@ class Reconciler:
             return Counter(stranded=await repairs.forget_stranded(self.engine, older))
 
         return await self._pages(page)
+
+    async def _promised(self) -> bool:
+        """What API processes that died had just written as handed off, and is in no lane, however full that is."""
+        absent = {sender: late_s for sender, late_s in (await self.lanes.absent()).items() if late_s > MISSED_S}
+        if not absent:
+            return False
+        age_s = max(absent.values()) + ATTEND_S + PROMISED_S
+        for lane in await repairs.lanes_handed_off(self.engine):
+            promised = await repairs.handed_off_since(self.engine, lane, age_s, MOST_PROMISED)
+            if not promised:
+                continue
+            kept = await self.lanes.put_since(lane, age_s + PROMISED_S)
+            lost = [item for item in promised if item not in kept]
+            if lost:
+                self._count(Counter(stranded=await repairs.forget_items(self.engine, lost)))
+        for sender in absent:
+            await self.lanes.part(sender)
+        return False
 
     async def _refill(self) -> bool:
         lanes = await repairs.lanes_waiting(self.engine)

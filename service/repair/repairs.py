@@ -82,6 +82,13 @@ FORGET_STRANDED = FORGET.format(
     where="i.handed_off_at < now() - make_interval(secs => l.age_s + :settled_s)",
 )
 
+HANDED_OFF_SINCE = """
+SELECT id FROM items
+WHERE state = 'queued' AND tenant = :tenant AND priority = :priority
+  AND handed_off_at BETWEEN now() - make_interval(secs => :age_s) AND now() - make_interval(secs => :settled_s)
+ORDER BY tenant, priority, handed_off_at LIMIT :page
+"""
+
 LANES = """
 WITH RECURSIVE lanes AS (
   (SELECT tenant, priority FROM items WHERE state = 'queued' AND handed_off_at {null}
@@ -163,6 +170,12 @@ async def forget_stranded(engine: AsyncEngine, ages: Mapping[LaneKey, float]) ->
         "page": PAGE,
     }
     return len(await statement(engine, FORGET_STRANDED, values)) if ages else 0
+
+
+async def handed_off_since(engine: AsyncEngine, lane: LaneKey, age_s: float, most: int) -> list[UUID]:
+    """The first queued items of a lane that count as handed off since then, and by now should be in it."""
+    values = {**lane._asdict(), "age_s": age_s, "settled_s": SETTLED_S, "page": most}
+    return [row["id"] for row in await statement(engine, HANDED_OFF_SINCE, values)]
 
 
 async def lanes_waiting(engine: AsyncEngine) -> list[LaneKey]:

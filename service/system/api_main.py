@@ -8,6 +8,7 @@ import sys
 
 import uvicorn
 
+from batching.threads import switch_often
 from service.app import create_app
 from service.settings import Settings
 from service.telemetry import configure_logging
@@ -18,6 +19,7 @@ _DRAIN_S = 5
 def serve(settings: Settings, listener: int | None = None) -> None:
     """Serves until SIGINT or SIGTERM; open streams are cut 5 s after."""
     configure_logging(settings.log_format, settings.log_level)
+    switch_often()
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from batching.threads import NICENESS, SWITCH_S
 from service.settings import Settings, environment_name
 
 Source = Literal["launcher", "environment", "setting", "default"]
@@ -171,4 +172,17 @@ def _processes(settings: Settings, environment: Mapping[str, str]) -> Iterator[C
         f"{settings.workers} workers of {threads} threads share {cores} cores"
         if settings.workers * threads > cores
         else "",
+    )
+    yield Choice(
+        "niceness of engine threads",
+        f"+{NICENESS}",
+        "launcher",
+        "on a CPU, what only hands on goes first: API, servers, the worker's own loop. Nothing is lost by it: a core that"
+        " nobody else wants computes",
+    )
+    yield Choice(
+        "turns of threads in Python",
+        f"{SWITCH_S * 1000:g} ms",
+        "launcher",
+        "API and workers: a thread that answers waits so long at most for one that computes; by default, ten times that",
     )

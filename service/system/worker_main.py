@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from batching.items import Budget
 from batching.ledger import Ledger, Store
+from batching.threads import switch_often
 from batching.worker import WorkerConfig, run_worker
 from kernels.codec import Limits
 from kernels.codec.gpu import GpuCodecs
@@ -86,6 +87,7 @@ def main() -> None:
     except CannotStart as error:
         sys.exit(f"augment worker: {error}")
     configure_logging(settings.log_format, settings.log_level)
+    switch_often()
     try:
         status = run(settings, int(sys.argv[1]) if len(sys.argv) > 1 else None)
     except DeviceLost as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,9 @@ from pydantic_core import PydanticSerializationError, to_json
 from batching.items import Priority
 from service.ids import day_of
 from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, statement
+
+_MANY_ITEMS = 64
+"""Beyond this a batch's rows are written down in a thread: other requests must not wait for them."""
 
 _WRITE = """
 WITH sent AS (
@@ -171,7 +175,11 @@ async def key_owner(engine: AsyncEngine, tenant: str, key: str) -> SameKey | Non
 
 
 async def _write(engine: AsyncEngine, batches: Sequence[NewBatch], epoch: str | None) -> list[Result | Exception]:
-    values = {"batches": _text(_batch_rows(batches)), "items": _text(_item_rows(batches)), "epoch": epoch}
+    if sum(len(batch.items) for batch in batches) > _MANY_ITEMS:
+        items = await asyncio.to_thread(_item_rows, batches)
+    else:
+        items = _item_rows(batches)
+    values = {"batches": _array(map(_text, _batch_rows(batches))), "items": items, "epoch": epoch}
     rows = {row["id"]: row for row in await statement(engine, _WRITE, values)}
     # a statement that was run again after its connection broke finds its own rows, and writes nothing
     if unknown := [batch.id for batch in batches if batch.id not in rows]:
@@ -221,17 +229,22 @@ def _batch_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
     ]
 
 
-def _item_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
-    return [
-        {"batch_id": batch.id, "day": day_of(batch.id), "position": position, **vars(item)}
+def _item_rows(batches: Sequence[NewBatch]) -> str:
+    """Row by row: what is turned into text in one go keeps the interpreter to itself, in a thread too."""
+    return _array(
+        _text({"batch_id": batch.id, "day": day_of(batch.id), "position": position, **vars(item)})
         for batch in batches
         for position, item in enumerate(batch.items)
-    ]
+    )
 
 
-def _text(rows: list[dict[str, Any]]) -> str:
+def _array(rows: Iterable[str]) -> str:
+    return f"[{','.join(rows)}]"
+
+
+def _text(row: dict[str, Any]) -> str:
     try:
-        return to_json(rows).decode()
+        return to_json(row).decode()
     except PydanticSerializationError as error:  # half of a surrogate pair: refused here as the database would
         raise DataRefused(str(error)) from error
 

@@ -15,6 +15,8 @@ import pytest
 from redis import Redis
 
 from batching.failpoints import RUN, SUBMIT
+from service.handoff import ATTEND_S
+from service.repair.reconciler import MISSED_S
 from service.settings import as_environment
 from service.system.processes import Child, Program, tail
 from tests.helpers.faults import altered
@@ -52,6 +54,26 @@ def test_f1_the_api_is_killed(system: System, point: str, attempt: int) -> None:
         load.join(60)
         if point != "handed_off":  # by then the answer may have been sent
             run.hit(run.history.unanswered, "every submit had its answer")
+
+
+def test_f1_what_was_not_handed_off_is_found_before_its_turn(system: System, attempt: int) -> None:
+    """The API dies between commit and hand-off, and the lane holds older items, which nobody takes."""
+    system.start()
+    with trial(system, "F1", "API killed: committed, full lane") as run:
+        system.pause_workers()
+        run.load(batches=2).join(60)
+        system.kill(system.api)
+        api = system.start_api("committed=kill")
+        load = run.load(batches=1)
+        run.hit(ended(system, api) == -signal.SIGKILL, "the API was not killed")
+        waiting = system.count("state = 'queued'")
+        run.hit(system.entries() < waiting, "everything was handed off")
+        system.wait_for(lambda: system.entries() == waiting, MISSED_S + ATTEND_S + 10, "the items that were not handed off")
+        assert system.count("state = 'queued' AND handed_off_at IS NOT NULL") == waiting
+        system.start_api()
+        run.released()
+        load.join(60)
+        system.resume_workers()
 
 
 @pytest.mark.parametrize("point", some(RUN, "stored"))
@@ -147,6 +169,7 @@ def test_f14_a_picture_kills_what_decodes_it(system: System, poison: str, attemp
 
 
 @pytest.mark.long
+@pytest.mark.timeout(500)
 def test_f14_a_picture_lets_nothing_else_run(system: System, attempt: int) -> None:
     """Native code that never lets go of Python's lock: only the supervisor can end that worker."""
     system.start()
@@ -161,7 +184,7 @@ def test_f14_a_picture_lets_nothing_else_run(system: System, attempt: int) -> No
             run.load(batches=2, poison="grip").join(60)
             system.wait_for(lambda: "it is killed" in tail(log, 50), 120, "the supervisor's kill")
             run.hit(True, "")
-            system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 120, "the end of a poison")
+            system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 240, "the end of a poison")
         finally:
             supervised.stop()
 

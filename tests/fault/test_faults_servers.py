@@ -72,7 +72,6 @@ def test_f6_redis_loses_its_mind(system: System, spoil: str, attempt: int) -> No
         assert all(worker.exit_status() is None for worker in system.workers)
 
 
-@pytest.mark.long
 def test_f7_redis_takes_nothing_more(system: System, attempt: int) -> None:
     system.start()
     with trial(system, "F7", "Redis out of memory") as run, Redis.from_url(system.redis_url) as redis:
@@ -143,7 +142,6 @@ def test_f8_the_answer_to_a_commit_is_lost(system: System, attempt: int) -> None
     system.kill(system.api)
 
 
-@pytest.mark.long
 def test_f10_tables_are_locked(system: System, attempt: int) -> None:
     system.start()
     with trial(system, "F10", "tables locked for 12 s") as run:

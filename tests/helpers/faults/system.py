@@ -29,11 +29,10 @@ from tests.helpers.faults.checker import Budgets, Facts, Violation, check
 from tests.helpers.faults.history import History, Load
 from tests.helpers.faults.objects import Objects
 from tests.helpers.faults.relay import Relay
-from tests.helpers.faults.report import Trial, add
+from tests.helpers.faults.report import LEASE_S, Trial, add
 from tests.helpers.nursery import Forked, nothing, start
 from tests.helpers.truth import Row, rows
 
-LEASE_S = 2.0
 START_S = 90.0
 FINAL = "('succeeded', 'failed', 'cancelled')"
 _DAY = re.compile(r"/(\d{4}-\d\d-\d\d)/")

@@ -17,7 +17,8 @@ from batching.items import Budget, LaneKey, Taken, Waiting
 from batching.lanes import Lanes
 from service.handoff import put_and_stamp
 from service.ids import new_id
-from service.repair.reconciler import LOCK, Reconciler, budgets, run
+from service.repair import repairs
+from service.repair.reconciler import LOCK, MISSED_S, Reconciler, budgets, run
 from service.repair.sole import Sole
 from service.settings import Settings, as_environment
 from service.store import ObjectStore, local_store
@@ -270,6 +271,33 @@ async def test_items_that_vanished_from_their_lane_are_found(
     await reconciler.repair()
     assert reconciler.repaired["stranded"] == 6
     assert set(await ids(lanes)) == {*empty.items, *passed.items, *later.items}
+
+
+async def test_what_a_dead_api_process_promised_is_found_in_a_full_lane(
+    engine: AsyncEngine, lanes: Lanes, reconciler: Reconciler
+) -> None:
+    """It died between its commit, which says that they are handed off, and the hand-off; older entries wait in the lane."""
+    older = await make_batch(engine, items=600)
+    await hand_off(engine, lanes, older.items)
+    promised = await make_batch(engine, items=2, handed_off=True)
+    another = await make_batch(engine, items=2)
+    await hand_off(engine, lanes, another.items)
+    await statement(
+        engine, "UPDATE items SET epoch = :epoch, queued_at = now() - interval '9 s'", {"epoch": await lanes.epoch()}
+    )
+    await lanes.attend("alive", 60)
+    await lanes.attend("parted", 0)
+    await lanes.part("parted")
+    await asyncio.sleep(repairs.SETTLED_S + 0.1)
+    await reconciler.repair()
+    assert reconciler.repaired["stranded"] == 0, "nobody is missed"
+    await lanes.attend("dead", 0)
+    await asyncio.sleep(MISSED_S + 0.1)
+    await reconciler.repair()
+    assert reconciler.repaired["stranded"] == 2
+    assert set(await lanes.absent()) == set()
+    await reconciler.repair()
+    assert await ids(lanes) == [*older.items, *another.items, *promised.items]
 
 
 async def test_items_that_wait_in_their_lane_are_left_alone(

@@ -23,6 +23,7 @@ from batching.execute import Decode, Guest, Lacking, Ran, Result, Work, decoder
 from batching.items import Budget, Failed, Priority
 from batching.ledger import Member
 from batching.telemetry import Tally
+from batching.threads import NICENESS
 from kernels import augment, codec
 from kernels.codec import Limits
 from kernels.errors import DeviceLost, DeviceOutOfMemory
@@ -133,6 +134,19 @@ def test_bytes_that_changed_since_they_were_accepted_are_not_used(start: Started
     [result] = results(start(layout), [swapped]).values()
     assert isinstance(result, Failed)
     assert result.code == "source_missing"
+
+
+@pytest.mark.parametrize(("layout", "more"), [("whole", NICENESS), ("stages", 0)])
+def test_threads_that_take_items_whole_give_way_to_all_others(start: Started, layout: Layout, more: int) -> None:
+    """Not those in stages, which feed a GPU."""
+    inner, found = decoder(Limits()), list[int]()
+
+    def decode(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return inner(content, alpha)
+
+    results(start(layout, decode), [make_work()])
+    assert found == [min(19, os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) + more)]
 
 
 def test_labels_that_do_not_fit_fail_their_item(start: Started) -> None:

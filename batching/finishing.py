@@ -19,7 +19,7 @@ from batching.errors import Internal, Unavailable
 from batching.events import Notice
 from batching.farewell import Farewell
 from batching.inflight import InFlight
-from batching.items import PRIORITIES, Done, Failed, Item, Outcome, Priority, Taken
+from batching.items import PRIORITIES, Done, Failed, Item, Outcome, Taken
 from batching.leases import Leases
 from batching.ledger import Finish, Ledger
 from batching.retries import back_off

@@ -56,7 +56,7 @@ class LocalFiles:
 
     def get_at_once(self, key: str) -> bytes | None:
         """The bytes, if `get` would not have to wait for them. FileNotFoundError."""
-        return self._read(key, self._on_loop)
+        return self._read(key, self._on_loop, may_wait=False)
 
     def put_at_once(self, key: str, content: bytes) -> bool:
         """Writes a file, if `put` would not have to wait for that; False: it was not begun."""
@@ -64,15 +64,15 @@ class LocalFiles:
 
     def read(self, key: str) -> bytes | None:
         """The bytes of a small file that the system has in memory; None: it is none. Any thread. FileNotFoundError."""
-        return self._read(key, self._on_thread)
+        return self._read(key, self._on_thread, may_wait=True)
 
     def write(self, key: str, content: bytes) -> bool:
         """Writes a small file as `put` does; False: that could take a while, so it was not begun. Any thread."""
         return self._written(key, content, self._on_thread)
 
-    def _read(self, key: str, pace: _Pace) -> bytes | None:
+    def _read(self, key: str, pace: _Pace, *, may_wait: bool) -> bytes | None:
         path = self._path(key)
-        return None if pace.slow else pace.timed(lambda: _read_remembered(path))
+        return None if pace.slow else pace.timed(lambda: _read_remembered(path, may_wait))
 
     def _written(self, key: str, content: bytes, pace: _Pace) -> bool:
         path = self._path(key)
@@ -220,8 +220,11 @@ def _read(path: str) -> bytes:
         return file.readall()
 
 
-def _read_remembered(path: str) -> bytes | None:
-    """A small file that the system has in memory; None: it is not small, or the disk would have to be waited for."""
+def _read_remembered(path: str, may_wait: bool) -> bytes | None:
+    """A small file that the system has in memory; None: it is not small, or the disk would have to be waited for.
+
+    may_wait: whether to read all the same where the file system does not say that (one in memory does not).
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         length = os.fstat(descriptor).st_size
@@ -231,9 +234,12 @@ def _read_remembered(path: str) -> bytes | None:
         try:
             read = os.preadv(descriptor, [content], 0, os.RWF_NOWAIT) if length else 0
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
+            if error.errno == errno.EOPNOTSUPP and may_wait:
+                read = os.preadv(descriptor, [content], 0)
+            elif error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
                 return None
-            raise
+            else:
+                raise
         return bytes(content) if read == length else None
     finally:
         os.close(descriptor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -74,3 +76,39 @@ async def test_a_process_that_others_kept_waiting_has_no_slow_disk(tmp_path: Pat
     await files.put("a", SMALL)
     await files.put("b", SMALL)
     assert files.writers == [True, True]
+
+
+async def test_where_nobody_says_whether_the_disk_is_waited_for_only_threads_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = LocalFiles(tmp_path, fsync=False)
+    preadv = os.preadv
+
+    def unable(descriptor: int, buffers: list[bytearray], offset: int, flags: int = 0) -> int:
+        if flags:
+            raise OSError(errno.EOPNOTSUPP, "planted")
+        return preadv(descriptor, buffers, offset)
+
+    await files.put("a", SMALL)
+    assert files.read("a") == SMALL
+    monkeypatch.setattr(os, "preadv", unable)
+    assert (files.get_at_once("a"), files.read("a"), await files.get("a")) == (None, SMALL, SMALL)
+
+
+async def test_threads_have_more_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, sleeps = [0.0], [0]
+    files = Spied(tmp_path, fsync=False, clock=clock)
+    monkeypatch.setattr(local_files, "_sleeps", lambda: sleeps[0])
+    create, took_s = local_files._create, [local_files.THREAD_SLOW_S / 2]
+
+    def slow(path: str) -> int:
+        clock[0] += took_s[0]
+        sleeps[0] += 1
+        return create(path)
+
+    monkeypatch.setattr(local_files, "_create", slow)
+    assert [files.write("a", SMALL), files.write("b", SMALL), files.write("c", LARGE)] == [True, True, False]
+    took_s[0] = 2 * local_files.THREAD_SLOW_S
+    assert [files.write("d", SMALL), files.write("e", SMALL)] == [True, False]
+    assert files.read("a") is None
+    assert [await files.get(key) for key in "abd"] == [SMALL] * 3

@@ -280,7 +280,8 @@ def beyond(one: Covered, other: Covered) -> float:
 @pytest.mark.parametrize("seed", seeds(6, 80))
 def test_t6_no_order_split_or_company_changes_a_byte(seed: int, profile: str) -> None:
     rng = random.Random(seed)
-    plans, pictures = [], []
+    plans: list[Plan] = []
+    pictures: list[Picture] = []
     while len(plans) < 10:
         pixels = any_pixels(rng, 90)
         try:

@@ -84,8 +84,7 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     out.print(report.table_of("Conversions, counted in recipes only", converted, basis))
     out.print(f"\nimport {first['import_s']['median']} s, then the first picture {first['first_picture_s']['median']} s")
     out.print(
-        f"planning {planned['plan_us']['least']} us a picture at least ({planned['plan_us']['median']} by the median), "
-        f"cutting into stages {planned['stages_us']['least']} ({planned['stages_us']['median']})"
+        f"planning {planned['plan_us']['median']} us a picture, cutting into stages {planned['stages_us']['median']} us"
     )
     out.print(report.goals_of(reached))
     cores = "one core: CPU time" if asked.cores == 1 else f"{asked.cores} cores: time by the clock"

@@ -22,7 +22,7 @@ from service.uploads.json_text import check_text
 PUTS_AT_ONCE = 8
 BYTES_AT_ONCE = 64 * 2**20
 """Most bytes of one request that wait for the store; the reading of its body waits with them."""
-TURN_S = 0.001
+TURN_S = 0.00025
 """So long the pictures of one request are taken in before others have a turn."""
 _HASHED_HERE_BYTES = 256 * 1024
 """Up to here hashing is quicker than handing the bytes to a thread."""

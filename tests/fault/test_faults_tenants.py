@@ -33,7 +33,7 @@ A bulk picture waits for what a worker has in hand.
 """
 MEDIAN_TIMES = 5
 """The same, at the median, in most rounds, however busy the machine is."""
-SAMPLES, MOST_ROUNDS = 16, 6
+SAMPLES, MOST_ROUNDS = 24, 6
 
 
 @contextmanager

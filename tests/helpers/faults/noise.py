@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 import httpx2
 
@@ -17,6 +20,8 @@ from tests.helpers.http import batch_parts
 
 TIMES = 100
 """Pictures of the noisy tenant for each of the quiet one, all in one batch."""
+PACE_S = 0.1
+"""The quiet tenant sends a picture this often, and the noisy one `TIMES`: more than a small machine computes."""
 TURNS = 2
 BATCHES = 4
 """That are made before anything is timed, and sent in turns."""
@@ -61,23 +66,34 @@ def quiet_beside_noise(quiet: httpx2.Client, noisy: httpx2.Client, samples: int,
 
     priority: of the quiet tenant's pictures; the other's are bulk.
     """
-    measured = Measured()
-    took_s(quiet, priority)
-    for turn in range(TURNS):
-        taken = samples // TURNS
-        measured.alone += [took_s(quiet, priority) for _ in range(taken)]
-        both = ((measured.waiting, False), (measured.sending, True))
-        for times, while_sending in both if turn % 2 else reversed(both):
-            noise = Noise(noisy, taken)
-            noise.begun.wait(60)
-            if not while_sending:
-                noise.sent_all()
-            for _ in range(taken):
-                measured.met += not while_sending and noise.unfinished() > 0
-                times.append(took_s(quiet, priority))
-            noise.end()
-            measured.noise += noise.sent
+    measured, taken = Measured(), samples // TURNS
+    paced(quiet, 1, priority)
+    with noise_of(noisy) as noise:
+        for turn in range(TURNS):
+            measured.alone += paced(quiet, taken, priority)
+            for is_sending in (turn % 2 == 0, turn % 2 == 1):
+                noise.begin(taken, None if is_sending else 0.0)
+                if is_sending:
+                    measured.sending += paced(quiet, taken, priority)
+                    noise.end()
+                else:
+                    noise.end()
+                    for _ in range(taken):
+                        measured.met += noise.unfinished() > 0
+                        measured.waiting += paced(quiet, 1, priority)
+                noise.cancel()
+            measured.noise = noise.sent
     return measured
+
+
+def paced(client: httpx2.Client, samples: int, priority: Priority) -> list[float]:
+    """`took_s` of one picture after the other, one in `PACE_S` where they take less."""
+    taken: list[float] = []
+    begun_s = time.perf_counter()
+    for number in range(samples):
+        time.sleep(max(0.0, begun_s + number * PACE_S - time.perf_counter()))
+        taken.append(took_s(client, priority))
+    return taken
 
 
 def took_s(client: httpx2.Client, priority: Priority) -> float:
@@ -102,16 +118,28 @@ def batch_of(client: httpx2.Client, pictures: int, priority: Priority) -> httpx2
 
 
 class Noise:
-    """A tenant that submits as much at once as it may, before and while the other one's pictures are timed."""
+    """A tenant that submits a hundred times as much, from a process of its own: it shares a machine, not an interpreter."""
 
-    def __init__(self, client: httpx2.Client, samples: int) -> None:
-        """samples: pictures of the quiet one, for each of which there are at least `TIMES` of this one."""
-        self._client, self._least, self._batches = client, samples * TIMES, list[str]()
-        self._requests = [batch_of(client, TIMES, "bulk") for _ in range(BATCHES)]
-        self.sent = 0
-        self.begun, self._enough = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="noise", daemon=True)
-        self._thread.start()
+    def __init__(self, client: httpx2.Client, process: Connection) -> None:
+        self._client, self._process, self._batches = client, process, list[str]()
+
+    @property
+    def sent(self) -> int:
+        """Pictures that were accepted."""
+        return TIMES * len(self._batches)
+
+    def begin(self, least: int, pace_s: float | None) -> None:
+        """Begins to send, a batch in each pace; returns when the first is accepted. None: as the quiet one does.
+
+        least: batches that it sends, however soon it is told to end.
+        """
+        self._process.send((least, PACE_S if pace_s is None else pace_s))
+        self._process.recv()
+
+    def end(self) -> None:
+        """Returns when nothing is sent any more."""
+        self._process.send(None)
+        self._batches += self._process.recv()
 
     def unfinished(self) -> int:
         """Pictures that wait or run."""
@@ -119,27 +147,50 @@ class Noise:
         counts = [self._client.get(f"/v1/batches/{identity}").json()["counts"] for identity in last]
         return sum(count["total"] - count["succeeded"] - count["failed"] - count["cancelled"] for count in counts)
 
-    def sent_all(self) -> None:
-        """Waits until as much as is to wait is accepted."""
-        self._enough.set()
-        self._thread.join(120)
-
-    def end(self) -> None:
-        """Waits until everything is accepted, and cancels what is left of it."""
-        self.sent_all()
+    def cancel(self) -> None:
+        """Cancels what waits, and returns when nothing runs."""
         for identity in self._batches:
             self._client.post(f"/v1/batches/{identity}/cancel")
         while self.unfinished():
             time.sleep(0.05)
 
-    def _run(self) -> None:
-        requests = itertools.cycle(self._requests)  # without a key, so each is another batch
-        while self.sent < self._least or not self._enough.is_set():
-            answer = self._client.send(next(requests))
-            if answer.status_code == 429:  # it may have no more waiting
-                self._enough.wait(0.05)
-                continue
-            assert answer.status_code == 202, answer.text
-            self._batches.append(answer.json()["id"])
-            self.sent += TIMES
-            self.begun.set()
+
+@contextmanager
+def noise_of(client: httpx2.Client) -> Iterator[Noise]:
+    """The noisy tenant, ready to send; `client` is one of its."""
+    ours, theirs = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(
+        target=_serve, args=(str(client.base_url), dict(client.headers), theirs), daemon=True
+    )
+    process.start()
+    theirs.close()
+    try:
+        ours.recv()
+        yield Noise(client, ours)
+    finally:
+        process.kill()
+        process.join()
+
+
+def _serve(url: str, headers: dict[str, str], asked: Connection) -> None:
+    with httpx2.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
+        requests = itertools.cycle(
+            [batch_of(client, TIMES, "bulk") for _ in range(BATCHES)]
+        )  # no key: each is another batch
+        asked.send("ready")
+        while True:
+            least, pace_s = asked.recv()
+            accepted: list[str] = []
+            begun_s = time.perf_counter()
+            while len(accepted) < least or not asked.poll():
+                time.sleep(max(0.0, begun_s + pace_s * len(accepted) - time.perf_counter()))
+                answer = client.send(next(requests))
+                if answer.status_code == 429:  # it may have no more waiting
+                    time.sleep(0.05)
+                    continue
+                assert answer.status_code == 202, answer.text
+                accepted.append(answer.json()["id"])
+                if len(accepted) == 1:
+                    asked.send("begun")
+            asked.recv()
+            asked.send(accepted)

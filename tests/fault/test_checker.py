@@ -196,8 +196,8 @@ def test_trials_of_all_runs_add_up(tmp_path: Any) -> None:
     add(Trial("F10", "locked", 50, 0, 0, 0, 0, 9.0, 0, 0), file)
     text = table(read(file)["trials"])
     assert text.splitlines()[2:] == [
-        "| F2 | killed | 2 | 200 | 2 | 0 | 0 | 0 | 2.5 / 3.5 / 3.5 | 6 |",
-        "| F10 | locked | 1 | 50 | 0 | 0 | 0 | 0 | 9.0 / 9.0 / 9.0 | 0 |",
+        "| F2 | killed | 2 | 200 | 2 | 0 | 0 | 0 | 2.5 / 3.5 / 3.5 | 7: 0 | 6 |",
+        "| F10 | locked | 1 | 50 | 0 | 0 | 0 | 0 | 9.0 / 9.0 / 9.0 |  | 0 |",
     ]
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nan older table\n{END}\nafter\n")

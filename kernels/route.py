@@ -52,6 +52,18 @@ CODES: dict[Border, int] = {"replicate": REPLICATE, "reflect": REFLECT, "wrap": 
 _TINY = 1e-6
 _BESIDE = 4
 """Boxes of more pixels lie beside each other, if that is where output pixels are."""
+_NEAREST = (
+    (1.55, 2, 7),
+    (1.72, 2, 3),
+    (1.9, 2, 1),
+    (2.4, 3, 3),
+    (2.51, 3, 2),
+    (2.91, 3, 1),
+    (3.32, 4, 2),
+    (3.74, 4, 1),
+)
+"""The box one pixel apart that is nearest to the truth where more source pixels than so many fit into an output pixel:
+pixels along a side, and its weight (see `Boxes`)."""
 _FAR = 1e6
 """Outside every canvas, and within the whole numbers."""
 
@@ -59,15 +71,16 @@ _FAR = 1e6
 class Boxes(NamedTuple):
     """What a source is summed over before it is read: boxes of wide x high pixels, `across` and `down` pixels apart.
 
-    Where columns or rows are `halved` (1, else 0), the outermost count once and the others twice.
+    Along a row of it the outermost pixels count once and the others `column_weight` times; of two, the first does. Along a
+    column, `row_weight` times.
     """
 
     wide: int
     high: int
     across: int
     down: int
-    halved_columns: int
-    halved_rows: int
+    column_weight: int
+    row_weight: int
 
     @property
     def are_needed(self) -> bool:
@@ -77,7 +90,12 @@ class Boxes(NamedTuple):
     @property
     def weight(self) -> int:
         """How often pixels are counted in a box, all together."""
-        return counted(self.wide, self.halved_columns) * counted(self.high, self.halved_rows)
+        return counted(self.wide, self.column_weight) * counted(self.high, self.row_weight)
+
+    @property
+    def middle(self) -> Point:
+        """What is read of a box lies so far right of its left edge and below its upper one."""
+        return middle(self.wide, self.column_weight), middle(self.high, self.row_weight)
 
 
 class Lattice(NamedTuple):
@@ -167,9 +185,16 @@ def matrix_of(link: Row) -> Matrix:
     return link[0], link[1], link[2], link[3], link[4], link[5], link[6], link[7], link[8]
 
 
-def counted(length: int, halved: int) -> int:
+def counted(length: int, weight: int) -> int:
     """How often the pixels along a side of a box are counted."""
-    return 2 * (length - 1) if halved else length
+    if length <= 2:
+        return (length - 1) * weight + 1
+    return (length - 2) * weight + 2
+
+
+def middle(length: int, weight: int) -> float:
+    """The mean place of what is counted along a side of a box, from its beginning."""
+    return 0.5 + 1.0 / (weight + 1.0) if length == 2 else length / 2.0
 
 
 def boxes(links: Links) -> tuple[int, int, int, int, int, int]:
@@ -181,44 +206,38 @@ def boxes(links: Links) -> tuple[int, int, int, int, int, int]:
     a, b, d, e = _paces(back, links[count - 1][OUTPUT + 1] / 2.0, links[count - 1][OUTPUT] / 2.0)
     area = abs(a * e - b * d)
     height, width = links[0][INPUT], links[0][INPUT + 1]
-    wide, across, halved_columns = _side(area / max(length(d, e), _TINY), width)
-    high, down, halved_rows = _side(area / max(length(a, b), _TINY), height)
+    wide, across, column_weight = _side(area / max(length(d, e), _TINY), width)
+    high, down, row_weight = _side(area / max(length(a, b), _TINY), height)
     if is_affine(back) and b == 0.0 and d == 0.0:
         whole = _whole(abs(a), back[2], width)
         if whole > 1:
-            wide, across, halved_columns = whole, (whole if whole > _BESIDE else 1), 0
+            wide, across, column_weight = whole, (whole if whole > _BESIDE else 1), 1
         whole = _whole(abs(e), back[5], height)
         if whole > 1:
-            high, down, halved_rows = whole, (whole if whole > _BESIDE else 1), 0
-    return wide, high, across, down, halved_columns, halved_rows
+            high, down, row_weight = whole, (whole if whole > _BESIDE else 1), 1
+    return wide, high, across, down, column_weight, row_weight
 
 
 def _side(fit: float, side: float) -> tuple[int, int, int]:
     """Pixels of a box, from one to the next, and whether its ends count half, along a side of the source.
 
-    `fit` of its pixels fit into an output pixel: that has the variance fit^2 / 12. A box has wide^2 / 12, one whose ends
-    count half ((wide - 1)^2 + 3) / 12; reading bilinearly between boxes adds apart^2 / 6. The first that is as soft as the
-    output pixel is taken, and 3 pixels from where they are nearer to the truth than with halved ends (a fit of 2.91); of
-    several pixels apart, to a whole number, rather too large than too small. Boxes overlap by half or more. From a fit of
-    the root of 3 up, reading between single pixels is too sharp.
+    `fit` of its pixels fit into an output pixel. One pixel apart are boxes of `_NEAREST`. Of several, they are as soft as
+    the output pixel, to a whole number, rather too large than too small: that has the variance fit^2 / 12, a box
+    wide^2 / 12, and reading bilinearly between boxes adds apart^2 / 6. Boxes overlap by half or more.
     """
     most = 4.0 * side
     fit = fit if fit < most else most
     apart = max(int(fit / 2.12), 1)
-    needed = fit * fit - 2.0 * apart * apart
-    wide, halved = 1, 0
+    wide, weight = 1, 1
     if apart > 1:
-        wide = int(math.sqrt(max(needed, 0.0)) + 0.75)
-    elif needed > 1.0:
-        wide = 2
-        while needed > wide * wide:
-            halved = 1 if needed <= (6.5 if wide == 2 else wide * wide + 3.0) else 0
-            wide += 1
-            if halved == 1:
-                break
+        wide = int(math.sqrt(max(fit * fit - 2.0 * apart * apart, 0.0)) + 0.75)
+    else:
+        for above, places, often in _NEAREST:
+            if fit > above:
+                wide, weight = places, often
     if wide > int(side):
-        wide, halved = int(side), 0
-    return wide, min(apart, int(side)), halved
+        wide, weight = int(side), 1
+    return wide, min(apart, int(side)), weight
 
 
 def _whole(fit: float, start: float, side: float) -> int:

@@ -18,8 +18,8 @@ def box_sums(pixels: torch.Tensor, of: Boxes, read: Lattice, border: Border) -> 
         kind = torch.int16 if most < 2**15 else torch.int32 if most < 2**31 else torch.int64
     else:
         kind = torch.float32
-    tall = _sums(pixels, 0, (read.top, of.high, of.down, read.rows, of.halved_rows), border, kind)
-    across = (read.left, of.wide, of.across, read.columns, of.halved_columns)
+    tall = _sums(pixels, 0, (read.top, of.high, of.down, read.rows, of.row_weight), border, kind)
+    across = (read.left, of.wide, of.across, read.columns, of.column_weight)
     return _sums(tall, 1, across, border, kind).to(torch.float32)
 
 
@@ -32,7 +32,7 @@ def _sums(
     pixels: torch.Tensor, dim: int, boxes: tuple[int, int, int, int, int], border: Border, kind: torch.dtype
 ) -> torch.Tensor:
     """`length` neighbours along a dimension added up, in their order, from `start` on and every `apart`."""
-    start, length, apart, count, halved = boxes
+    start, length, apart, count, weight = boxes
     side = pixels.shape[dim]
     places = torch.arange(start, start + (count - 1) * apart + length, device=pixels.device)
     seen = pixels.index_select(dim, _folded(places, side, border)).to(kind)
@@ -44,7 +44,8 @@ def _sums(
     total = torch.zeros(shape, dtype=kind, device=pixels.device)
     for place in range(length):
         rows = (slice(None),) * dim + (slice(place, place + (count - 1) * apart + 1, apart),)
-        total.add_(seen[rows], alpha=2 if halved and 0 < place < length - 1 else 1)
+        is_heavy = place == 0 if length == 2 else 0 < place < length - 1
+        total.add_(seen[rows], alpha=weight if is_heavy else 1)
     return total
 
 

@@ -122,7 +122,8 @@ def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     first, output = links[0], links[-1].size_out
     back = way(links, source.device)
     (height, width), of = first.size_in, back.boxes
-    inner = within(back.reach, width, height, of.wide / 2, of.high / 2)
+    middle_x, middle_y = of.middle
+    inner = within(back.reach, width, height, of.wide - middle_x, of.high - middle_y)
     border: Border = "replicate" if inner else first.border
     filled = border == "constant"
     fill = color_of(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
@@ -169,8 +170,9 @@ def _ringed(image: torch.Tensor) -> torch.Tensor:
 def _grid(back: Way, first: Link, output: Size, read: torch.Tensor, of: Boxes, at: Lattice, border: Border) -> torch.Tensor:
     """Where each output pixel reads, in the units of `grid_sample`: (H, W, 2), -1..1 across `read`."""
     scale_x, scale_y = 2.0 / (read.shape[1] * of.across), 2.0 / (read.shape[0] * of.down)
-    # half of what a box reaches further than to the next one
-    left, top = at.left + (of.wide - of.across) / 2, at.top + (of.high - of.down) / 2
+    # as if boxes lay beside each other about their middles
+    middle_x, middle_y = of.middle
+    left, top = at.left + middle_x - of.across / 2, at.top + middle_y - of.down / 2
     offset_x, offset_y = -left * scale_x - 1.0, -top * scale_y - 1.0
     grid = torch.empty((*output, 2), dtype=torch.float32, device=read.device)
     if border in ("reflect", "wrap"):

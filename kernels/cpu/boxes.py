@@ -22,8 +22,8 @@ def shrink(
     high: int,
     across: int,
     down: int,
-    halved_columns: int,
-    halved_rows: int,
+    column_weight: int,
+    row_weight: int,
     border: int,
     fill: Floats,
     wanted: Bytes,
@@ -32,8 +32,8 @@ def shrink(
     """Sums of boxes `wide` x `high` of (height, width) RGB pixels, `across` and `down` apart: (rows, columns, 3), flat.
 
     The first box begins at (left, top). Beyond the picture is what its border shows, a code of `places`: `fill`, 3 levels
-    0..255, where that is CONSTANT, rounded where the result holds whole numbers. Columns or rows that are halved lie one
-    pixel apart. wanted: which rows of boxes are summed, by a number for each that is not 0; all if it is empty.
+    0..255, where that is CONSTANT, rounded where the result holds whole numbers. Weights are those of `route.Boxes`.
+    wanted: which rows of boxes are summed, by a number for each that is not 0; all if it is empty.
     """
     cuts = border == CONSTANT and (fill[0] > f32(0.0) or fill[1] > f32(0.0) or fill[2] > f32(0.0))
     # boxes that are cut one by one lie before the first of the others, or from the last one on
@@ -47,7 +47,8 @@ def shrink(
     totals = np.empty(3 * (high_end - low), result.dtype)
     beside = 3 * ((last - first - 1) * across + 1)
     every = np.empty(beside if across > 1 and last > first else 0, result.dtype)
-    is_four = wide == 2 and high == 2 and across == 1 and inner == begin and outer == end and beside >= STRETCH
+    is_four = wide == 2 and high == 2 and column_weight == 1 and row_weight == 1 and across == 1
+    is_four = is_four and inner == begin and outer == end and beside >= STRETCH
     lines_seen = np.empty(line * high if not cuts else 0, np.uint8)
     for row in range(rows):
         if wanted.size > 0 and wanted[row] == 0:
@@ -68,8 +69,8 @@ def shrink(
                     columns,
                     wide,
                     high,
-                    halved_columns,
-                    halved_rows,
+                    column_weight,
+                    row_weight,
                     fill,
                     boxes,
                 )
@@ -79,22 +80,20 @@ def shrink(
         if is_four:
             sum_fours(lines[3 * inner :], line, beside, boxes[3 * first :])
         elif last > first:
-            sum_apart(lines[3 * inner :], line, high, halved_rows, 3 * (outer - inner), totals[3 * (inner - low) :])
+            sum_apart(lines[3 * inner :], line, high, row_weight, 3 * (outer - inner), totals[3 * (inner - low) :])
             for column in range(low, inner):
                 see_column(totals, column, low, width, border)
             for column in range(outer, high_end):
                 see_column(totals, column, low, width, border)
             boxed = totals[3 * (begin - low) :]
             if across == 1:
-                sum_apart(boxed, 3, wide, halved_columns, beside, boxes[3 * first :])
+                sum_apart(boxed, 3, wide, column_weight, beside, boxes[3 * first :])
             else:
-                sum_apart(boxed, 3, wide, halved_columns, beside, every)
+                sum_apart(boxed, 3, wide, column_weight, beside, every)
                 pick(every, 3 * across, last - first, boxes[3 * first :])
+        cut_boxes(source, width, height, left, start, across, 0, first, wide, high, column_weight, row_weight, fill, boxes)
         cut_boxes(
-            source, width, height, left, start, across, 0, first, wide, high, halved_columns, halved_rows, fill, boxes
-        )
-        cut_boxes(
-            source, width, height, left, start, across, last, columns, wide, high, halved_columns, halved_rows, fill, boxes
+            source, width, height, left, start, across, last, columns, wide, high, column_weight, row_weight, fill, boxes
         )
 
 
@@ -117,17 +116,16 @@ def see_column(totals: Sums, column: int, low: int, width: int, border: int) -> 
         totals[to + channel] = 0 if border == CONSTANT else totals[shown + channel]
 
 
-def sum_apart(source: Levels, apart: int, places: int, halved: int, count: int, sums: Sums) -> None:
-    """sums[: count], each of so many places: whole numbers, exact in any order. halved: the outermost count half."""
+def sum_apart(source: Levels, apart: int, places: int, weight: int, count: int, sums: Sums) -> None:
+    """sums[: count], each of so many places, weighed as `times` says: whole numbers, exact in any order."""
     if count < STRETCH:
         for j in range(count):
             total = f32(0.0)
             for place in range(places):
-                inner = 0 < place < places - 1
-                total += f32(source[place * apart + j]) * (f32(2.0) if halved == 1 and inner else f32(1.0))
+                total += f32(source[place * apart + j]) * f32(times(place, places, weight))
             sums[j] = total
         return
-    sum_places(source, apart, places, halved, count, sums)
+    sum_places(source, apart, places, weight, count, sums)
 
 
 def pick(every: Sums, apart: int, columns: int, boxes: Sums) -> None:
@@ -149,35 +147,32 @@ def cut_boxes(
     end: int,
     wide: int,
     high: int,
-    halved_columns: int,
-    halved_rows: int,
+    column_weight: int,
+    row_weight: int,
     fill: Floats,
     boxes: Sums,
 ) -> None:
-    """Boxes first .. end of a row, which reach beyond the picture: sums of boxes, if halved, that count each pixel once."""
-    tall, broad = high - halved_rows, wide - halved_columns
+    """Boxes first .. end of a row, which reach beyond the picture: of its pixels, and of the fill beyond it."""
     for box in range(first, end):
+        begin = left + box * across
         for channel in range(3):
-            boxes[3 * box + channel] = 0
-            for row in range(top, top + 1 + halved_rows):
-                for column in range(left + box * across, left + box * across + 1 + halved_columns):
-                    total = cut_sum(source, width, height, column, row, broad, tall, fill, channel)
-                    boxes[3 * box + channel] += rint32(total) if boxes.itemsize == 2 else total
+            total, beyond = f32(0.0), 0
+            for j in range(high):
+                row, row_times = top + j, times(j, high, row_weight)
+                for k in range(wide):
+                    column, counts = begin + k, row_times * times(k, wide, column_weight)
+                    if 0 <= row < height and 0 <= column < width:
+                        total += f32(source[3 * (row * width + column) + channel]) * f32(counts)
+                    else:
+                        beyond += counts
+            total += f32(beyond) * fill[channel]
+            boxes[3 * box + channel] = rint32(total) if boxes.itemsize == 2 else total
 
 
-def cut_sum(
-    source: Bytes, width: int, height: int, left: int, top: int, wide: int, high: int, fill: Floats, channel: int
-) -> np.float32:
-    """Of a channel of the pixels of a box, and of the fill beyond the picture."""
-    total, beyond = f32(0.0), 0
-    for row in range(top, top + high):
-        for column in range(left, left + wide):
-            if 0 <= row < height and 0 <= column < width:
-                total += f32(source[3 * (row * width + column) + channel])
-            else:
-                beyond += 1
-    total += f32(beyond) * fill[channel]
-    return f32(total)
+def times(place: int, places: int, weight: int) -> int:
+    """How often a pixel along a side of a box counts: the outermost once, the others `weight` times; of two, the first."""
+    is_heavy = place == 0 if places == 2 else 0 < place < places - 1
+    return weight if is_heavy else 1
 
 
 def folded(place: int, side: int, border: int) -> int:

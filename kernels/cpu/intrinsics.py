@@ -130,8 +130,9 @@ def sum_fours(source: Levels, stride: int, count: int, result: Sums) -> None:
     _unbound("sum_fours")
 
 
-def sum_places(source: Levels, apart: int, places: int, halved: int, count: int, result: Sums) -> None:
-    """result[i], for i < count, 32 or more = the sum over j < places of source[i + j apart]; halved: inner ones twice."""
+def sum_places(source: Levels, apart: int, places: int, weight: int, count: int, result: Sums) -> None:
+    """result[i], for i < count, 32 or more = the sum over j < places of source[i + j apart]; the inner, or of two the
+    first, `weight` times."""
     _unbound("sum_places")
 
 

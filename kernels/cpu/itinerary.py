@@ -24,6 +24,7 @@ from kernels.route import (
     boxes,
     counted,
     lattice,
+    middle,
     most_rows,
     move,
     route,
@@ -89,16 +90,17 @@ def plot(links: Links, level: float, table: Table) -> Plotted:
     """Writes rows of `table`, all zeros; how many, then `boxes`, `lattice`, and the border that can be seen, or INSIDE."""
     first = links[0]
     height, width = first[INPUT], first[INPUT + 1]
-    wide, high, across, down, halved_columns, halved_rows = boxes(links)
-    unit = level * counted(wide, halved_columns) * counted(high, halved_rows)
+    wide, high, across, down, column_weight, row_weight = boxes(links)
+    unit = level * counted(wide, column_weight) * counted(high, row_weight)
     rows, shows, matrix, reach = route(links, unit, table)
-    inner = within(reach, width, height, wide / 2.0, high / 2.0)
+    middle_x, middle_y = middle(wide, column_weight), middle(high, row_weight)
+    inner = within(reach, width, height, wide - middle_x, high - middle_y)
     border = INSIDE if inner else int(first[BORDER])
     left, top, columns, lines = 0, 0, int(width), int(height)
     # single pixels are read where they are
     if wide > 1 or high > 1:
         left, top, columns, lines = lattice(reach, width, height, (wide, high, across, down), border)
-    from_x, from_y = (left + wide / 2.0) / across, (top + high / 2.0) / down
+    from_x, from_y = (left + middle_x) / across, (top + middle_y) / down
     to_units = (1.0 / across, 0.0, -from_x, 0.0, 1.0 / down, -from_y, 0.0, 0.0, 1.0)
     if border in (REFLECT, WRAP):
         rows = move(table, rows, matrix)
@@ -111,4 +113,4 @@ def plot(links: Links, level: float, table: Table) -> Plotted:
     outside = float(REPLICATE if border in (REFLECT, INSIDE) else border)
     shown = 1.0 if shows else 0.0
     write(table[rows], READ, (float(columns), float(lines), outside, red, green, blue, 1.0 / unit, shown))
-    return rows + 1, wide, high, across, down, halved_columns, halved_rows, left, top, columns, lines, border
+    return rows + 1, wide, high, across, down, column_weight, row_weight, left, top, columns, lines, border

@@ -306,12 +306,19 @@ class _Sums:
         self.kind, self._is_float = _vector(summed, STRETCH), summed is _F32
         self.add = builder.fadd if self._is_float else builder.add
         self.subtract = builder.fsub if self._is_float else builder.sub
+        self.multiply = builder.fmul if self._is_float else builder.mul
 
     def values(self, at: Value) -> Value:
         found = self._memory.load(0, at, _vector(self._held, STRETCH))
         if found.type == self.kind:
             return found
         return (self._builder.uitofp if self._is_float else self._builder.zext)(found, self.kind)
+
+    def spread(self, number: Value) -> Value:
+        """A whole number in every lane."""
+        kind = self.kind.element
+        one = self._builder.sitofp(number, kind) if self._is_float else self._builder.trunc(number, kind)
+        return _spread(self._builder, one, STRETCH)
 
     def written(self, sum_at: Callable[[Value], Value]) -> None:
         """sum_at(place of the first value) for all stretches; the last one begins early."""
@@ -324,19 +331,23 @@ class _Sums:
             self._memory.store(sum_at(at), self._result, at)
 
 
-def _sum_places(context: Any, source: Any, apart: Any, places: Any, halved: Any, count: Any, result: Any) -> Any:
+def _sum_places(context: Any, source: Any, apart: Any, places: Any, weight: Any, count: Any, result: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        _, apart, places, halved, _, _ = args
+        _, apart, places, weight, _, _ = args
         sums = _Sums(context, builder, signature, args)
         total = cgutils.alloca_once(builder, sums.kind)
-        is_halved = builder.icmp_signed("!=", halved, ir.Constant(_I64, 0))
+        weights, is_weighed = sums.spread(weight), builder.icmp_signed("!=", weight, ir.Constant(_I64, 1))
 
         def values(at: Value, place: Value) -> Value:
             return sums.values(builder.add(at, builder.mul(place, apart)))
 
-        def few(at: Value, number: int, inner: int) -> Value:
+        def few(at: Value, number: int, weighed: bool) -> Value:
             found = [values(at, ir.Constant(_I64, place)) for place in range(number)]
-            return reduce(sums.add, found + found[1:-1] * (inner - 1))
+            heavy = found[:1] if number == 2 else found[1:-1]
+            if not weighed or not heavy:
+                return reduce(sums.add, found)
+            light = found[1:] if number == 2 else [found[0], found[-1]]
+            return reduce(sums.add, [sums.multiply(reduce(sums.add, heavy), weights), *light])
 
         def many(at: Value) -> Value:
             builder.store(ir.Constant(sums.kind, None), total)
@@ -344,15 +355,15 @@ def _sum_places(context: Any, source: Any, apart: Any, places: Any, halved: Any,
                 builder.store(sums.add(builder.load(total), values(at, place.index)), total)
             once, end = builder.load(total), builder.sub(places, ir.Constant(_I64, 1))
             outermost = sums.add(sums.values(at), values(at, end))
-            return builder.select(is_halved, sums.subtract(sums.add(once, once), outermost), once)
+            return sums.add(sums.multiply(sums.subtract(once, outermost), weights), outermost)
 
         # loops of their own for short sums, or their places would be counted for every stretch
         for number in range(1, _FEW + 1):
             is_so = builder.icmp_signed("==", places, ir.Constant(_I64, number))
-            with builder.if_then(is_so), builder.if_else(is_halved) as (twice, once):
-                for inner, branch in ((2, twice), (1, once)):
+            with builder.if_then(is_so), builder.if_else(is_weighed) as (often, once):
+                for weighed, branch in ((True, often), (False, once)):
                     with branch:
-                        sums.written(partial(few, number=number, inner=inner))
+                        sums.written(partial(few, number=number, weighed=weighed))
         with builder.if_then(builder.icmp_signed(">", places, ir.Constant(_I64, _FEW))):
             sums.written(many)
         return context.get_dummy_value()

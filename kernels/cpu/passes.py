@@ -57,21 +57,21 @@ def carry(
         at += LINK * links
         level = 255.0 if front == SAMPLE_BYTES else 1.0
         route = np.zeros((most_rows(links), COLUMNS))
-        (rows, wide, high, across, down, halved_columns, halved_rows, left, top, columns, lines, border) = plot(
+        (rows, wide, high, across, down, column_weight, row_weight, left, top, columns, lines, border) = plot(
             chain, level, route
         )
         table = route[:rows]
         if front == SAMPLE_BYTES and (wide > 1 or high > 1):
             count = 3 * columns * lines
             # whole numbers of 16 bits where they hold every sum: half of the memory to read again
-            fits = 255 * counted(wide, halved_columns) * counted(high, halved_rows) < 65536
+            fits = 255 * counted(wide, column_weight) * counted(high, row_weight) < 65536
             wanted = -(-count // 2) if fits else count
             room = roomy(scratch, wanted)
             fill = np.empty(3, np.float32)
             for channel in range(3):
                 fill[channel] = chain[0, FILL + channel] * level
             tall, broad = int(chain[0, INPUT]), int(chain[0, INPUT + 1])
-            of = wide, high, across, down, halved_columns, halved_rows
+            of = wide, high, across, down, column_weight, row_weight
             straight = is_straight(table)
             read = np.zeros(lines if straight else 0, np.uint8)
             if straight:

@@ -12,16 +12,16 @@ from kernels.cuda.records import (
     BOX_ACROSS,
     BOX_APART,
     BOX_BORDER,
+    BOX_COLUMN_WEIGHT,
     BOX_COLUMNS,
     BOX_DOWN,
     BOX_FILL,
-    BOX_HALVED_COLUMNS,
-    BOX_HALVED_ROWS,
     BOX_HEIGHT,
     BOX_HIGH,
     BOX_LEFT,
     BOX_OF_BYTES,
     BOX_RESULT,
+    BOX_ROW_WEIGHT,
     BOX_ROWS,
     BOX_SOURCE,
     BOX_STRIDE,
@@ -75,9 +75,8 @@ def summed(
     """Sums of the pixels that the boxes at (left, top) hold: row after row, so that floats are added in one order."""
     stride, apart = tl.load(record + BOX_STRIDE).to(tl.int32), tl.load(record + BOX_APART).to(tl.int32)
     wide, high = tl.load(record + BOX_WIDE).to(tl.int32), tl.load(record + BOX_HIGH).to(tl.int32)
-    # the outermost once, the others twice; or all once
-    inner_column = tl.load(record + BOX_HALVED_COLUMNS).to(tl.float32) + 1.0
-    inner_row = tl.load(record + BOX_HALVED_ROWS).to(tl.float32) + 1.0
+    column_weight = tl.load(record + BOX_COLUMN_WEIGHT).to(tl.float32)
+    row_weight = tl.load(record + BOX_ROW_WEIGHT).to(tl.float32)
     border = tl.load(record + BOX_BORDER).to(tl.int32)
     fill = tl.load(record + BOX_FILL).to(tl.pointer_type(tl.float32))
     red, green, blue = tl.load(fill), tl.load(fill + 1), tl.load(fill + 2)
@@ -90,12 +89,16 @@ def summed(
             held = (column >= 0) & (column < width) & (row >= 0) & (row < height)
             at = (shown(row, height, border) * width + shown(column, width, border)) * stride
             covered = held | (border != CONSTANT)
-            weight = tl.where((j > 0) & (j < high - 1), inner_row, 1.0)
-            weight *= tl.where((k > 0) & (k < wide - 1), inner_column, 1.0)
+            weight = tl.where(is_heavy(j, high), row_weight, 1.0) * tl.where(is_heavy(k, wide), column_weight, 1.0)
             r += weight * tl.where(covered, tl.load(source + at, mask=here, other=0).to(tl.float32), red)
             g += weight * tl.where(covered, tl.load(source + apart + at, mask=here, other=0).to(tl.float32), green)
             b += weight * tl.where(covered, tl.load(source + 2 * apart + at, mask=here, other=0).to(tl.float32), blue)
     return r, g, b
+
+
+def is_heavy(place: Block, places: Block) -> Block:
+    """Whether a pixel along a side of a box is none of the outermost; of two, whether it is the first."""
+    return ((place > 0) & (place < places - 1)) | ((places == 2) & (place == 0))
 
 
 def shown(place: Block, side: Block, border: Block) -> Block:

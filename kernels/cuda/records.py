@@ -59,15 +59,15 @@ SETTLE = 3
     BOX_HIGH,
     BOX_ACROSS,
     BOX_DOWN,
-    BOX_HALVED_COLUMNS,
-    BOX_HALVED_ROWS,
+    BOX_COLUMN_WEIGHT,
+    BOX_ROW_WEIGHT,
     BOX_BORDER,
     BOX_FILL,
     BOX_RESULT,
 ) = range(19)
 """Boxes. The source, whether its values are bytes (else floats), its strides and sides; where the first box begins, how
-many there are in a row and in a column; their sides, and from one to the next; whether their outermost columns and rows
-count half; what is beyond the source, a code of `kernels.cpu.places`, and the address of the three floats that are, where
+many there are in a row and in a column; their sides, and from one to the next; the weights of `route.Boxes`;
+what is beyond the source, a code of `kernels.cpu.places`, and the address of the three floats that are, where
 that is CONSTANT; planes (3, rows, columns) float32."""
 BOXES = 19
 

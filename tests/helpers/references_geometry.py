@@ -51,22 +51,26 @@ class Boxes(NamedTuple):
 
 
 PIXELS = Boxes()
-CLOSE = [
-    np.ones(2) / 2,
-    np.array([1, 2, 1]) / 4,
-    np.ones(3) / 3,
-    np.array([1, 2, 2, 1]) / 6,
-    np.ones(4) / 4,
-]
-"""Boxes one pixel apart, softer and softer."""
+CLOSE = {
+    1.55: [1],
+    1.72: [7, 1],
+    1.9: [3, 1],
+    2.4: [1, 1],
+    2.51: [1, 3, 1],
+    2.91: [1, 2, 1],
+    3.32: [1, 1, 1],
+    3.74: [1, 2, 2, 1],
+    4.25: [1, 1, 1, 1],
+}
+"""Boxes one pixel apart, by up to how many source pixels in an output pixel each is nearest to the truth."""
 
 
 def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
     """The boxes that make a pixel of the output as soft as its square is, about the output's middle (x, y).
 
-    An interval's variance is its square / 12, that of pixels so far apart and the interval of each of them; reading between
-    boxes adds that of two intervals as long as they are apart. A whole number of source pixels is averaged as it is, those
-    beyond four where output pixels begin on multiples of it.
+    An interval's variance is its square / 12, and reading between boxes adds that of two intervals as long as they are
+    apart. A whole number of source pixels is averaged as it is, those beyond four where output pixels begin on multiples of
+    it.
     """
     along, down = (np.subtract(back(x + u, y + v), back(x - u, y - v)) for u, v in ((0.5, 0.0), (0.0, 0.5)))
     # one source pixel to the right, or down, is so much of an output pixel
@@ -76,12 +80,10 @@ def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
         fit = 1 / max(float(np.hypot(*to_output[:, axis])), 1e-9)
         apart = max(int(fit / 2.12 + 1e-6), 1)
         needed = fit**2 / 12 - apart**2 / 6
-        if needed <= 1 / 12:
-            weights = np.ones(1)
-        elif apart == 1:
-            weights = next(weights for weights in CLOSE if variance(weights) >= needed - 1e-6)
+        if apart == 1:
+            weights = np.array(next(weights for most, weights in CLOSE.items() if fit <= most))
         else:
-            weights = np.ones(int(np.sqrt(12 * needed) + 1e-6 + 0.75))
+            weights = np.ones(int(np.sqrt(12 * max(needed, 0.0)) + 1e-6 + 0.75))
         whole = round(fit)
         is_straight = abs(along[1]) < 1e-9 and abs(down[0]) < 1e-9
         if is_straight and 1 < whole <= side and abs(fit - whole) < 1e-4:
@@ -95,10 +97,9 @@ def boxes(back: Forward, x: float, y: float, height: int, width: int) -> Boxes:
     return Boxes(sides[1][0], sides[0][0], sides[1][1], sides[0][1])
 
 
-def variance(weights: Levels) -> float:
-    """Of pixels that are weighted so, each of them as wide as it is."""
-    places = np.arange(len(weights)) - (len(weights) - 1) / 2
-    return float(weights @ places**2) + 1 / 12
+def middle(weights: tuple[float, ...]) -> float:
+    """The mean place of pixels that are weighted so, from where the first begins."""
+    return float(np.average(np.arange(len(weights)) + 0.5, weights=weights))
 
 
 def averaged(levels: Levels, of: Boxes, border: str) -> tuple[Levels, int, int]:
@@ -130,7 +131,7 @@ def read(levels: Levels, x: Levels, y: Levels, border: str, fill: tuple[float, .
     small, top, left = levels - colour, 0, 0
     if of != PIXELS:
         small, top, left = averaged(small, of, border)
-    places = np.stack([(y - top - len(of.rows) / 2) / of.down, (x - left - len(of.columns) / 2) / of.across])
+    places = np.stack([(y - top - middle(of.rows)) / of.down, (x - left - middle(of.columns)) / of.across])
     # places were folded: boxes are not mirrored again
     mode = "nearest" if of != PIXELS and border == "reflect" else SCIPY_BORDERS[border]
     channels = [scipy.ndimage.map_coordinates(small[..., c], places, order=1, mode=mode, prefilter=False) for c in range(3)]

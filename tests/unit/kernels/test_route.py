@@ -48,7 +48,7 @@ def test_places_too_far_for_whole_numbers_are_brought_nearer_both_ways() -> None
     plain, compiled = itinerary([link], 255.0), itinerary([link], 255.0, kernels().plot)
     # one box, which shows the outermost pixel alone
     assert plain.lattice == compiled.lattice == (80, 60, 1, 1)
-    assert plain.boxes == compiled.boxes == (80, 60, 80, 60, 0, 0)
+    assert plain.boxes == compiled.boxes == (80, 60, 80, 60, 1, 1)
     assert plain.table.tobytes() == compiled.table.tobytes()
 
 

@@ -189,21 +189,49 @@ def test_t3_a_chain_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", seeds(12, 120))
 def test_t3_a_chain_that_turns_and_shrinks_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
-    """Down to a seventh; of 120 chains, one is farther, by 0.42 dB, where the last whole box fits (2.42)."""
+    """Down to a seventh."""
     rng = random.Random(seed)
     photo = make_photo(PHOTOS[seed % len(PHOTOS)])
     is_first = rng.random() < 0.5
     factor = rng.uniform(1.75, 7.0)
+    steps = turns(rng, 1 + seed % 3)
+    small: Step = {"op": "resize", "size": [round(side / 2 / factor) for side in photo.shape[:2]]}
+    steps.insert(0 if is_first else len(steps), small)
+    fused, kornia = distances(photo, steps, finer=2, points=12)
+    assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
+
+
+@pytest.mark.parametrize("seed", seeds(6, 60))
+def test_t3_a_chain_that_shrinks_a_little_last_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
+    """To between 1/1.5 and 1/1.9. After a single turn a few other draws are farther, by half a decibel at most."""
+    rng = random.Random(seed)
+    photo = make_photo(PHOTOS[seed % len(PHOTOS)])
+    factor = rng.uniform(1.5, 1.9)
+    small: Step = {"op": "resize", "size": [round(side / 2 / factor) for side in photo.shape[:2]]}
+    fused, kornia = distances(photo, [*turns(rng, 1 + seed % 3), small], finer=2, points=12)
+    assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
+
+
+@pytest.mark.parametrize("seed", seeds(4, 40))
+def test_t3_a_chain_that_turns_twice_and_halves_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
+    """Kornia's last reading is then the mean of four along the output pixel: after a single turn that is nearer."""
+    rng = random.Random(seed)
+    photo = make_photo(PHOTOS[seed % len(PHOTOS)])
+    height, width = (side // 4 for side in photo.shape[:2])
+    small: Step = {"op": "resize", "size": [height, width]}
+    steps = [*turns(rng, 2 + seed % 2), small]
+    fused, kornia = distances(photo[: 4 * height, : 4 * width], steps, finer=2, points=12)
+    assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
+
+
+def turns(rng: random.Random, count: int) -> list[Step]:
+    """Different steps that turn and lean."""
     turned: list[Step] = [
         {"op": "rotate", "degrees": rng.uniform(-180, 180), "border": "reflect"},
         {"op": "shear", "x": rng.uniform(-20, 20), "y": rng.uniform(-10, 10), "border": "reflect"},
         {"op": "perspective", "distortion": rng.uniform(0.05, 0.2), "border": "reflect"},
     ]
-    steps = rng.sample(turned, 1 + seed % 3)
-    small: Step = {"op": "resize", "size": [round(side / 2 / factor) for side in photo.shape[:2]]}
-    steps.insert(0 if is_first else len(steps), small)
-    fused, kornia = distances(photo, steps, finer=2, points=12)
-    assert fused <= kornia * 1.05, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
+    return rng.sample(turned, count)
 
 
 def distances(photo: Pixels, steps: Sequence[Step], finer: int, points: int) -> tuple[float, float]:

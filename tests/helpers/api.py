@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx2
 import numpy as np
@@ -35,3 +37,15 @@ def picture(width: int = 32, height: int = 24, seed: int = 0, form: str = "JPEG"
 def jpeg(width: int = 32, height: int = 24, seed: int = 0) -> bytes:
     """A small JPEG."""
     return picture(width, height, seed)
+
+
+def form(request: Any, *pictures: tuple[str, bytes], field: str = "images") -> list[tuple[str, Any]]:
+    """A multipart body: the request first."""
+    content = request if isinstance(request, bytes) else json.dumps(request)
+    return [("request", (None, content)), *((field, one) for one in pictures)]
+
+
+async def custom_ids(api: httpx2.AsyncClient, answer: httpx2.Response) -> list[str]:
+    """The ids that the pictures of an accepted batch have."""
+    assert answer.status_code == 202, answer.text
+    return [item["custom_id"] for item in (await api.get(answer.json()["links"]["items"])).json()["items"]]

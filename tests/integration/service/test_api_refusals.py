@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from service.app import create_app
 from service.settings import Settings
-from tests.helpers.api import jpeg, picture, running_api
+from tests.helpers.api import form, jpeg, picture, running_api
 
 RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
 
@@ -27,12 +27,6 @@ async def api(shared_settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     small = shared_settings.model_copy(update={"max_json_bytes": 20_000, "max_image_bytes": 50_000, "max_batch_items": 5})
     async with running_api(create_app(small)) as client:
         yield client
-
-
-def form(request: Any, *pictures: tuple[str, bytes], field: str = "images") -> list[tuple[str, Any]]:
-    """A multipart body: the request first."""
-    content = request if isinstance(request, bytes) else json.dumps(request)
-    return [("request", (None, content)), *((field, one) for one in pictures)]
 
 
 def check_problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:

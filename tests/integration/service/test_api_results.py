@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from PIL import Image
 
-from tests.helpers.api import jpeg, picture
+from tests.helpers.api import form, jpeg, picture
 from tests.helpers.stack import Stack
 
 RECIPE: dict[str, Any] = {"steps": [{"op": "rotate", "degrees": [-30, 30]}, {"op": "hflip", "chance": 0.5}]}
@@ -28,10 +28,6 @@ def system(shared_stack: Stack) -> Stack:
 @pytest.fixture
 def client(system: Stack) -> httpx2.Client:
     return system.client
-
-
-def form(request: Any, *pictures: tuple[str, bytes], field: str = "images") -> list[tuple[str, Any]]:
-    return [("request", (None, json.dumps(request))), *((field, one) for one in pictures)]
 
 
 def finished_batch(client: httpx2.Client, request: Any, *pictures: tuple[str, bytes]) -> dict[str, Any]:

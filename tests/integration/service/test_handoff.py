@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
-import pytest
 from redis.asyncio import Redis
 
 from batching.items import Budget, LaneKey, Waiting
 from batching.lanes import Lanes
 from service.handoff import Breaker, HandOff
-from service.truth.database import AsyncEngine, make_engine
+from service.truth.database import AsyncEngine
 from service.truth.ledger import SqlLedger
 from tests.helpers.rows import item_row, make_batch
 
 BULK, QUICK = LaneKey("bulk", "acme"), LaneKey("interactive", "acme")
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = make_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-def lanes(redis_client: Redis) -> Lanes:
-    return Lanes(redis_client)
 
 
 def waiting(items: tuple[UUID, ...]) -> list[Waiting]:

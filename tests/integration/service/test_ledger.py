@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -15,13 +14,6 @@ from batching.items import Item
 from service.truth.database import AsyncEngine, DatabaseUnavailable, Row, make_engine, statement
 from service.truth.ledger import SqlLedger
 from tests.helpers.rows import batch_row, check_books, item_row, make_batch, make_done, make_failed, one, states
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = make_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

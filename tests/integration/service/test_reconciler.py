@@ -5,75 +5,30 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
 
-from batching.items import Budget, LaneKey, Taken, Waiting
+from batching.items import LaneKey, Waiting
 from batching.lanes import Lanes
 from service.handoff import put_and_stamp
-from service.ids import new_id
 from service.repair import repairs
-from service.repair.reconciler import LOCK, MISSED_S, Reconciler, budgets, run
-from service.repair.sole import Sole
+from service.repair.reconciler import MISSED_S, Reconciler, budgets
 from service.settings import Settings, as_environment
-from service.store import ObjectStore, local_store
-from service.truth.database import AsyncEngine, DatabaseUnavailable, make_engine, statement
-from service.truth.fleet import dying
+from service.store import ObjectStore
+from service.truth.database import AsyncEngine, statement
 from service.truth.ledger import SqlLedger
-from tests.helpers.rows import batch_row, check_books, item_row, make_batch, make_done, one, states
+from tests.helpers.repairs import age, ids, taken
+from tests.helpers.rows import batch_row, check_books, item_row, make_batch, make_done, states
 
-WIDE = Budget(cost_pixels=10**12, items=100_000)
 BULK = LaneKey("bulk", "acme")
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = make_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-def lanes(redis_client: Redis) -> Lanes:
-    return Lanes(redis_client)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return local_store(tmp_path / "store")
 
 
 @pytest.fixture
 def reconciler(engine: AsyncEngine, lanes: Lanes, store: ObjectStore) -> Reconciler:
     return Reconciler(engine, lanes, store, lease_s=30.0, lane_window=1000, budgets=budgets(Settings()))
-
-
-async def age(engine: AsyncEngine, seconds: float = 60.0) -> None:
-    """Makes everything that happened look as if it had happened that much earlier."""
-    await statement(
-        engine,
-        """UPDATE items SET queued_at = queued_at - make_interval(secs => :s),
-                            lease_until = lease_until - make_interval(secs => :s),
-                            handed_off_at = handed_off_at - make_interval(secs => :s)""",
-        {"s": seconds},
-    )
-
-
-async def taken(lanes: Lanes, consumer: str = "w1") -> list[Taken]:
-    """Everything that waits in lanes, taken."""
-    found: list[Taken] = []
-    while batch := await lanes.take(consumer, WIDE):
-        found += batch.entries
-    return found
-
-
-async def ids(lanes: Lanes) -> list[UUID]:
-    return [entry.item_id for entry in await taken(lanes)]
 
 
 def waiting(items: tuple[UUID, ...]) -> list[Waiting]:
@@ -107,92 +62,6 @@ async def test_an_expired_lease_returns_and_another_worker_finishes(
     assert (await alive.finish([make_done(item) for item in dead[1:]])).fenced == set(again)
     assert (await alive.finish([make_done(item) for item in fresh])).completed_batches == {batch.id}
     await check_books(engine)
-
-
-async def test_a_suspect_that_takes_its_workers_along_is_given_up(engine: AsyncEngine, reconciler: Reconciler) -> None:
-    """It is charged when it is run alone, so that the death of the worker itself cannot make it go on for ever."""
-    await finished_lately(engine)
-    batch = await make_batch(engine, items=2, queued_s_ago=10)
-    ledger = SqlLedger(engine, 30)
-    for death in range(1 + Settings().max_crashes):
-        items = await ledger.lease(batch.items, "w")
-        assert [(item.suspect, item.crashes) for item in items] == [(death > 0, max(0, death - 1)), (death > 0, 0)]
-        if death:
-            charged = await ledger.charge(items[0])
-            assert charged is not None
-            assert (charged.crashes, charged.charged) == (death, True)
-            assert await ledger.charge(items[0]) == charged
-        await age(engine)
-        await reconciler.repair()
-    row = await item_row(engine, batch.items[0])
-    assert (row["state"], row["error_code"], row["crashes"]) == ("failed", "poison", 3)
-    [other] = await ledger.lease(batch.items, "w")
-    assert (other.id, other.crashes, other.executions) == (batch.items[1], 0, 4)
-    await ledger.finish([make_done(other)])
-    assert (await batch_row(engine, batch.id))["state"] == "completed"
-    assert reconciler.repaired["poisoned"] == 1
-    await check_books(engine)
-
-
-async def finished_lately(engine: AsyncEngine, micro_batches: int = 20) -> None:
-    """A fleet that works: many micro-batches have come to their ends."""
-    batch = await make_batch(engine, items=micro_batches)
-    ledger = SqlLedger(engine, 30)
-    for item in batch.items:
-        await ledger.finish([make_done(leased) for leased in await ledger.lease([item], "w0")])
-
-
-async def test_a_dying_fleet_charges_nobody(engine: AsyncEngine, reconciler: Reconciler) -> None:
-    await finished_lately(engine, micro_batches=2)
-    batch = await make_batch(engine, items=6, queued_s_ago=10)
-    ledger = SqlLedger(engine, 30)
-    for number in range(3):
-        assert len(await ledger.lease(batch.items[:4], f"w{number}")) == 4
-        assert not await dying(engine)
-        await age(engine)
-        await reconciler.repair()
-    assert await dying(engine)
-    for number in range(8):
-        items = await ledger.lease(batch.items, f"x{number}")
-        charged = await ledger.charge(items[0])
-        assert charged is not None
-        assert not charged.charged
-        await age(engine)
-        await reconciler.repair()
-    assert await states(engine, batch.id) == {"queued": 6}
-    row = await item_row(engine, batch.items[0])
-    assert (row["crashes"], row["executions"]) == (0, 2)  # those before it was known
-    await finished_lately(engine, micro_batches=20)
-    assert not await dying(engine)
-    await check_books(engine)
-
-
-async def test_what_died_in_the_sandbox_waits_again_and_is_charged(engine: AsyncEngine) -> None:
-    batch = await make_batch(engine, items=2)
-    ledger = SqlLedger(engine, 30)
-    died, left = await ledger.lease(batch.items, "w")
-    charged = await ledger.charge(left)
-    assert charged is not None
-    await ledger.give_up(replace(died, crashes=1), "crashed")
-    await ledger.hand_back([charged])
-    row, other = await item_row(engine, died.id), await item_row(engine, left.id)
-    assert (row["state"], row["crashes"], row["suspect"], row["executions"], row["handed_off_at"]) == (
-        "queued",
-        1,
-        True,
-        1,
-        None,
-    )
-    assert (other["state"], other["crashes"], other["executions"]) == ("queued", 0, 0)
-    await check_books(engine)
-
-
-async def test_suspects_have_few_neighbours(engine: AsyncEngine, lanes: Lanes, reconciler: Reconciler) -> None:
-    batch = await make_batch(engine, items=3, queued_s_ago=10)
-    await statement(engine, "UPDATE items SET suspect = position > 1", {})
-    await reconciler.repair()
-    costs = {entry.item_id: entry.cost_pixels for entry in await taken(lanes)}
-    assert [costs[item] for item in batch.items] == [50176, 3_000_000, 3_000_000]
 
 
 async def test_what_was_never_handed_off_is_but_not_at_once(
@@ -362,133 +231,6 @@ async def test_a_batch_past_its_time_expires(engine: AsyncEngine, reconciler: Re
     assert (await item_row(engine, batch.items[0]))["error_code"] == "expired"
     assert (await batch_row(engine, later.id))["state"] == "queued"
     await check_books(engine)
-
-
-async def test_a_deleted_batch_leaves_nothing(engine: AsyncEngine, reconciler: Reconciler, store: ObjectStore) -> None:
-    batch, kept = await make_batch(engine, items=700, variants=1), await make_batch(engine, items=1)
-    ledger = SqlLedger(engine, 30)
-    outcomes = [make_done(item) for item in await ledger.lease([*batch.items, *kept.items], "w1")]
-    for outcome in outcomes:
-        for output in outcome.outputs:
-            await store.put(output.object_key, b"abc")
-    await ledger.finish(outcomes)
-    await statement(
-        engine, "UPDATE batches SET deleted_at = now(), cancel_requested_at = now() WHERE id = :id", {"id": batch.id}
-    )
-    while await reconciler.repair():
-        pass
-    await reconciler.repair()
-    assert await statement(engine, "SELECT id FROM batches", {}) == [{"id": kept.id}]
-    assert (await one(engine, "SELECT count(*) AS n FROM items"))["n"] == 1
-    left = [found.key async for found in store.objects("acme")]
-    assert left == [row["object_key"] for row in await statement(engine, "SELECT object_key FROM outputs", {})]
-    assert reconciler.repaired["removed_objects"] == 700
-
-
-async def make_image(engine: AsyncEngine, store: ObjectStore, key: str, deleted_s_ago: float | None) -> UUID:
-    await store.put(key, b"bytes")
-    image = new_id()
-    await statement(
-        engine,
-        """INSERT INTO images (id, tenant, sha256, bytes, format, width, height, object_key, deleted_at)
-           VALUES (:id, 'acme', right(:key, 64), 5, 'jpeg', 1, 1, CAST(:key AS text),
-                   now() - make_interval(secs => CAST(:ago AS float8)))""",
-        {"id": image, "key": key, "ago": deleted_s_ago},
-    )
-    return image
-
-
-async def test_bytes_of_deleted_images_go_when_nobody_needs_them(
-    engine: AsyncEngine, store: ObjectStore, tmp_path: Path
-) -> None:
-    from os import utime
-
-    from service.repair.removals import remove_images
-
-    batch = await make_batch(engine, items=2)
-    ledger = SqlLedger(engine, 30)
-    # its own item is done, but another one of the batch may still take it as its partner
-    await ledger.finish([make_done(item) for item in await ledger.lease(batch.items[:1], "w")])
-    for key, ago in {
-        "gone": 2000.0,
-        "needed": 2000.0,
-        "young": 10.0,
-        "again": 2000.0,
-        "resent": 2000.0,
-        "live": None,
-    }.items():
-        image = await make_image(engine, store, f"acme/images/{key}", ago)
-        if key == "needed":
-            await statement(engine, "UPDATE items SET image_id = :image WHERE position = 1", {"image": image})
-        utime(tmp_path / "store" / "acme" / "images" / key, (1, 1))
-    await make_image(engine, store, "acme/images/again", None)
-    await store.put("acme/images/resent", b"bytes")
-    await remove_images(engine, store)
-    assert {found.key.rpartition("/")[2] async for found in store.objects("acme")} == {
-        "needed",
-        "young",
-        "again",
-        "resent",
-        "live",
-    }
-    rows = await statement(engine, "SELECT object_key, deleted_at FROM images ORDER BY object_key, id", {})
-    assert [(row["object_key"].rpartition("/")[2], row["deleted_at"] is None) for row in rows] == [
-        ("again", True),
-        ("live", True),
-        ("needed", False),
-        ("resent", False),
-        ("young", False),
-    ]
-    await ledger.finish([make_done(item) for item in await ledger.lease(batch.items, "w")])
-    await remove_images(engine, store)
-    assert not await store.exists("acme/images/needed")
-
-
-async def test_only_one_holds_the_lock(database_url: str) -> None:
-    first, second = Sole(database_url, LOCK), Sole(database_url, LOCK)
-    assert await first.held()
-    assert not await second.held()
-    assert await first.held()
-    await first.release()
-    assert await second.held()
-    assert not await first.held()
-    await first.close()
-    await second.close()
-
-
-async def test_a_holder_that_says_nothing_loses_the_lock(database_url: str) -> None:
-    stopped, other = Sole(database_url, LOCK, idle_s=0.3), Sole(database_url, LOCK)
-    assert await stopped.held()
-    assert not await other.held()
-    await asyncio.sleep(0.6)
-    assert await other.held()
-    with pytest.raises(DatabaseUnavailable):
-        await stopped.held()
-    assert not await stopped.held()
-    await stopped.close()
-    await other.close()
-
-
-async def test_of_two_only_one_works_and_the_other_takes_over(
-    engine: AsyncEngine, lanes: Lanes, settings: Settings
-) -> None:
-    other = Sole(settings.database_url, LOCK)
-    assert await other.held()
-    batch = await make_batch(engine, items=20, queued_s_ago=10)
-    stop = asyncio.Event()
-    standing_by = asyncio.create_task(run(settings.model_copy(update={"reconcile_s": 0.05}), stop))
-    await asyncio.sleep(0.5)
-    assert await ids(lanes) == []
-    await other.release()
-    await asyncio.sleep(0.5)
-    assert await ids(lanes) == list(batch.items)
-    assert int((await lanes.recall("reconciler"))["refilled"]) == 20
-    assert not await other.held()
-    stop.set()
-    await standing_by
-    await asyncio.sleep(0.1)
-    assert await other.held()
-    await other.close()
 
 
 async def test_two_reconcilers_that_both_think_they_are_alone_do_no_harm(

@@ -34,7 +34,7 @@ those of the CUDA kernels, which Triton's interpreter ran on the CPU. No instruc
 is fused (a test reads the assembly), so a GPU should give the interpreter's bytes; that has not been measured on one.
 What differs is rounding: the CPU backend may round a product and a sum at once. Operations on neighbourhoods other than
 `gaussian_blur` run in torch and Kornia on CUDA; here the interpreter's device is the CPU, so OpenCV ran them on both sides.
-Operations that lay other pictures over a picture are left out: they need a batch, and read each picture as the others do.
+Operations that move parts of pictures, or lay one over another, are left out: torch runs them on every device.
 
 Written by `python docs/backends.py`.
 
@@ -49,8 +49,7 @@ def main() -> None:
     rows = [(name, number, example) for name, op in OPS.items() for number, example in enumerate(op.examples)]
     lines = []
     for name, number, example in rows:
-        kind = OPS[name].kind
-        if isinstance(kind, Mix) and kind.partners:
+        if isinstance(OPS[name].kind, Mix):
             continue
         plans = [plan(Recipe(steps=(example,)), 7, 3, 1, Size(*pixels.shape[:2])) for pixels in pictures]
         ours = run(plans, [Picture(pixels) for pixels in pictures], CPU)

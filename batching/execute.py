@@ -123,7 +123,7 @@ def decoded(work: Work, decode: Decode) -> Picture:
     item = work.item
     if item.source_sha256 and hashlib.sha256(work.content).hexdigest() != item.source_sha256:
         raise SourceMissing("its bytes are not the ones that were accepted")
-    pixels = torch.from_numpy(decode(work.content, item.recipe.output.alpha))
+    pixels = decode(work.content, item.recipe.output.alpha)
     failpoints.hit("decoded")
     return _labelled(pixels, item.labels)
 
@@ -140,7 +140,7 @@ def partners(work: Work, decode: Decode) -> Partners:
             raise SourceMissing(f"the bytes of its partner {partner.name} are not the ones that were accepted")
         labels = None if guest.member.labels is None else json.loads(guest.member.labels)
         try:
-            return _labelled(torch.from_numpy(decode(guest.content, work.item.recipe.output.alpha)), labels)
+            return _labelled(decode(guest.content, work.item.recipe.output.alpha), labels)
         except InputError as error:
             raise PartnerUnusable(partner, error) from error
         except SandboxDied as died:
@@ -151,7 +151,7 @@ def partners(work: Work, decode: Decode) -> Partners:
     return found
 
 
-def _labelled(pixels: torch.Tensor, labels: Mapping[str, Any] | None) -> Picture:
+def _labelled(pixels: NDArray[np.uint8], labels: Mapping[str, Any] | None) -> Picture:
     picture = Picture(pixels)
     return picture if labels is None else Picture(pixels, Labels.parse(labels, picture.size, "/labels"))
 
@@ -175,7 +175,7 @@ def planned(work: Work, picture: Picture, find: Partners, max_output_pixels: int
 
 def encoded(item: Item, variant: int, plan: Plan, picture: Picture) -> Encoded:
     """A variant's result as bytes, with all that its row says of it."""
-    content = codec.encode(picture.pixels.numpy(), item.recipe.output)
+    content = codec.encode(picture.levels, item.recipe.output)
     return Encoded(
         variant=variant,
         content=content,

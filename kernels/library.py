@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def augment(
         picture = _picture(pictures[place], keep_alpha)
         if labels[place] is None:
             return picture
-        return replace(picture, labels=Labels.parse(labels[place], picture.size, f"/labels/{place}"))
+        return Picture(picture.pixels, Labels.parse(labels[place], picture.size, f"/labels/{place}"))
 
     pool, find = _pool(checked, keys, read)
 
@@ -154,7 +154,7 @@ def _run(
 def _picture(source: Source, keep_alpha: bool) -> Picture:
     """Any source as pixels: grey tripled, alpha kept or composited over black. The source itself is not changed."""
     if isinstance(source, bytes | bytearray | memoryview):
-        return Picture(torch.from_numpy(decode(bytes(source), alpha="keep" if keep_alpha else "drop")))
+        return Picture(decode(bytes(source), alpha="keep" if keep_alpha else "drop"))
     # a copy, because torch warns of arrays that may not be written to, though nothing here would
     pixels = source if isinstance(source, torch.Tensor) else torch.from_numpy(np.array(source, order="C"))
     if pixels.dim() == 2:

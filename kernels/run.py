@@ -166,11 +166,10 @@ def _is_small(name: str) -> bool:
 def _finished(plan: Prepared, picture: Picture) -> Picture:
     if picture.size != plan.size_in:
         raise ValueError(f"the plan is for a picture of {plan.size_in}, not {picture.size}")
-    if plan.ordered is not None and picture.pixels.shape[2] == 3:
-        pixels = plan.ordered.finished(picture.pixels)
-    else:
-        pixels = _backend("cpu")(plan.cut, picture.pixels)
-    return Picture(pixels, None if picture.labels is None else _moved(picture, plan.cut, plan))
+    labels = None if picture.labels is None else _moved(picture, plan.cut, plan)
+    if plan.ordered is not None and picture.levels.shape[2] == 3:
+        return Picture(plan.ordered.finished(picture.levels), labels)
+    return Picture(_backend("cpu")(plan.cut, picture.pixels), labels)
 
 
 @cache

@@ -36,7 +36,7 @@ def planned(recipe: Recipe, photos: Sequence[Pixels]) -> list[Plan]:
 
 def augmented(plan: Plan, pixels: Pixels, partners: Partners | None = None) -> Pixels:
     """The picture after its plan. partners: `company`, for recipes that mix."""
-    result: Pixels = run([plan], [Picture(torch.from_numpy(pixels))], CPU, [partners])[0].pixels.numpy()
+    result: Pixels = run([plan], [Picture(pixels)], CPU, [partners])[0].levels
     return result
 
 

@@ -58,17 +58,17 @@ class Ordered(NamedTuple):
     form: LevelForm | None = None
     """What is done to its bytes instead, if one step does it all."""
 
-    def finished(self, pixels: torch.Tensor) -> torch.Tensor:
-        """What comes out for a picture of its own: (H, W, 3) uint8."""
+    def finished(self, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What comes out for a picture of its own: (H, W, 3), as the picture itself."""
         if self.first is not None:
-            pixels = warp.rearranged(pixels, self.first)
+            levels = warp.rearranged(torch.from_numpy(levels), self.first).numpy()
         if self.form is not None:
-            return torch.from_numpy(self.form(pixels.numpy()))
+            return self.form(levels)
         if not self.orders.size:
-            return pixels
+            return levels
         result = np.empty((*self.size, 3), np.uint8)
-        _carried(self, pixels.numpy().reshape(-1), _NO_FLOATS, _NO_PLANES, result.reshape(-1))
-        return torch.from_numpy(result)
+        _carried(self, levels.reshape(-1), _NO_FLOATS, _NO_PLANES, result.reshape(-1))
+        return result
 
 
 def computed(stages: Sequence[Stage], pixels: torch.Tensor) -> torch.Tensor:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
 
 from kernels import rng
@@ -151,8 +150,7 @@ def _cup_mask() -> str:
 
 
 def _labelled(image: Image.Image, labels: Mapping[str, Any]) -> Picture:
-    picture = Picture(torch.from_numpy(np.array(image)))
-    return replace(picture, labels=Labels.parse(labels, picture.size))
+    return Picture(np.array(image), Labels.parse(labels, Size(image.height, image.width)))
 
 
 def _made(step: Params, variants: int) -> list[tuple[Plan, Picture]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +48,11 @@ class Folder:
             raise Missing(f"{custom_id} is not in {self._folder}")
         path = self._folder / found.relative
         pixels = codec.decode(path.read_bytes(), alpha="keep" if alpha == "keep" else "drop")
-        picture = Picture(torch.from_numpy(pixels))
+        picture = Picture(pixels)
         if not labelled:
             return picture
         document = labels_of(found.sidecars, path, self._labelling.text)
-        return picture if document is None else replace(picture, labels=Labels.parse(document, picture.size, "/labels"))
+        return picture if document is None else Picture(pixels, Labels.parse(document, picture.size, "/labels"))
 
 
 class Missing(Exception):
@@ -129,7 +128,7 @@ def _made(folder: Folder, line: Line, recipe: Recipe) -> tuple[bytes, list[Any],
     [result] = run([plan], [picture], torch.device("cpu"), [find])
     labels = None if result.labels is None else result.labels.document()
     draws = json.loads(json.dumps(plan.draws))
-    return codec.encode(result.pixels.numpy(), recipe.output), draws, json.loads(json.dumps(labels))
+    return codec.encode(result.levels, recipe.output), draws, json.loads(json.dumps(labels))
 
 
 def _without_mask(labels: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

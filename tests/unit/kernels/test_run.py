@@ -142,6 +142,19 @@ def test_a_picture_checks_its_shape(shape: tuple[int, ...]) -> None:
         Picture(torch.zeros(shape, dtype=torch.uint8))
     with pytest.raises(ValueError, match="a picture is"):
         Picture(torch.zeros((4, 4, 3)))
+    with pytest.raises(ValueError, match="a picture is"):
+        Picture(np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match="a picture is"):
+        Picture(np.zeros((4, 4, 3), np.float32))  # type: ignore[arg-type]  # that is what is refused
+
+
+def test_a_picture_is_an_array_and_a_tensor_in_the_same_memory() -> None:
+    levels, image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3), torch.arange(24, dtype=torch.uint8).view(2, 4, 3)
+    for picture in (Picture(levels), Picture(image)):
+        assert picture.size == (2, 4)
+        assert torch.equal(picture.pixels, image)
+        np.testing.assert_array_equal(picture.levels, levels)
+        assert picture.pixels.data_ptr() == picture.levels.ctypes.data
 
 
 def test_draws_tell_everything_that_happened() -> None:

@@ -185,7 +185,7 @@ class Engine:
         return threads
 
     def _enter(self, task: _Task) -> None:
-        self._entrance.put(task.item.priority, task.item.cost_pixels, task)
+        self._entrance.put(task.item.priority, task.item.cost_pixels, task, task.item.tenant)
 
     def _next(self) -> _Task | None:
         task = self._entrance.get()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -71,10 +71,17 @@ class Lanes:
                 break
         return HandedOff(accepted, epoch)
 
-    async def take(self, consumer: str, budget: Budget, priorities: Sequence[Priority] = PRIORITIES) -> MicroBatch | None:
+    async def take(
+        self,
+        consumer: str,
+        budget: Budget,
+        priorities: Sequence[Priority] = PRIORITIES,
+        held: Collection[str] = (),
+    ) -> MicroBatch | None:
         """A micro-batch of at least one entry up to the budget (its last entry may exceed it), or None: nothing waits.
 
-        Interactive first, up to its share while bulk waits; among tenants in turns of equal cost.
+        Interactive first, up to its share while bulk waits; among tenants in turns of equal cost. Tenants that are `held`
+        get no bulk work taken, and keep their turn.
         """
         reply = await self._call(
             "take",
@@ -85,6 +92,7 @@ class Lanes:
             budget.tenant_share,
             max(1, budget.cost_pixels // QUANTA),
             ",".join(priorities),
+            *held,
         )
         return MicroBatch(tuple(_taken(entry) for entry in reply)) if reply else None
 

@@ -35,6 +35,9 @@ class _Turns(Generic[T]):
         for entries in self._by_owner.values():
             yield from entries
 
+    def __contains__(self, owner: str) -> bool:
+        return owner in self._by_owner
+
     def append(self, owner: str, entry: _Entry[T]) -> None:
         entries = self._by_owner.get(owner)
         if entries is None:
@@ -105,6 +108,10 @@ class HandOff(Generic[T]):
     def waiting(self, priority: Priority) -> int:
         """Entries of that priority."""
         return len(self._waiting[priority])
+
+    def waits(self, priority: Priority, owner: str) -> bool:
+        """Whether there are entries of that priority and owner."""
+        return owner in self._waiting[priority]
 
     def withdraw(self) -> list[T]:
         """Every entry, none of which anyone will get."""

@@ -8,17 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from batching.items import PRIORITIES, Budget, LaneKey, Priority, Taken
+from batching.items import PRIORITIES, Bell, Budget, LaneKey, Priority, Taken
 
 AHEAD = 3
 """Interactive items that wait for each thread of the engine, above which none are taken: they could not begin any earlier,
 while in their lane they are still anyone's, and those that are taken later share a micro-batch with more others."""
 NEWCOMERS = 1
 """Micro-batches of bulk work that are taken beyond the two in flight, of tenants who have none in it."""
-LOOK_AGAIN = 8
-"""Bulk results after which newcomers are looked for, where one came not long ago."""
-NOT_LONG_AGO = 1024
-"""Bulk results since a newcomer came. Where one tenant works alone, a look is not worth its round trip."""
 MOST_ASIDE = 16
 """Suspects that a worker takes on beside its other work."""
 
@@ -33,9 +29,9 @@ class Room:
     """Tenants whose bulk work is passed over."""
 
     @property
-    def bells(self) -> tuple[Priority, ...]:
-        """Priorities to wait for an item of: not bulk, where the next one may be of a tenant who is passed over."""
-        return tuple(priority for priority in self.priorities if priority != "bulk" or not self.held)
+    def bells(self) -> tuple[Bell, ...]:
+        """What to wait for: not for any bulk item, where the next one may be of a tenant who is passed over."""
+        return tuple("newcomer" if priority == "bulk" and self.held else priority for priority in self.priorities)
 
 
 class InFlight:
@@ -48,7 +44,6 @@ class InFlight:
         self._cost: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
         self._bulk_of: Counter[str] = Counter()
         """Bulk entries of each tenant."""
-        self._since_newcomer = NOT_LONG_AGO
         self._aside: set[tuple[LaneKey, str]] = set()
         self._ran: set[tuple[LaneKey, str]] = set()
         self._urgent = 0
@@ -63,21 +58,13 @@ class InFlight:
     def add(self, entries: Sequence[Taken]) -> None:
         """Entries that were taken."""
         self.empty.clear()
-        before = len(self._bulk_of)
         for entry in entries:
             self._count(entry, 1)
             self._urgent += entry.lane.priority == "interactive"
-        if 0 < before < len(self._bulk_of):
-            self._since_newcomer = 0
 
     def ran(self, entry: Taken) -> None:
         """An entry that waits for nothing but its end."""
-        if entry.lane.priority == "bulk":
-            if self._since_newcomer < NOT_LONG_AGO:
-                self._since_newcomer += 1
-                if self._since_newcomer % LOOK_AGAIN == 0:
-                    self.freed.set()
-        elif (entry.lane, entry.entry_id) not in self._aside:
+        if entry.lane.priority == "interactive" and (entry.lane, entry.entry_id) not in self._aside:
             self._ran.add((entry.lane, entry.entry_id))
             self._no_longer_urgent()
 

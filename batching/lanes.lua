@@ -4,6 +4,7 @@
 --   ready:{priority}           ring of tenants with entries to take: tenant -> turn, the lowest turn is next
 --   deficit:{priority}         what a tenant may still take in its turn, in pixels; below zero is debt
 --   wake:{priority}            at most one token, for one worker that lingers
+--   wake:newcomer              the same, for one that takes no more bulk work but of tenants who have none in its hand
 --   workers                    worker -> when its registration ends (ms);  job:{worker}: it has an RQ job outstanding
 --   senders                    process that hands off -> until when it is taken to be alive (ms)
 --   epoch                      changes when Redis was emptied
@@ -27,13 +28,13 @@ end
 
 local function enter_ring(priority, tenant)
   local ring = 'ready:' .. priority
-  redis.call('ZADD', ring, 'NX', last_turn(ring) + 1, tenant)
+  return redis.call('ZADD', ring, 'NX', last_turn(ring) + 1, tenant) == 1
 end
 
-local function ring_bell(priority)
-  if redis.call('EXISTS', 'wake:' .. priority) == 0 then
-    redis.call('RPUSH', 'wake:' .. priority, '1')
-    redis.call('PEXPIRE', 'wake:' .. priority, TOKEN_MS)
+local function ring_bell(bell)
+  if redis.call('EXISTS', 'wake:' .. bell) == 0 then
+    redis.call('RPUSH', 'wake:' .. bell, '1')
+    redis.call('PEXPIRE', 'wake:' .. bell, TOKEN_MS)
   end
 end
 
@@ -69,7 +70,7 @@ local function put()
     local at = 6 + 3 * entry
     redis.call('XADD', lane, '*', 'i', ARGV[at], 'c', ARGV[at + 1], 'n', ARGV[at + 2])
   end
-  enter_ring(priority, tenant)
+  if enter_ring(priority, tenant) and priority == 'bulk' then ring_bell('newcomer') end
   ring_bell(priority)
   for _, name in ipairs(rouse(accepted)) do reply[#reply + 1] = name end
   return reply

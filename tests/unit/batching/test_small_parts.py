@@ -12,7 +12,7 @@ import pytest
 
 from batching import failpoints
 from batching.events import Notice, parse_notice
-from batching.inflight import AHEAD, LOOK_AGAIN, MOST_ASIDE, InFlight, Room
+from batching.inflight import AHEAD, MOST_ASIDE, InFlight, Room
 from batching.items import Budget, LaneKey, Priority, Taken
 from batching.leases import SURE_PART, Leases
 from batching.retries import LONGEST_S, back_off
@@ -103,7 +103,7 @@ async def test_a_worker_takes_ahead_by_one_micro_batch() -> None:
     in_flight.add(first)
     assert in_flight.room().priorities == ("interactive", "bulk")
     in_flight.add(second)
-    assert in_flight.room().bells == ("interactive",)
+    assert in_flight.room().bells == ("interactive", "newcomer")
     assert not in_flight.freed.is_set()
     in_flight.free(first)
     assert in_flight.freed.is_set()
@@ -125,23 +125,12 @@ async def test_beyond_two_micro_batches_only_those_are_taken_who_have_none_in_fl
     assert in_flight.room().held == {"crowd"}
 
 
-async def test_newcomers_are_looked_for_often_once_one_came() -> None:
+async def test_the_only_bulk_entry_of_its_tenant_is_known() -> None:
     in_flight = InFlight(Budget(cost_pixels=1000, items=10))
-    crowd = entries("bulk", 20, tenant="crowd")
-    in_flight.add(crowd)
-    in_flight.room()
-    for entry in crowd:
-        in_flight.ran(entry)
-    assert not in_flight.freed.is_set()
-    late = entries("bulk", 1, tenant="late")
-    in_flight.add(late)
+    crowd, late = entries("bulk", 2, tenant="crowd"), entries("bulk", 1, tenant="late")
+    in_flight.add([*crowd, *late])
     assert in_flight.alone(late[0])
     assert not in_flight.alone(crowd[0])
-    for entry in crowd[: LOOK_AGAIN - 1]:
-        in_flight.ran(entry)
-    assert not in_flight.freed.is_set()
-    in_flight.ran(crowd[-1])
-    assert in_flight.freed.is_set()
     in_flight.free(crowd)
     assert not in_flight.alone(late[0])
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from batching.items import Priority
+from batching.items import Bell
 from batching.lanes import LANES_DOWN, Lanes
 
 BELL_S = 5.0
@@ -14,35 +14,35 @@ BELL_S = 5.0
 
 
 class Bells:
-    """One waiting call for each priority, kept from one wait to the next: ending one costs a connection."""
+    """One waiting call for each bell, kept from one wait to the next: ending one costs a connection."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
-        self._waiting: dict[Priority, asyncio.Task[bool]] = {}
+        self._waiting: dict[Bell, asyncio.Task[bool]] = {}
 
-    async def wait(self, wanted: Sequence[Priority], freed: asyncio.Event, timeout_s: float) -> None:
-        """Returns when an item of a wanted priority was put, when `freed` is set, or after `timeout_s`."""
-        for priority in wanted:
-            if priority not in self._waiting:
-                self._waiting[priority] = asyncio.ensure_future(self._lanes.wait(priority, BELL_S))
+    async def wait(self, wanted: Sequence[Bell], freed: asyncio.Event, timeout_s: float) -> None:
+        """Returns when one of the wanted bells was rung, when `freed` is set, or after `timeout_s`."""
+        for bell in wanted:
+            if bell not in self._waiting:
+                self._waiting[bell] = asyncio.ensure_future(self._lanes.wait(bell, BELL_S))
         room = asyncio.ensure_future(freed.wait())
-        bells = {priority: task for priority, task in self._waiting.items() if priority in wanted or task.done()}
+        bells = {bell: task for bell, task in self._waiting.items() if bell in wanted or task.done()}
         try:
             await asyncio.wait([room, *bells.values()], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             room.cancel()
-        for priority, task in bells.items():
+        for bell, task in bells.items():
             if task.done():
-                del self._waiting[priority]
-                if task.result() and priority not in wanted:
-                    await self._lanes.ring(priority)
+                del self._waiting[bell]
+                if task.result() and bell not in wanted:
+                    await self._lanes.ring(bell)
 
     async def rest(self) -> None:
         """Stops waiting. A token that arrived meanwhile is passed on."""
         waiting, self._waiting = self._waiting, {}
         for task in waiting.values():
             task.cancel()
-        for priority, task in waiting.items():
+        for bell, task in waiting.items():
             with suppress(asyncio.CancelledError, *LANES_DOWN):
                 if await task:
-                    await self._lanes.ring(priority)
+                    await self._lanes.ring(bell)

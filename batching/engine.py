@@ -35,7 +35,7 @@ from batching.execute import (
     planned,
 )
 from batching.handoffs import HandOff
-from batching.items import Budget, Failed, Item, Priority
+from batching.items import Budget, Failed, Item
 from batching.porter import Porter
 from batching.telemetry import Tally
 from batching.threads import compute
@@ -132,9 +132,11 @@ class Engine:
         """As `submit`, for an item whose picture the porter fetches when a thread begins it; `Unread` where he cannot."""
         self._enter(_Task(item, None, done, porter, time.perf_counter()))
 
-    def waiting(self, priority: Priority) -> int:
-        """Items of that priority that no thread has begun."""
-        return self._entrance.waiting(priority)
+    def more_soon(self, item: Item) -> bool:
+        """Whether others of its kind wait for a thread: of its priority; of its tenant too, if they are bulk."""
+        if item.priority == "bulk":
+            return self._entrance.waits("bulk", item.tenant)
+        return self._entrance.waiting("interactive") > 0
 
     @property
     def max_output_pixels(self) -> int:
@@ -185,7 +187,7 @@ class Engine:
         return threads
 
     def _enter(self, task: _Task) -> None:
-        self._entrance.put(task.item.priority, task.item.cost_pixels, task)
+        self._entrance.put(task.item.priority, task.item.cost_pixels, task, task.item.tenant)
 
     def _next(self) -> _Task | None:
         task = self._entrance.get()

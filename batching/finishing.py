@@ -32,7 +32,8 @@ URGENT_PART = 1 / 3
 way than the engine runs at once. So a third of those who ask at the same time share a statement, however fast the machine
 is; where one is asked for, it is committed at once."""
 MOST_WAIT_S = 0.4
-"""Of a bulk result: with a tenth of a second, small machines spent nine statements on a micro-batch instead of four."""
+"""Of a bulk result: with a tenth of a second, small machines spent nine statements on a micro-batch instead of four. One
+that is the only one of its tenant beside those of others waits as interactive ones do."""
 ODD_ERRORS = 8
 """Tries of a group before an error that is not the database's absence is blamed on one of its members."""
 
@@ -65,13 +66,14 @@ class Group:
         self._outputs = self._urgent = 0
         self._due_s = float("inf")
 
-    def add(self, member: Finished, now_s: float) -> None:
-        """Adds an outcome."""
+    def add(self, member: Finished, now_s: float, alone: bool = False) -> None:
+        """Adds an outcome; `alone`: nothing else of its tenant is under way, but work of others is."""
         self._members.append(member)
         self._outputs += len(member.outcome.outputs) if isinstance(member.outcome, Done) else 1
         wait_s = MOST_WAIT_S
-        if member.outcome.item.priority == "interactive":
-            self._urgent += 1
+        interactive = member.outcome.item.priority == "interactive"
+        self._urgent += interactive
+        if interactive or alone:
             wait_s = min(MOST_WAIT_S, URGENT_PART * member.under_way_s)
         self._due_s = min(self._due_s, now_s + wait_s)
 
@@ -142,7 +144,9 @@ class Finisher:
     def add(self, member: Finished) -> None:
         """Adds an outcome to the open group of its priority."""
         now_s = time.monotonic()
-        self._open[member.outcome.item.priority].group.add(member, now_s)
+        priority = member.outcome.item.priority
+        alone = priority == "bulk" and self._in_flight.alone(member.entry)
+        self._open[priority].group.add(member, now_s, alone)
         for one in self._open.values():  # the last that was to come makes both due; most change nothing about that
             due_s = self._due_in_s(one.group, now_s)
             if due_s is not None and now_s + due_s < one.looks_at_s:

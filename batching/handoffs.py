@@ -1,9 +1,10 @@
-"""Bounded hand-offs between threads, in which interactive work overtakes bulk work without starving it."""
+"""Bounded hand-offs between threads: interactive work overtakes bulk work without starving it, and owners take turns."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,25 +21,67 @@ class _Entry(Generic[T]):
     value: T
 
 
+class _Turns(Generic[T]):
+    """Entries of several owners, one of each in turn; those of one owner in their order."""
+
+    def __init__(self) -> None:
+        self._by_owner: OrderedDict[str, deque[_Entry[T]]] = OrderedDict()
+        self._number = 0
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __iter__(self) -> Iterator[_Entry[T]]:
+        for entries in self._by_owner.values():
+            yield from entries
+
+    def __contains__(self, owner: str) -> bool:
+        return owner in self._by_owner
+
+    def append(self, owner: str, entry: _Entry[T]) -> None:
+        entries = self._by_owner.get(owner)
+        if entries is None:
+            entries = self._by_owner[owner] = deque()
+        entries.append(entry)
+        self._number += 1
+
+    def first(self) -> _Entry[T]:
+        return next(iter(self._by_owner.values()))[0]
+
+    def popleft(self) -> _Entry[T]:
+        owner, entries = next(iter(self._by_owner.items()))
+        entry = entries.popleft()
+        self._number -= 1
+        if not entries:
+            del self._by_owner[owner]
+        elif len(self._by_owner) > 1:
+            self._by_owner.move_to_end(owner)
+        return entry
+
+    def clear(self) -> None:
+        self._by_owner.clear()
+        self._number = 0
+
+
 class HandOff(Generic[T]):
-    """A queue of two priorities between threads, bounded by cost.
+    """A queue of two priorities between threads, bounded by cost. Within a priority owners take turns, entry by entry.
 
     An entry larger than the bound is let in when the queue is empty, so nothing is ever too large to pass.
     """
 
     def __init__(self, most_cost: float = float("inf")) -> None:
         self._most_cost = most_cost
-        self._waiting: dict[Priority, deque[_Entry[T]]] = {"interactive": deque(), "bulk": deque()}
+        self._waiting: dict[Priority, _Turns[T]] = {"interactive": _Turns(), "bulk": _Turns()}
         self._cost = 0
         self._bulk_due = 0.0
         self._open = True
         self._changed = threading.Condition()
 
-    def put(self, priority: Priority, cost: int, value: T) -> None:
-        """Adds an entry, after waiting for room. Once closed, entries are let in without waiting."""
+    def put(self, priority: Priority, cost: int, value: T, owner: str = "") -> None:
+        """Adds an entry of `owner`, after waiting for room. Once closed, entries are let in without waiting."""
         with self._changed:
             self._changed.wait_for(lambda: not self._open or not self._cost or self._cost + cost <= self._most_cost)
-            self._waiting[priority].append(_Entry(cost, value))
+            self._waiting[priority].append(owner, _Entry(cost, value))
             self._cost += cost
             self._changed.notify_all()
 
@@ -53,7 +96,9 @@ class HandOff(Generic[T]):
             self._changed.wait_for(lambda: not self._open or any(self._waiting.values()))
             taken: list[_Entry[T]] = []
             cost = 0
-            while len(taken) < most and (lane := self._next_lane()) and (not taken or cost + lane[0].cost <= most_cost):
+            while (
+                len(taken) < most and (lane := self._next_lane()) and (not taken or cost + lane.first().cost <= most_cost)
+            ):
                 entry = self._pop(lane)
                 cost += entry.cost
                 taken.append(entry)
@@ -63,6 +108,10 @@ class HandOff(Generic[T]):
     def waiting(self, priority: Priority) -> int:
         """Entries of that priority."""
         return len(self._waiting[priority])
+
+    def waits(self, priority: Priority, owner: str) -> bool:
+        """Whether there are entries of that priority and owner."""
+        return owner in self._waiting[priority]
 
     def withdraw(self) -> list[T]:
         """Every entry, none of which anyone will get."""
@@ -80,13 +129,13 @@ class HandOff(Generic[T]):
             self._open = False
             self._changed.notify_all()
 
-    def _next_lane(self) -> deque[_Entry[T]] | None:
+    def _next_lane(self) -> _Turns[T] | None:
         interactive, bulk = self._waiting["interactive"], self._waiting["bulk"]
         if not interactive:
             return bulk or None
-        return bulk if bulk and self._bulk_due >= bulk[0].cost else interactive
+        return bulk if bulk and self._bulk_due >= bulk.first().cost else interactive
 
-    def _pop(self, lane: deque[_Entry[T]]) -> _Entry[T]:
+    def _pop(self, lane: _Turns[T]) -> _Entry[T]:
         entry = lane.popleft()
         self._cost -= entry.cost
         bulk = self._waiting["bulk"]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from batching.items import PRIORITIES, Budget, LaneKey, Priority, Taken
+from batching.items import PRIORITIES, Bell, Budget, LaneKey, Priority, Taken
 
 AHEAD = 3
 """Interactive items that wait for each thread of the engine, above which none are taken: they could not begin any earlier,
 while in their lane they are still anyone's, and those that are taken later share a micro-batch with more others."""
+NEWCOMERS = 1
+"""Micro-batches of bulk work that are taken beyond the two in flight, of tenants who have none in it."""
 MOST_ASIDE = 16
 """Suspects that a worker takes on beside its other work."""
 
@@ -21,6 +25,13 @@ class Room:
 
     priorities: tuple[Priority, ...]
     budget: Budget
+    held: frozenset[str] = frozenset()
+    """Tenants whose bulk work is passed over."""
+
+    @property
+    def bells(self) -> tuple[Bell, ...]:
+        """What to wait for: not for any bulk item, where the next one may be of a tenant who is passed over."""
+        return tuple("newcomer" if priority == "bulk" and self.held else priority for priority in self.priorities)
 
 
 class InFlight:
@@ -31,6 +42,8 @@ class InFlight:
         self._budget, self._threads = budget, threads
         self._items: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
         self._cost: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
+        self._bulk_of: Counter[str] = Counter()
+        """Bulk entries of each tenant."""
         self._aside: set[tuple[LaneKey, str]] = set()
         self._ran: set[tuple[LaneKey, str]] = set()
         self._urgent = 0
@@ -46,8 +59,7 @@ class InFlight:
         """Entries that were taken."""
         self.empty.clear()
         for entry in entries:
-            self._items[entry.lane.priority] += 1
-            self._cost[entry.lane.priority] += entry.cost_pixels
+            self._count(entry, 1)
             self._urgent += entry.lane.priority == "interactive"
 
     def ran(self, entry: Taken) -> None:
@@ -60,8 +72,7 @@ class InFlight:
         """An entry of a suspect: it waits for the sandbox, and does not take the engine's room, up to a number."""
         if len(self._aside) < MOST_ASIDE:
             self._aside.add((entry.lane, entry.entry_id))
-            self._items[entry.lane.priority] -= 1
-            self._cost[entry.lane.priority] -= entry.cost_pixels
+            self._count(entry, -1)
             if entry.lane.priority == "interactive":
                 self._no_longer_urgent()
             self.freed.set()
@@ -72,8 +83,7 @@ class InFlight:
             if (entry.lane, entry.entry_id) in self._aside:
                 self._aside.discard((entry.lane, entry.entry_id))
                 continue
-            self._items[entry.lane.priority] -= 1
-            self._cost[entry.lane.priority] -= entry.cost_pixels
+            self._count(entry, -1)
             if entry.lane.priority == "interactive":
                 if (entry.lane, entry.entry_id) in self._ran:
                     self._ran.discard((entry.lane, entry.entry_id))
@@ -85,15 +95,23 @@ class InFlight:
 
     def room(self) -> Room:
         """What to take more of: of a priority with at most one micro-batch in flight, another, so that the next is on its
-        way while one runs, and no micro-batch is taken item by item. `freed` is cleared: wait for it before asking again.
+        way while one runs, and no micro-batch is taken item by item. Beyond that, bulk work of tenants who have none in
+        flight: the engine gives them turns. `freed` is cleared: wait for it before asking again.
         """
         self.freed.clear()
         low = tuple(priority for priority in PRIORITIES if self._is_low(priority))
-        missing = self._threads + 1 - self._items["bulk"]
-        if "bulk" in low or missing <= 0:
+        if "bulk" in low:
             return Room(low, self._budget)
-        # Items so large that few of them are a micro-batch's worth must not leave threads idle.
-        return Room((*low, "bulk"), replace(self._budget, items=missing))
+        missing = self._threads + 1 - self._items["bulk"]
+        if missing > 0:  # items so large that few of them are a micro-batch's worth must not leave threads idle
+            return Room((*low, "bulk"), replace(self._budget, items=missing))
+        if self._within("bulk", items=1 + NEWCOMERS, cost=1 + NEWCOMERS):
+            return Room((*low, "bulk"), self._budget, frozenset(self._bulk_of))
+        return Room(low, self._budget)
+
+    def alone(self, entry: Taken) -> bool:
+        """Whether a bulk entry is the only one of its tenant beside those of others."""
+        return self._bulk_of[entry.lane.tenant] == 1 and len(self._bulk_of) > 1
 
     def crowded(self, beside: int) -> bool:
         """Whether more interactive items are in flight than the engine has threads, `beside` others not counted."""
@@ -109,13 +127,27 @@ class InFlight:
         return len(self._aside)
 
     def _is_low(self, priority: Priority) -> bool:
-        most = self._budget.items
         if priority == "interactive":
             # Those that have been run wait for each other only: more are taken, for one may be the only one of its tenant.
             if self._urgent > AHEAD * self._threads:
                 return False
-            most *= 2
-        return self._items[priority] <= most and self._cost[priority] <= self._budget.cost_pixels
+            return self._within(priority, items=2, cost=1)
+        return self._within(priority, items=1, cost=1)
+
+    def _within(self, priority: Priority, items: int, cost: int) -> bool:
+        """Whether no more is in flight than the items of so many micro-batches, and the cost of so many."""
+        return (
+            self._items[priority] <= items * self._budget.items and self._cost[priority] <= cost * self._budget.cost_pixels
+        )
+
+    def _count(self, entry: Taken, step: Literal[1, -1]) -> None:
+        priority, tenant = entry.lane
+        self._items[priority] += step
+        self._cost[priority] += step * entry.cost_pixels
+        if priority == "bulk":
+            self._bulk_of[tenant] += step
+            if not self._bulk_of[tenant]:
+                del self._bulk_of[tenant]
 
     def _no_longer_urgent(self) -> None:
         self._urgent -= 1

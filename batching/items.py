@@ -14,6 +14,9 @@ Priority = Literal["interactive", "bulk"]
 PRIORITIES: tuple[Priority, ...] = ("interactive", "bulk")
 """In the order they are served."""
 
+Bell = Literal["interactive", "bulk", "newcomer"]
+"""What a worker waits for: an item of a priority, or the first bulk item of a tenant who had none waiting."""
+
 
 class LaneKey(NamedTuple):
     """Who waits together: one tenant's items of one priority."""

@@ -4,6 +4,7 @@
 --   ready:{priority}           ring of tenants with entries to take: tenant -> turn, the lowest turn is next
 --   deficit:{priority}         what a tenant may still take in its turn, in pixels; below zero is debt
 --   wake:{priority}            at most one token, for one worker that lingers
+--   wake:newcomer              the same, for one that takes no more bulk work but of tenants who have none in its hand
 --   workers                    worker -> when its registration ends (ms);  job:{worker}: it has an RQ job outstanding
 --   senders                    process that hands off -> until when it is taken to be alive (ms)
 --   epoch                      changes when Redis was emptied
@@ -27,13 +28,13 @@ end
 
 local function enter_ring(priority, tenant)
   local ring = 'ready:' .. priority
-  redis.call('ZADD', ring, 'NX', last_turn(ring) + 1, tenant)
+  return redis.call('ZADD', ring, 'NX', last_turn(ring) + 1, tenant) == 1
 end
 
-local function ring_bell(priority)
-  if redis.call('EXISTS', 'wake:' .. priority) == 0 then
-    redis.call('RPUSH', 'wake:' .. priority, '1')
-    redis.call('PEXPIRE', 'wake:' .. priority, TOKEN_MS)
+local function ring_bell(bell)
+  if redis.call('EXISTS', 'wake:' .. bell) == 0 then
+    redis.call('RPUSH', 'wake:' .. bell, '1')
+    redis.call('PEXPIRE', 'wake:' .. bell, TOKEN_MS)
   end
 end
 
@@ -69,7 +70,7 @@ local function put()
     local at = 6 + 3 * entry
     redis.call('XADD', lane, '*', 'i', ARGV[at], 'c', ARGV[at + 1], 'n', ARGV[at + 2])
   end
-  enter_ring(priority, tenant)
+  if enter_ring(priority, tenant) and priority == 'bulk' then ring_bell('newcomer') end
   ring_bell(priority)
   for _, name in ipairs(rouse(accepted)) do reply[#reply + 1] = name end
   return reply
@@ -95,11 +96,14 @@ local function forget_debts(priority)
 end
 
 -- Deficit round robin with debt: a turn may overdraw by its last entry and pays for it in later turns.
--- room = {cost, items} is spent; one tenant gets at most `cap` of it.
-local function serve_ring(priority, consumer, room, quantum, cap, out)
+-- room = {cost, items} is spent; one tenant gets at most `cap` of it, and those that are `held` nothing: they keep their place.
+local function serve_ring(priority, consumer, room, quantum, cap, out, held)
   local ring, ledger = 'ready:' .. priority, 'deficit:' .. priority
   if room.cost <= 0 or room.items <= 0 then return end
-  local tenants = redis.call('ZRANGE', ring, 0, MOST_TENANTS - 1)
+  local tenants = {}
+  for _, tenant in ipairs(redis.call('ZRANGE', ring, 0, MOST_TENANTS - 1)) do
+    if not (held and held[tenant]) then tenants[#tenants + 1] = tenant end
+  end
   if #tenants == 0 then return end
   local stored = redis.call('HMGET', ledger, unpack(tenants))
   local deficit, spent, gone, order = {}, {}, {}, {}
@@ -151,14 +155,15 @@ local function serve_ring(priority, consumer, room, quantum, cap, out)
   forget_debts(priority)
 end
 
--- take consumer cost items interactive_share tenant_share quantum priorities
+-- take consumer cost items interactive_share tenant_share quantum priorities {tenant held}... (no bulk work of those)
 -- -> {{lane, entry, item, cost, channel, waited_ms}...}
 local function take()
   local consumer, cost, items = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
   local share, tenant_share, quantum = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
   local fast = string.find(ARGV[8], 'interactive', 1, true)
   local slow = string.find(ARGV[8], 'bulk', 1, true)
-  local out, room, none = {}, {cost = cost, items = items}, math.huge
+  local out, room, none, held = {}, {cost = cost, items = items}, math.huge, {}
+  for at = 9, #ARGV do held[ARGV[at]] = true end
   if fast then
     local bulk_waits = slow and redis.call('EXISTS', 'ready:bulk') == 1
     local contended = bulk_waits or redis.call('ZCARD', 'ready:interactive') > 1
@@ -169,7 +174,7 @@ local function take()
       room.cost, room.items = room.cost - (before.cost - part.cost), room.items - (before.items - part.items)
     end
   end
-  if slow then serve_ring('bulk', consumer, room, quantum, none, out) end
+  if slow then serve_ring('bulk', consumer, room, quantum, none, out, held) end
   -- What bulk work left over is not wasted on a share.
   if fast then serve_ring('interactive', consumer, room, quantum, none, out) end
   -- Another worker that lingers may take what this one left.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -23,7 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from batching.events import Notice
-from batching.items import PRIORITIES, Budget, LaneKey, MicroBatch, Priority, Taken, Waiting
+from batching.items import PRIORITIES, Bell, Budget, LaneKey, MicroBatch, Priority, Taken, Waiting
 from batching.wake import Enqueue, enqueuer
 
 CHUNK = 500
@@ -71,10 +71,17 @@ class Lanes:
                 break
         return HandedOff(accepted, epoch)
 
-    async def take(self, consumer: str, budget: Budget, priorities: Sequence[Priority] = PRIORITIES) -> MicroBatch | None:
+    async def take(
+        self,
+        consumer: str,
+        budget: Budget,
+        priorities: Sequence[Priority] = PRIORITIES,
+        held: Collection[str] = (),
+    ) -> MicroBatch | None:
         """A micro-batch of at least one entry up to the budget (its last entry may exceed it), or None: nothing waits.
 
-        Interactive first, up to its share while bulk waits; among tenants in turns of equal cost.
+        Interactive first, up to its share while bulk waits; among tenants in turns of equal cost. Tenants that are `held`
+        get no bulk work taken, and keep their turn.
         """
         reply = await self._call(
             "take",
@@ -85,6 +92,7 @@ class Lanes:
             budget.tenant_share,
             max(1, budget.cost_pixels // QUANTA),
             ",".join(priorities),
+            *held,
         )
         return MicroBatch(tuple(_taken(entry) for entry in reply)) if reply else None
 
@@ -204,14 +212,14 @@ class Lanes:
         """Says that a job of `worker` is outstanding, so that no other is enqueued for it."""
         await self._redis.set(f"job:{worker}", "1", px=FLAG_MS)
 
-    async def wait(self, priority: Priority, timeout_s: float) -> bool:
-        """Waits until an item of that priority was put; False: none was. The client's socket must wait longer."""
-        return await self._redis.blpop([f"wake:{priority}"], timeout_s) is not None
+    async def wait(self, bell: Bell, timeout_s: float) -> bool:
+        """Waits until a bell is rung; False: it was not. The client's socket must wait longer."""
+        return await self._redis.blpop([f"wake:{bell}"], timeout_s) is not None
 
-    async def ring(self, priority: Priority) -> None:
+    async def ring(self, bell: Bell) -> None:
         """Passes a token on that another worker may want."""
-        await self._redis.rpush(f"wake:{priority}", "1")
-        await self._redis.pexpire(f"wake:{priority}", 60_000)
+        await self._redis.rpush(f"wake:{bell}", "1")
+        await self._redis.pexpire(f"wake:{bell}", 60_000)
 
     async def announce(self, worker: str, facts: Mapping[str, str], ttl_s: float) -> None:
         """Registers a worker for `ttl_s`, with the facts that `/metrics` and `/readyz` show."""

@@ -292,7 +292,7 @@ class Passage:
 
         def done(result: Result) -> None:
             # others of its kind that wait for a thread will be done in a moment: results go to the loop together
-            self._arrivals.put(future, result, hurried=not self._engine.waiting(item.priority))
+            self._arrivals.put(future, result, hurried=not self._engine.more_soon(item))
 
         if isinstance(given, Work):
             self._engine.submit(given, done, porter)

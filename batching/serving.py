@@ -131,12 +131,12 @@ class Server:
             idle_left_s = active_s + self._config.linger_s - time.monotonic()
             if idle_left_s <= 0 and await lanes.release(worker):
                 return False
-            await self._bells.wait(room.priorities, self._in_flight.freed, max(0.01, min(idle_left_s, FLAG_EVERY_S)))
+            await self._bells.wait(room.bells, self._in_flight.freed, max(0.01, min(idle_left_s, FLAG_EVERY_S)))
         return not self.draining
 
     async def _take(self, room: Room) -> bool:
         start_s = time.perf_counter()
-        batch = await self._tools.lanes.take(self._config.worker, room.budget, room.priorities)
+        batch = await self._tools.lanes.take(self._config.worker, room.budget, room.priorities, room.held)
         if batch is None:
             return False
         self._tally.spent("take", time.perf_counter() - start_s)

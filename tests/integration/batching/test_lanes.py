@@ -101,6 +101,27 @@ async def test_tenants_share_by_cost_whatever_they_have_waiting(lanes: Lanes) ->
     assert sum(spent.values()) > 500 * COST
 
 
+async def test_a_tenant_that_is_held_keeps_its_turn(lanes: Lanes) -> None:
+    await lanes.put(lane("crowd"), make_waiting(100), window=1000)
+    assert await lanes.take("w", SMALL, held={"crowd"}) is None
+    await lanes.put(lane("late"), make_waiting(3), window=1000)
+    await lanes.put(lane("crowd", "interactive"), make_waiting(2), window=1000)
+    batch = await lanes.take("w", SMALL, held={"crowd"})
+    assert batch is not None
+    assert Counter(entry.lane for entry in batch.entries) == {lane("late"): 3, lane("crowd", "interactive"): 2}
+    assert tenants(await lanes.take("w", SMALL)) == {"crowd": 64}
+
+
+async def test_a_bell_rings_for_a_tenant_who_had_nothing_waiting(lanes: Lanes) -> None:
+    await lanes.put(lane("crowd"), make_waiting(100), window=1000)
+    assert await lanes.wait("newcomer", 1)
+    await lanes.put(lane("crowd"), make_waiting(100), window=1000)
+    await lanes.put(lane("other", "interactive"), make_waiting(1), window=1000)
+    assert not await lanes.wait("newcomer", 0.05)
+    await lanes.put(lane("late"), make_waiting(1), window=1000)
+    assert await lanes.wait("newcomer", 1)
+
+
 async def test_a_tenant_that_comes_late_is_served_in_the_next_micro_batch(lanes: Lanes) -> None:
     await lanes.put(lane("crowd"), make_waiting(1000), window=1000)
     assert tenants(await lanes.take("w", SMALL)) == {"crowd": 64}

@@ -21,6 +21,17 @@ def test_each_priority_keeps_its_order() -> None:
     assert queue.get_many(100, 100) == [0, 1, 2, 3, 4]
 
 
+def test_owners_take_turns_and_keep_their_own_order() -> None:
+    queue: HandOff[str] = HandOff()
+    for number in range(4):
+        queue.put("bulk", 1, f"crowd {number}", "crowd")
+    assert queue.get() == "crowd 0"
+    queue.put("bulk", 1, "late 0", "late")
+    queue.put("bulk", 1, "late 1", "late")
+    assert queue.waiting("bulk") == 5
+    assert queue.get_many(100, 100) == ["crowd 1", "late 0", "crowd 2", "late 1", "crowd 3"]
+
+
 def test_bulk_gets_a_fifth_while_interactive_waits() -> None:
     queue: HandOff[str] = HandOff()
     for _ in range(100):

@@ -92,8 +92,8 @@ def test_pauses_grow_to_their_longest() -> None:
     assert max(itertools.islice(back_off(), 20)) <= LONGEST_S
 
 
-def entries(priority: Priority, number: int, cost: int = 1) -> list[Taken]:
-    return [Taken(LaneKey(priority, "t"), f"{place}-0", uuid4(), cost, "") for place in range(number)]
+def entries(priority: Priority, number: int, cost: int = 1, tenant: str = "t") -> list[Taken]:
+    return [Taken(LaneKey(priority, tenant), f"{place}-0", uuid4(), cost, "") for place in range(number)]
 
 
 async def test_a_worker_takes_ahead_by_one_micro_batch() -> None:
@@ -103,7 +103,7 @@ async def test_a_worker_takes_ahead_by_one_micro_batch() -> None:
     in_flight.add(first)
     assert in_flight.room().priorities == ("interactive", "bulk")
     in_flight.add(second)
-    assert in_flight.room().priorities == ("interactive",)
+    assert in_flight.room().bells == ("interactive", "newcomer")
     assert not in_flight.freed.is_set()
     in_flight.free(first)
     assert in_flight.freed.is_set()
@@ -111,6 +111,28 @@ async def test_a_worker_takes_ahead_by_one_micro_batch() -> None:
     in_flight.free(second)
     assert not in_flight
     assert in_flight.empty.is_set()
+
+
+async def test_beyond_two_micro_batches_only_those_are_taken_who_have_none_in_flight() -> None:
+    budget = Budget(cost_pixels=1000, items=10)
+    in_flight = InFlight(budget)
+    in_flight.add(entries("bulk", 20, tenant="crowd"))
+    assert in_flight.room() == Room(("interactive", "bulk"), budget, frozenset({"crowd"}))
+    late = entries("bulk", 1, tenant="late")
+    in_flight.add(late)
+    assert in_flight.room() == Room(("interactive",), budget)
+    in_flight.free(late)
+    assert in_flight.room().held == {"crowd"}
+
+
+async def test_the_only_bulk_entry_of_its_tenant_is_known() -> None:
+    in_flight = InFlight(Budget(cost_pixels=1000, items=10))
+    crowd, late = entries("bulk", 2, tenant="crowd"), entries("bulk", 1, tenant="late")
+    in_flight.add([*crowd, *late])
+    assert in_flight.alone(late[0])
+    assert not in_flight.alone(crowd[0])
+    in_flight.free(crowd)
+    assert not in_flight.alone(late[0])
 
 
 async def test_huge_items_are_taken_until_every_thread_has_one_and_one_waits() -> None:

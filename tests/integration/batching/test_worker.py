@@ -286,7 +286,7 @@ def test_a_worker_that_ends_leaves_nothing_of_itself_in_redis(rig: Rig) -> None:
     assert rig.run(scenario) == 0
     with Blocking.from_url(rig.config.redis_url) as client:
         left = {key.decode() for key in client.keys("*")}
-    assert left <= {"epoch", "rq:clean_groups", "rq:queues", "wake:bulk"}
+    assert left <= {"epoch", "rq:clean_groups", "rq:queues", "wake:bulk", "wake:newcomer"}
 
 
 def test_a_killed_workers_queue_is_forgotten(rig: Rig) -> None:

@@ -111,6 +111,8 @@ class Life:
         self._thread.start()
         self._begun.wait()
         self._heartbeat.start()
+        if self._config.sandbox == "suspects" and not self.draining:
+            self._sandbox.prepare()  # the first suspect should not wait until it has loaded
 
     def serve(self) -> bool:
         """Serves on the loop thread, for one time slice at most; True: there is more to do."""

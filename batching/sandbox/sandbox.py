@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import pickle
+import select
 import signal
 import socket
 import subprocess
@@ -35,6 +36,8 @@ T = TypeVar("T")
 
 LOAD_S = 180.0
 """Longest time to load everything; kernels that were never compiled are compiled then."""
+YIELD_S = 3.0
+"""So long it loads in what time others leave over, while nobody waits for it."""
 DECODE_S = 10.0
 ANSWER_MARGIN_S = 5.0
 """Beyond the time after which the sandbox kills a process itself; then the sandbox is what hangs."""
@@ -70,13 +73,24 @@ class SandboxConfig:
 
 
 class Sandbox:
-    """Starts its program at the first request, and again whenever it is gone. Any thread may ask, several at once."""
+    """Starts its program at the first request or before it, and again whenever it is gone. Any thread may ask, several at
+    once."""
 
     def __init__(self, config: SandboxConfig) -> None:
         self._config = config
         self._zygote: _Zygote | None = None
+        """The last that was started; it may still be loading."""
         self._lock = threading.Lock()
         self._closed = threading.Event()
+
+    def prepare(self) -> None:
+        """Begins to load, in a thread: first in what time others leave over, then, or once somebody waits, as all do."""
+
+        def load() -> None:
+            with suppress(SandboxDied):
+                self._ready(patient=True)
+
+        threading.Thread(target=load, name="sandbox", daemon=True).start()
 
     def run(self, work: Work) -> Result:
         """What becomes of an item, decode to encode: `Died` where it killed its process.
@@ -127,8 +141,10 @@ class Sandbox:
         return self._ready().measures
 
     def close(self) -> None:
-        """Ends everything in the sandbox; what was asked for has died."""
+        """Ends everything in the sandbox, one that is loading too; what was asked for has died."""
         self._closed.set()
+        if (loading := self._zygote) is not None:
+            loading.kill()
         with self._lock:
             if self._zygote is not None:
                 self._zygote.kill()
@@ -170,7 +186,10 @@ class Sandbox:
             zygote.kill()
             return SandboxDied("the sandbox ended", late=True)
 
-    def _ready(self) -> _Zygote:
+    def _ready(self, patient: bool = False) -> _Zygote:
+        """The program, loaded. Errors: SandboxDied, once it is closed."""
+        if not patient and (loading := self._zygote) is not None:
+            loading.hurry()
         with self._lock:
             pauses = back_off()
             while self._zygote is None or not self._zygote.alive:
@@ -178,16 +197,27 @@ class Sandbox:
                     raise SandboxDied("the worker leaves")
                 try:
                     self._zygote = _Zygote(self._config)
+                    if self._closed.is_set():  # since it was looked at: whoever closed may have seen none
+                        self._zygote.kill()
+                    self._zygote.load(patient)
                 except (OSError, ValueError, EOFError) as error:
+                    if self._closed.is_set():
+                        continue
                     log.error("the sandbox does not start: %r", error)
                     self._closed.wait(next(pauses))
             return self._zygote
 
 
 class _Zygote:
-    """The program, running, with everything loaded. Errors, as it starts: OSError, ValueError, EOFError."""
+    """The program, started. Errors, as it starts: OSError."""
 
     def __init__(self, config: SandboxConfig) -> None:
+        self.measures: frozenset[str] = frozenset()
+        """What holds, once it has loaded."""
+        self._rules = Rules(
+            config.limits, config.max_output_pixels, config.item_timeout_s, config.memory_bytes, config.failpoints
+        )
+        self._ending, self._ended = threading.Lock(), False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # our own program
@@ -198,21 +228,36 @@ class _Zygote:
                 start_new_session=True,
             )
         self._control = ours
-        rules = Rules(
-            config.limits, config.max_output_pixels, config.item_timeout_s, config.memory_bytes, config.failpoints
-        )
+
+    def load(self, patient: bool) -> None:
+        """Returns when everything is loaded. patient: for a while it takes only what time nobody else wants. It is ended by
+        errors: OSError, ValueError, EOFError."""
         try:
-            ours.settimeout(LOAD_S)
-            ours.send(pickle.dumps(rules))
-            said = ours.recv(4096)
+            if patient:
+                self._schedule(os.SCHED_IDLE)
+            self._control.settimeout(LOAD_S)
+            self._control.send(pickle.dumps(self._rules))
+            if patient and not select.select([self._control], [], [], YIELD_S)[0]:
+                self.hurry()
+            said = self._control.recv(4096)
             if not said:
                 raise EOFError("it ended while it was loading")
+            self.hurry()
             self.measures = frozenset(json.loads(said)["measures"])
         except BaseException:
             self.kill()
             raise
         if missing := set(MEASURES) - self.measures:
             log.warning("the sandbox cannot take away here: %s", ", ".join(sorted(missing)))
+
+    def hurry(self) -> None:
+        """From now on it takes turns like any other."""
+        self._schedule(os.SCHED_OTHER)
+
+    def _schedule(self, policy: int) -> None:
+        with self._ending, suppress(OSError):  # not allowed here, or it has ended
+            if self._process.poll() is None:
+                os.sched_setscheduler(self._process.pid, policy, os.sched_param(0))
 
     @property
     def alive(self) -> bool:
@@ -224,11 +269,14 @@ class _Zygote:
             socket.send_fds(self._control, [str(limit_s).encode()], [end.fileno() for end in ends])
 
     def kill(self) -> None:
-        """Ends it and all its processes."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._control.close()
+        """Ends it and all its processes. More than once is as once."""
+        with self._ending:
+            if not self._ended:
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+                self._control.close()
+                self._ended = True
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -61,7 +62,8 @@ def main(descriptor: int) -> None:
     rules = replace(rules, memory_bytes=rules.memory_bytes + confine.address_space())
     nowhere = os.open(os.devnull, os.O_RDWR)
     taken = confine.fence([Path(package.__path__[0]) for package in (batching, kernels)])
-    control.send(json.dumps({"measures": sorted(taken | _filtered()), "threads": threads}).encode())
+    with suppress(ConnectionError):  # the worker was killed while this loaded, which is found out below
+        control.send(json.dumps({"measures": sorted(taken | _filtered()), "threads": threads}).encode())
     gc.collect()
     gc.freeze()
     _serve(control, rules, nowhere)
@@ -91,7 +93,10 @@ def _serve(control: socket.socket, rules: Rules, nowhere: int) -> None:
         ready = selector.select(None if due_s == float("inf") else max(0.0, due_s))
         for key, _ in ready:
             if key.fileobj is control:
-                message, descriptors, _, _ = socket.recv_fds(control, 64, 2)
+                try:
+                    message, descriptors, _, _ = socket.recv_fds(control, 64, 2)
+                except ConnectionError:  # it was killed before it read what it was told
+                    _end(running)
                 if not message:
                     _end(running)
                 forked = _fork(rules, nowhere, float(message), *descriptors)

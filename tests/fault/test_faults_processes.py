@@ -176,7 +176,7 @@ def test_f14_a_picture_lets_nothing_else_run(system: System, attempt: int) -> No
     with trial(system, "F14", "poison: holds the worker still", recover_s=180) as run:
         system.drop_workers()
         settings = system.settings.model_copy(update={"failpoints": "decoding=poison", "item_timeout_s": 3.0})
-        log = system.folder / "data" / "logs" / "supervised.log"
+        log = system.folder / "data" / "logs" / f"supervised-{attempt}.log"
         supervised = Child(
             Program("supervised", (sys.executable, "-m", "service", "worker"), log, as_environment(settings), grace_s=20)
         )

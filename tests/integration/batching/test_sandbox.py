@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+import pickle
+import select
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -20,14 +24,15 @@ from redis.asyncio import Redis
 
 from batching.device import CPU
 from batching.errors import Poison
-from batching.execute import Died, Guest, Lacking, Ran, Work, complete, decoder
+from batching.execute import Died, Guest, Lacking, Ran, SandboxDied, Work, complete, decoder
 from batching.items import Done, Failed
 from batching.lanes import open_lanes
 from batching.ledger import Member
 from batching.sandbox import Sandbox, SandboxConfig
 from batching.sandbox import sandbox as sandbox_module
 from batching.sandbox.confine import MEASURES
-from batching.sandbox.sandbox import environment, own_work
+from batching.sandbox.messages import Rules
+from batching.sandbox.sandbox import LOAD_S, environment, own_work
 from batching.telemetry import Tally
 from kernels import codec
 from kernels.codec import Limits
@@ -46,8 +51,18 @@ MIXING = Recipe.parse({"steps": [{"op": "mixup"}, {"op": "gaussian_noise"}], "ou
 def sandbox(compiled_kernels: None) -> Iterator[Sandbox]:
     """A sandbox in which marked pictures are poison."""
     made = Sandbox(SandboxConfig(item_timeout_s=1.0, failpoints=POISON))
+    made.prepare()
     yield made
     made.close()
+
+
+def program_of(sandbox: Sandbox) -> int:
+    """The process that was started; waits until there is one."""
+    for _ in range(3000):
+        if sandbox._zygote is not None:
+            return sandbox._zygote._process.pid
+        time.sleep(0.01)
+    raise AssertionError("it was not started")
 
 
 def picture(seed: int = 0, poison: str = "") -> bytes:
@@ -57,6 +72,39 @@ def picture(seed: int = 0, poison: str = "") -> bytes:
 
 def make_work(content: bytes, recipe: Recipe | None = None, **fields: object) -> Work:
     return Work(make_item(content, recipe=recipe or own_work().item.recipe, **fields), content)  # type: ignore[arg-type]
+
+
+def test_what_is_prepared_loads_before_anybody_asks_and_takes_turns_as_all_do(sandbox: Sandbox) -> None:
+    pid = program_of(sandbox)
+    sandbox.check()
+    assert program_of(sandbox) == pid
+    assert os.sched_getscheduler(pid) == os.SCHED_OTHER
+
+
+def test_one_that_still_loads_is_ended(caplog: pytest.LogCaptureFixture) -> None:
+    made = Sandbox(SandboxConfig())
+    made.prepare()
+    pid = program_of(made)
+    assert b"zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    made.close()
+    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(SandboxDied, match="the worker leaves"):
+        made.measures()
+    assert not caplog.records
+
+
+def test_one_whose_worker_is_gone_ends_without_a_word() -> None:
+    """The worker's end is closed before what the program said was read, as by a kill."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = (sys.executable, "-m", "batching.sandbox.zygote", str(theirs.fileno()))
+    with ours, subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as program:
+        theirs.close()
+        ours.send(pickle.dumps(Rules(Limits(), 10**6, 1.0, 2**30)))
+        assert select.select([ours], [], [], LOAD_S)[0]
+        ours.close()
+        assert program.wait(30) == 0
+        assert program.stderr is not None
+        assert program.stderr.read() == b""
 
 
 def test_results_are_those_of_a_worker(sandbox: Sandbox) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -48,6 +49,22 @@ def test_a_thousand_pictures_take_tens_of_micro_batches_and_a_handful_of_jobs(ri
         assert expected.image is not None
         [content] = rig.store.contents(rig.ledger.outcome(item))
         np.testing.assert_array_equal(codec.decode(content), expected.image.numpy())
+
+
+def test_the_sandbox_begins_to_load_before_there_is_a_suspect(rig: Rig) -> None:
+    def loading() -> bool:
+        children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children")).split()
+        return any("batching.sandbox.zygote" in Path(f"/proc/{pid}/cmdline").read_text() for pid in children)
+
+    async def scenario(lanes: Lanes) -> None:
+        for _ in range(1500):
+            if loading():
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("the sandbox was not started")
+
+    assert rig.run(scenario) == 0
+    assert not loading()
 
 
 def test_a_bad_picture_fails_alone_and_a_missing_one_too(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import count
 
@@ -12,7 +13,7 @@ from service.settings import Settings
 from tests.helpers.bad_inputs import SAMPLES
 from tests.helpers.decode_child import DecodeChild
 from tests.helpers.http import batch_parts, jpeg, png
-from tests.helpers.processes import descendants, resident_mib
+from tests.helpers.processes import descendants, has_sandbox, resident_mib
 from tests.helpers.stack import Stack, running
 
 PICTURES = 10_000
@@ -86,6 +87,8 @@ def test_the_whole_system(settings: Settings, capsys: pytest.CaptureFixture[str]
         roots = {"api": stack.api.pid, "reconciler": stack.reconciler.pid, "worker": stack.workers[0].pid}
         for _ in range(WARMING // AT_ONCE):
             refused_batch(stack, numbers)
+        while not has_sandbox(roots["worker"]):  # it loads in the background
+            time.sleep(0.1)
         for _ in range(PICTURES // AT_ONCE):
             refused_batch(stack, numbers)
             for name, pid in roots.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ import pytest
 from service.settings import Settings
 from tests.helpers.bad_inputs import SAMPLES, made
 from tests.helpers.http import items, jpeg, outputs, png, submit
-from tests.helpers.processes import descendants, resident_mib
+from tests.helpers.processes import descendants, has_sandbox, resident_mib
 from tests.helpers.stack import Stack, running
 from tests.helpers.truth import contents, rows
 
@@ -87,6 +88,8 @@ def test_every_file_ends_as_it_should_and_harms_nobody(stack: Stack) -> None:
     with ThreadPoolExecutor(CLIENTS) as clients:
         warm = submit(stack.client, GOOD, STEPS)
         stack.batch(warm["id"])
+        while not all(has_sandbox(worker.pid) for worker in stack.workers):  # they load it in the background
+            time.sleep(0.1)
         before = memory(stack)
         found = in_batches(stack)
         alone = dict(

@@ -115,7 +115,16 @@ def _members(file: IO[bytes], archive_bytes: int, settings: Settings) -> Iterato
             yield from _tar_members(file, budget)
         else:
             raise ArchiveCorrupt("the archive is neither tar, tar.gz nor zip")
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError, NotImplementedError):
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        ValueError,
+        OverflowError,
+        NotImplementedError,
+        IndexError,  # zipfile's, of a name without characters
+    ):
         raise ArchiveCorrupt("the archive is damaged or cut short") from None
     except OSError as error:
         # gzip's own errors have no number; the other is that of an offset before the beginning

@@ -115,16 +115,7 @@ def _members(file: IO[bytes], archive_bytes: int, settings: Settings) -> Iterato
             yield from _tar_members(file, budget)
         else:
             raise ArchiveCorrupt("the archive is neither tar, tar.gz nor zip")
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        ValueError,
-        OverflowError,
-        NotImplementedError,
-        IndexError,  # zipfile's, of a name without characters
-    ):
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError, NotImplementedError):
         raise ArchiveCorrupt("the archive is damaged or cut short") from None
     except OSError as error:
         # gzip's own errors have no number; the other is that of an offset before the beginning
@@ -198,7 +189,7 @@ def _zip_members(file: IO[bytes], archive_bytes: int, budget: _Budget, settings:
             kind = info.external_attr >> 16 & 0o170000
             if kind not in (0, 0o100000, 0o040000):
                 raise ArchiveUnsafePath(name, "is a link or a device")
-            if not _wanted(name, folder=info.is_dir()):
+            if not _wanted(name, folder=name.endswith("/")):
                 continue
             if info.flag_bits & 0x1:
                 raise ArchiveEncrypted(name)
@@ -251,7 +242,9 @@ def _tar_members(file: IO[bytes] | gzip.GzipFile, budget: _Budget) -> Iterator[M
 
 
 def _wanted(name: str, *, folder: bool) -> bool:
-    """Whether a member is a picture to be; folders and what file browsers leave behind are not. ArchiveUnsafePath."""
+    """Whether a member is a picture to be, not a folder or what file browsers leave. ArchiveUnsafePath, ArchiveCorrupt."""
+    if not name:
+        raise ArchiveCorrupt("a member of the archive has no name")
     if "\0" in name:
         raise ArchiveUnsafePath(name, "has a NUL in its name")
     if name.startswith("/") or name[1:2] == ":":

@@ -17,6 +17,14 @@ def zip_of(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
     return out.getvalue()
 
 
+def nameless_zip(content: bytes) -> bytes:
+    """A zip whose directory has one member with a name of no bytes."""
+    made = bytearray(zip_of({"n": content}))
+    directory = made.rindex(b"PK\x01\x02")
+    made[directory + 28], made[directory + 30] = 0, 1  # the name's byte belongs to the extra field now
+    return bytes(made)
+
+
 def tar_of(members: Mapping[str, bytes], mode: str = "w") -> bytes:
     """A tar (`w`) or tar.gz (`w:gz`) of these members."""
     return tar_with([(tarfile.TarInfo(name), content) for name, content in members.items()], mode)

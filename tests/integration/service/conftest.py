@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
+import pytest_asyncio
+from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from batching.lanes import Lanes
+from service.app import create_app
+from service.settings import Settings
 from service.store import ObjectStore, local_store
 from service.truth.database import AsyncEngine, make_engine
+from tests.helpers.api import running_api
 
 
 @pytest.fixture
@@ -28,3 +34,16 @@ def store(tmp_path: Path) -> ObjectStore:
 @pytest.fixture
 def lanes(redis_client: Redis) -> Lanes:
     return Lanes(redis_client)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def app(shared_settings: Settings) -> FastAPI:
+    """One for all tests of a file."""
+    return create_app(shared_settings)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of `app`, which runs."""
+    async with running_api(app) as client:
+        yield client

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
-from fastapi import FastAPI
 
-from service.app import create_app
-from service.settings import Settings
-from tests.helpers.api import custom_ids, form, jpeg, picture, running_api
-from tests.helpers.archives import encrypted_zip, overlapping_zip, tar_link, tar_of, tar_with, zip_link, zip_of
+from tests.helpers.api import custom_ids, form, jpeg, picture
+from tests.helpers.archives import (
+    encrypted_zip,
+    nameless_zip,
+    overlapping_zip,
+    tar_link,
+    tar_of,
+    tar_with,
+    zip_link,
+    zip_of,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ARCHIVED = {"one/a.jpg": jpeg(seed=1), "one/b.png": picture(seed=2, form="PNG"), "two/a.jpg": jpeg(seed=3)}
 RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def app(shared_settings: Settings) -> FastAPI:
-    return create_app(shared_settings)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running_api(app) as client:
-        yield client
 
 
 @pytest.mark.parametrize(
@@ -63,6 +56,7 @@ async def test_folders_and_litter_in_archives_are_no_pictures(api: httpx2.AsyncC
         (tar_of(ARCHIVED, "w:gz")[:-20], 422, "archive_corrupt"),
         (tar_of(ARCHIVED, "w:gz")[:-8] + b"\0" * 8, 422, "archive_corrupt"),
         (zip_of({"a.jpg": jpeg()})[:40] + b"\xff" * 20 + zip_of({"a.jpg": jpeg()})[60:], 422, "archive_corrupt"),
+        (nameless_zip(jpeg()), 422, "archive_corrupt"),
         (zip_of({"../../a.jpg": jpeg()}), 422, "archive_unsafe_path"),
         (zip_of({"/etc/a.jpg": jpeg()}), 422, "archive_unsafe_path"),
         (zip_of({"C:\\a.jpg": jpeg()}), 422, "archive_unsafe_path"),

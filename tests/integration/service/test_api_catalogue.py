@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
-from fastapi import FastAPI
 from PIL import Image
-
-from service.app import create_app
-from service.settings import Settings
-from tests.helpers.api import running_api
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def app(shared_settings: Settings) -> FastAPI:
-    return create_app(shared_settings)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running_api(app) as client:
-        yield client
 
 
 async def test_the_catalogue(api: httpx2.AsyncClient) -> None:

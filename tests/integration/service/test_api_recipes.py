@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
 from fastapi import FastAPI
 
 from kernels.corruptions import corrupted
@@ -26,17 +24,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TURN: dict[str, Any] = {"steps": [{"op": "rotate", "degrees": [-5, 5]}]}
 BLUR: dict[str, Any] = {"steps": [{"op": "gaussian_blur"}], "output": {"format": "png"}}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def app(shared_settings: Settings) -> FastAPI:
-    return create_app(shared_settings)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running_api(app) as client:
-        yield client
 
 
 async def save(api: httpx2.AsyncClient, name: str, recipe: Any) -> httpx2.Response:

@@ -6,13 +6,11 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
-import pytest_asyncio
 from fastapi import FastAPI
 
 from service.app import create_app
@@ -24,17 +22,6 @@ from tests.helpers.api import custom_ids, form, jpeg, picture, running_api
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def app(shared_settings: Settings) -> FastAPI:
-    return create_app(shared_settings)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running_api(app) as client:
-        yield client
 
 
 async def rows(app: FastAPI, sql: str, **values: object) -> list[dict[str, Any]]:

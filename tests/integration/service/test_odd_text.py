@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
 
-from service.app import create_app
 from service.ids import new_id
 from service.routes.shared import cursor_of
 from service.settings import Settings
 from service.truth.database import DataRefused, make_engine, statement
 from service.truth.submissions import NewBatch, NewItem, Written, write
-from tests.helpers.api import jpeg, running_api
+from tests.helpers.api import jpeg
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(shared_settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running_api(create_app(shared_settings)) as client:
-        yield client
 
 
 def make_new(**changes: Any) -> NewBatch:

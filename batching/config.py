@@ -42,6 +42,8 @@ class WorkerConfig:
     """Which pictures are decoded in the sandbox: those that a worker died with, which are run there whole, or all."""
     sandbox_bytes: int = 4 * 2**30
     """Memory that one picture may take in the sandbox."""
+    kept_sandbox: int | None = None
+    """Socket to the sandbox's program that is kept for all workers of this machine; None: this one starts its own."""
     max_crashes: int = 3
     """Deaths in the sandbox after which a picture is given up."""
     beats: int | None = None

@@ -23,7 +23,7 @@ from batching.leases import Leases
 from batching.ledger import Store
 from batching.passage import Made
 from batching.retries import back_off
-from batching.sandbox import Sandbox, SandboxConfig
+from batching.sandbox.sandbox import Sandbox, SandboxConfig
 from batching.serving import LAST_WORDS_S, ServeConfig, Server, Tools
 from batching.telemetry import Tally
 from batching.wake import blocking_client, forget_queue
@@ -78,6 +78,7 @@ class Life:
                 config.item_timeout_s,
                 config.sandbox_bytes,
                 config.failpoints,
+                config.kept_sandbox,
             )
         )
         decode = decode if config.sandbox == "suspects" else self._sandbox.decode

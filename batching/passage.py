@@ -22,7 +22,7 @@ from batching.leases import Leases
 from batching.ledger import Ledger, Store
 from batching.porter import Porter, output_key, placed_at
 from batching.retries import back_off
-from batching.sandbox import Sandbox
+from batching.sandbox.sandbox import Sandbox
 from batching.telemetry import Tally
 from kernels.errors import InputError, RecipeInvalid, WorkTooLarge
 from kernels.partners import choices, most_partners

@@ -27,7 +27,7 @@ from batching.leases import Leases
 from batching.ledger import Ledger, Store
 from batching.passage import Crashed, Made, NotOurs, Passage
 from batching.retries import back_off
-from batching.sandbox import Sandbox
+from batching.sandbox.sandbox import Sandbox
 from batching.telemetry import Tally
 
 log = logging.getLogger(__name__)

@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 
 from batching.execute import decoder
-from batching.sandbox import Sandbox, SandboxConfig
-from batching.sandbox.sandbox import own_work
+from batching.sandbox.sandbox import Sandbox, SandboxConfig, own_work
 from kernels import codec
 from kernels.codec import Limits
 from kernels.recipe import Output

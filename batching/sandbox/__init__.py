@@ -1,8 +1,5 @@
 """The sandbox: pictures that a worker died with, run one at a time in a process that may only compute.
 
-`Sandbox` is the worker's side, `zygote` the program it starts, `confine` and `syscalls` what a process there may not do.
+`sandbox` is the worker's side, `zygote` the program that forks those processes, `task` what each of them does, `confine`
+and `syscalls` what it may not do. Importing this package, `zygote` or `confine` loads nothing that is large.
 """
-
-from batching.sandbox.sandbox import Sandbox, SandboxConfig
-
-__all__ = ["Sandbox", "SandboxConfig"]

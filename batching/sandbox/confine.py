@@ -9,14 +9,15 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import signal
 import struct
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PATH_BENEATH = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
@@ -26,12 +27,31 @@ _HANDLED_BY_ABI = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}
 MEASURES = ("network namespace", "no new privileges", "files", "system calls")
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/usr/share", "/etc/ld.so.cache", "/dev/null",
            "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")  # fmt: skip
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TMPDIR",
+    "TZ",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "XDG_CACHE_HOME",
+)
+PASSED_ON_PREFIXES = ("PYTHON", "NUMBA_", "OMP_", "OPENBLAS_", "MKL_", "MALLOC_", "GLIBC_", "THP_")
 OPEN_FILES = 64
 CPU_MARGIN_S = 1
 WALL_MARGIN_S = 2.0
 """Beyond its CPU time, after which a process is killed that waits for something."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What the sandbox sees of our environment: nothing that is a setting, an address or a credential, and no GPU."""
+    passed = {name: text for name, text in ours.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)}
+    return passed | {"CUDA_VISIBLE_DEVICES": ""}
 
 
 def fence(packages: Iterable[Path]) -> set[str]:
@@ -67,6 +87,13 @@ def limit(memory_bytes: int, cpu_s: float) -> None:
         resource.setrlimit(name, (most, most))
     # first SIGXCPU, which says why, then SIGKILL
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+
+
+def end_with(parent: int) -> None:
+    """From now on this process is killed when its parent ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:  # it ended before that was asked for
+        os._exit(1)
 
 
 def prefer_to_kill() -> None:

@@ -38,7 +38,7 @@ class Garbled(Exception):
 
 @dataclass(frozen=True)
 class Rules:
-    """What holds for every request; sent once, when the sandbox is started."""
+    """What holds for every request of a worker; sent once, when it comes to the sandbox."""
 
     limits: Limits
     max_output_pixels: int

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from batching.execute import Broken, Died, Lacking, Result, SandboxDied, Work
 from batching.items import Item
 from batching.retries import back_off
-from batching.sandbox.confine import CPU_MARGIN_S, MEASURES, WALL_MARGIN_S
+from batching.sandbox.confine import CPU_MARGIN_S, MEASURES, WALL_MARGIN_S, environment
 from batching.sandbox.messages import Asked, DecodeAsked, Garbled, Rules, RunAsked, receive_decoded, receive_ran, send
 from kernels import codec
 from kernels.codec import Limits
@@ -36,24 +36,13 @@ T = TypeVar("T")
 
 LOAD_S = 180.0
 """Longest time to load everything; kernels that were never compiled are compiled then."""
-YIELD_S = 3.0
-"""So long it loads in what time others leave over, while nobody waits for it."""
+KEPT_S = 20.0
+"""So long the one that is kept for all workers may take to answer, before a worker starts its own."""
+REST_S = 1.0
+"""Pause before another one is made ready, where the last is gone."""
 DECODE_S = 10.0
 ANSWER_MARGIN_S = 5.0
 """Beyond the time after which the sandbox kills a process itself; then the sandbox is what hangs."""
-PASSED_ON = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TMPDIR",
-    "TZ",
-    "VIRTUAL_ENV",
-    "LD_LIBRARY_PATH",
-    "XDG_CACHE_HOME",
-)
-PASSED_ON_PREFIXES = ("PYTHON", "NUMBA_", "OMP_", "OPENBLAS_", "MKL_", "MALLOC_", "GLIBC_", "THP_")
 
 
 @dataclass(frozen=True)
@@ -66,6 +55,8 @@ class SandboxConfig:
     memory_bytes: int = 4 * 2**30
     """Of one picture, beyond what the program itself takes."""
     failpoints: str = ""
+    kept: int | None = None
+    """Socket to the program that is kept for all workers of this machine; None: each has its own."""
 
     @property
     def decode_s(self) -> float:
@@ -73,24 +64,28 @@ class SandboxConfig:
 
 
 class Sandbox:
-    """Starts its program at the first request or before it, and again whenever it is gone. Any thread may ask, several at
-    once."""
+    """Has a program fork the processes: the one that is kept for all workers, or, where none is or it does not answer, one
+    of the worker's own, started at the first request or before it, and again whenever it is gone. Any thread may ask,
+    several at once.
+    """
 
     def __init__(self, config: SandboxConfig) -> None:
         self._config = config
         self._zygote: _Zygote | None = None
-        """The last that was started; it may still be loading."""
+        """The last that was gone to; it may still be loading."""
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
     def prepare(self) -> None:
-        """Begins to load, in a thread: first in what time others leave over, then, or once somebody waits, as all do."""
+        """Has it ready before anybody asks, from now on and in a thread. One of our own is patient as it loads."""
 
-        def load() -> None:
+        def keep_ready() -> None:
             with suppress(SandboxDied):
-                self._ready(patient=True)
+                while True:
+                    self._ready(patient=True).wait_until_gone()
+                    self._closed.wait(REST_S)
 
-        threading.Thread(target=load, name="sandbox", daemon=True).start()
+        threading.Thread(target=keep_ready, name="sandbox", daemon=True).start()
 
     def run(self, work: Work) -> Result:
         """What becomes of an item, decode to encode: `Died` where it killed its process.
@@ -188,20 +183,24 @@ class Sandbox:
 
     def _ready(self, patient: bool = False) -> _Zygote:
         """The program, loaded. Errors: SandboxDied, once it is closed."""
-        if not patient and (loading := self._zygote) is not None:
-            loading.hurry()
         with self._lock:
-            pauses = back_off()
+            pauses, kept = back_off(), self._config.kept
             while self._zygote is None or not self._zygote.alive:
                 if self._closed.is_set():
                     raise SandboxDied("the worker leaves")
                 try:
-                    self._zygote = _Zygote(self._config)
+                    self._zygote = _own(self._config, patient) if kept is None else _kept(self._config, kept)
                     if self._closed.is_set():  # since it was looked at: whoever closed may have seen none
                         self._zygote.kill()
-                    self._zygote.load(patient)
+                    self._zygote.load()
                 except (OSError, ValueError, EOFError) as error:
                     if self._closed.is_set():
+                        continue
+                    if kept is not None:
+                        log.warning(
+                            "the sandbox that is kept for all workers does not answer, so one is started: %r", error
+                        )
+                        kept = None
                         continue
                     log.error("the sandbox does not start: %r", error)
                     self._closed.wait(next(pauses))
@@ -209,40 +208,35 @@ class Sandbox:
 
 
 class _Zygote:
-    """The program, started. Errors, as it starts: OSError."""
+    """The program as one worker sees it: what is asked of it, and whether it is still there."""
 
-    def __init__(self, config: SandboxConfig) -> None:
+    def __init__(
+        self, config: SandboxConfig, door: socket.socket, longest_s: float, program: _Program | None = None
+    ) -> None:
+        """door: where workers come; longest_s: to load everything; program: what ends with this one. Errors: OSError."""
         self.measures: frozenset[str] = frozenset()
         """What holds, once it has loaded."""
-        self._rules = Rules(
+        self._longest_s, self._program = longest_s, program
+        self._ending, self._ended = threading.Lock(), False
+        rules = Rules(
             config.limits, config.max_output_pixels, config.item_timeout_s, config.memory_bytes, config.failpoints
         )
-        self._ending, self._ended = threading.Lock(), False
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # our own program
-                (sys.executable, "-m", "batching.sandbox.zygote", str(theirs.fileno())),
-                pass_fds=(theirs.fileno(),),
-                env=environment(os.environ),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._control = ours
+            try:
+                # it does not wait: where nobody takes workers in, their queue may be full
+                socket.send_fds(door, [pickle.dumps(rules)], [theirs.fileno()], socket.MSG_DONTWAIT)
+            except BaseException:
+                self.kill()
+                raise
 
-    def load(self, patient: bool) -> None:
-        """Returns when everything is loaded. patient: for a while it takes only what time nobody else wants. It is ended by
-        errors: OSError, ValueError, EOFError."""
+    def load(self) -> None:
+        """Returns when everything is loaded. It is left by errors: OSError, ValueError, EOFError."""
         try:
-            if patient:
-                self._schedule(os.SCHED_IDLE)
-            self._control.settimeout(LOAD_S)
-            self._control.send(pickle.dumps(self._rules))
-            if patient and not select.select([self._control], [], [], YIELD_S)[0]:
-                self.hurry()
+            self._control.settimeout(self._longest_s)
             said = self._control.recv(4096)
             if not said:
                 raise EOFError("it ended while it was loading")
-            self.hurry()
             self.measures = frozenset(json.loads(said)["measures"])
         except BaseException:
             self.kill()
@@ -250,18 +244,22 @@ class _Zygote:
         if missing := set(MEASURES) - self.measures:
             log.warning("the sandbox cannot take away here: %s", ", ".join(sorted(missing)))
 
-    def hurry(self) -> None:
-        """From now on it takes turns like any other."""
-        self._schedule(os.SCHED_OTHER)
-
-    def _schedule(self, policy: int) -> None:
-        with self._ending, suppress(OSError):  # not allowed here, or it has ended
-            if self._process.poll() is None:
-                os.sched_setscheduler(self._process.pid, policy, os.sched_param(0))
-
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return not (self._ended or self._heard_of(0))
+
+    def wait_until_gone(self) -> None:
+        """Returns when it has ended, or was left."""
+        self._heard_of(None)
+
+    def _heard_of(self, timeout_s: float | None) -> bool:
+        """Whether something comes from it, which is its end: all else it says when it has loaded."""
+        poll = select.poll()
+        try:
+            poll.register(self._control, select.POLLIN)
+        except ValueError:  # it was left
+            return True
+        return bool(poll.poll(None if timeout_s is None else 1000 * timeout_s))
 
     def fork(self, limit_s: float, *ends: socket.socket) -> None:
         """Makes it start a process that is asked over the first of `ends`, and say on the second how that ended."""
@@ -269,20 +267,49 @@ class _Zygote:
             socket.send_fds(self._control, [str(limit_s).encode()], [end.fileno() for end in ends])
 
     def kill(self) -> None:
-        """Ends it and all its processes. More than once is as once."""
+        """Ends all that was asked for, and the program where it is the worker's own. More than once is as once."""
         with self._ending:
             if not self._ended:
-                with suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
-                self._control.close()
                 self._ended = True
+                with suppress(OSError):  # it has ended before
+                    self._control.shutdown(socket.SHUT_RDWR)  # which wakes who waits for it, too
+                if self._program is not None:
+                    self._program.end()
+                self._control.close()
 
 
-def environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """What the sandbox sees of our environment: nothing that is a setting, an address or a credential, and no GPU."""
-    passed = {name: text for name, text in ours.items() if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)}
-    return passed | {"CUDA_VISIBLE_DEVICES": ""}
+class _Program:
+    """A program of the worker's own. Errors, as it starts: OSError."""
+
+    def __init__(self, patient: bool) -> None:
+        self.door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603  # our own program
+                (sys.executable, "-m", "batching.sandbox.zygote", str(theirs.fileno()), *(["patient"] if patient else [])),
+                pass_fds=(theirs.fileno(),),
+                env=environment(os.environ),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def end(self) -> None:
+        """Ends it and all its processes."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.door.close()
+
+
+def _own(config: SandboxConfig, patient: bool) -> _Zygote:
+    """One that is started. Errors: OSError."""
+    program = _Program(patient)
+    return _Zygote(config, program.door, LOAD_S, program)
+
+
+def _kept(config: SandboxConfig, kept: int) -> _Zygote:
+    """The one that is kept for all workers. Errors: OSError."""
+    with socket.socket(fileno=os.dup(kept)) as door:
+        return _Zygote(config, door, KEPT_S)
 
 
 def ended(code: int, late: bool) -> str:

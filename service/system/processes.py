@@ -39,6 +39,12 @@ class Program:
     """Descriptors it inherits."""
     silence_s: float | None = None
     """It beats on the descriptor that is added to its command; once it has begun, it hangs when it is silent this long."""
+    bare: bool = False
+    """Whether it has that environment alone, and nothing of our own."""
+
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        return dict(self.environment) if self.bare else {**os.environ, **self.environment}
 
 
 class Child:
@@ -168,7 +174,7 @@ def _spawn(program: Program) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, **program.environment},
+            env=program.whole_environment,
             start_new_session=True,
             pass_fds=program.keep_fds,
             preexec_fn=before_exec,  # noqa: PLW1509  # only two system calls, with everything they need made before

@@ -6,8 +6,10 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from batching.sandbox import confine
 from service.settings import Settings, as_environment
 from service.system.cannot_start import CannotStart
 from service.system.processes import Program
@@ -56,30 +58,66 @@ def reconciler_program(settings: Settings, log: Path | None = None) -> Program:
     return Program("reconciler", (sys.executable, "-m", "service", "reconciler"), log, as_environment(settings))
 
 
-def worker_program(settings: Settings, name: str, log: Path | None = None, number: int = 0) -> Program:
-    """One worker process; `number` chooses its GPU where there are several."""
-    # a system with a folder of its own keeps its compiled kernels there too; other workers, in their user's cache
-    folder = str(settings.data.resolve() / "kernels")
-    kernels = {} if log is None else {"NUMBA_CACHE_DIR": folder, "TRITON_CACHE_DIR": folder}
-    tuning = worker_environment(os.environ) | {key: value for key, value in kernels.items() if key not in os.environ}
+@dataclass(frozen=True)
+class Doors:
+    """The two ends of the socket over which workers come to the sandbox that is kept for them.
+
+    Nobody else has them, and they have no place in the file system. While both ends are open here, the sandbox and the
+    workers can be started again at any time: who comes meanwhile waits in the socket.
+    """
+
+    inside: socket.socket
+    outside: socket.socket
+
+    @classmethod
+    def made(cls) -> Doors:
+        return cls(*socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+
+    def close(self) -> None:
+        self.inside.close()
+        self.outside.close()
+
+
+def sandbox_program(settings: Settings, doors: Doors, log: Path | None = None) -> Program:
+    """The sandbox that is kept for all workers. It sees neither settings nor addresses nor credentials."""
+    seen = confine.environment({**os.environ, **_compute_environment(settings, log)})
+    inside = doors.inside.fileno()
+    command = (sys.executable, "-m", "batching.sandbox.zygote", str(inside), "patient")
+    return Program("sandbox", command, log, seen, bare=True, keep_fds=(inside,))
+
+
+def worker_program(
+    settings: Settings, name: str, log: Path | None = None, number: int = 0, doors: Doors | None = None
+) -> Program:
+    """One worker process; `number` chooses its GPU where there are several. doors: to the sandbox that is kept for all."""
+    outside = () if doors is None else (doors.outside.fileno(),)
     return Program(
         name=name,
-        command=(sys.executable, "-m", "service.system.worker_main"),
+        command=(sys.executable, "-m", "service.system.worker_main", *(f"--sandbox={door}" for door in outside)),
         log=log,
-        environment=as_environment(settings) | tuning | gpu_of(number, settings, os.environ),
+        environment=as_environment(settings) | _compute_environment(settings, log) | gpu_of(number, settings, os.environ),
         grace_s=settings.drain_s + STOP_MARGIN_S,
+        keep_fds=outside,
         silence_s=settings.item_timeout_s + SILENCE_MARGIN_S,
     )
 
 
-def worker_programs(settings: Settings, logs: Path | None = None) -> list[Program]:
+def worker_programs(settings: Settings, logs: Path | None = None, doors: Doors | None = None) -> list[Program]:
     """As many as the settings say, the cores divided among them where the settings leave that open."""
     divided = settings.model_copy(update={"threads": threads_of(settings)})
     names = [f"worker-{number + 1}" for number in range(settings.workers)]
     return [
-        worker_program(divided, name, None if logs is None else logs / f"{name}.log", number)
+        worker_program(divided, name, None if logs is None else logs / f"{name}.log", number, doors)
         for number, name in enumerate(names)
     ]
+
+
+def _compute_environment(settings: Settings, log: Path | None) -> dict[str, str]:
+    """What is chosen for a process that computes pictures, where our own environment does not."""
+    # a system with a folder of its own keeps its compiled kernels there too; other workers, in their user's cache
+    folder = str(settings.data.resolve() / "kernels")
+    kernels = {} if log is None else {"NUMBA_CACHE_DIR": folder, "TRITON_CACHE_DIR": folder}
+    return worker_environment(os.environ) | {key: value for key, value in kernels.items() if key not in os.environ}
 
 
 def gpu_of(number: int, settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:

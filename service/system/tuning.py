@@ -165,6 +165,12 @@ def _processes(settings: Settings, environment: Mapping[str, str]) -> Iterator[C
         "one has threads for all cores; one for each GPU where there are several",
     )
     yield Choice(
+        "sandboxes",
+        str(settings.workers if settings.sandbox == "always" else min(1, settings.workers)),
+        "launcher",
+        "one for all workers runs what a worker died with; where every picture is decoded there, each worker has its own",
+    )
+    yield Choice(
         "engine threads a worker",
         str(threads),
         source("threads") if settings.threads else "launcher",

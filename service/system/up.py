@@ -6,6 +6,7 @@ import http.client
 import ipaddress
 import json
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,7 +14,14 @@ import typer
 from service.settings import Settings
 from service.system.cannot_start import CannotStart
 from service.system.embedded import create_database, exclusive, postgres_server, remove_socket_folder, valkey_server
-from service.system.programs import api_program, listen, reconciler_program, worker_programs
+from service.system.programs import (
+    Doors,
+    api_program,
+    listen,
+    reconciler_program,
+    sandbox_program,
+    worker_programs,
+)
 from service.system.supervisor import Say, Signals, StopRequested, Supervisor, signals_held
 from service.truth.migrations import migrate
 
@@ -50,7 +58,7 @@ def up(settings: Settings, say: Say = complain) -> None:
             migrate(settings.database_url)
             logs = settings.data / "logs"
             supervisor.keep([reconciler_program(settings, logs / "reconciler.log")])
-            supervisor.keep(worker_programs(settings, logs))
+            _keep_workers(settings, supervisor, ends, logs)
             # last to start and first to stop: nothing new is accepted while the others finish what they have
             supervisor.keep([api_program(settings, listener.fileno(), logs / "api.log")])
             supervisor.watch(until=lambda: _ready(settings, supervisor))
@@ -64,15 +72,25 @@ def up(settings: Settings, say: Say = complain) -> None:
 
 def keep_workers(settings: Settings, say: Say = complain) -> None:
     """`augment worker`: worker processes, kept running until SIGINT or SIGTERM has come and they have ended."""
-    with signals_held() as signals:
+    with signals_held() as signals, ExitStack() as ends:
         supervisor = Supervisor(signals, say)
         try:
-            supervisor.keep(worker_programs(settings))
+            _keep_workers(settings, supervisor, ends)
             supervisor.watch()
         except StopRequested:
             say("stopping")
         finally:
             supervisor.stop()
+
+
+def _keep_workers(settings: Settings, supervisor: Supervisor, ends: ExitStack, logs: Path | None = None) -> None:
+    """Keeps workers running, and the sandbox that they share: where all is decoded there, one would be too few for them."""
+    doors = None
+    if settings.sandbox == "suspects" and settings.workers:
+        doors = Doors.made()
+        ends.callback(doors.close)
+        supervisor.keep([sandbox_program(settings, doors, None if logs is None else logs / "sandbox.log")])
+    supervisor.keep(worker_programs(settings, logs, doors))
 
 
 def _servers(settings: Settings, supervisor: Supervisor, signals: Signals) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -26,8 +27,8 @@ _CONNECTIONS = 4
 """Of one loop: leases, finishes and what runs beside them; the heartbeat's loop has its own."""
 
 
-def config_of(settings: Settings, beats: int | None = None) -> WorkerConfig:
-    """What the worker is told of the settings; `beats`, see `WorkerConfig`."""
+def config_of(settings: Settings, beats: int | None = None, sandbox: int | None = None) -> WorkerConfig:
+    """What the worker is told of the settings; beats, sandbox: see `WorkerConfig.beats` and `kept_sandbox`."""
     return WorkerConfig(
         redis_url=settings.redis_url,
         device=settings.device,
@@ -43,13 +44,14 @@ def config_of(settings: Settings, beats: int | None = None) -> WorkerConfig:
         item_timeout_s=settings.item_timeout_s,
         sandbox=settings.sandbox,
         sandbox_bytes=settings.sandbox_bytes,
+        kept_sandbox=sandbox,
         max_crashes=settings.max_crashes,
         beats=beats,
         failpoints=settings.failpoints,
     )
 
 
-def run(settings: Settings, beats: int | None = None) -> int:
+def run(settings: Settings, beats: int | None = None, sandbox: int | None = None) -> int:
     """Works until SIGTERM or SIGINT; the exit code."""
 
     def make_ledger() -> AbstractAsyncContextManager[Ledger]:
@@ -58,7 +60,7 @@ def run(settings: Settings, beats: int | None = None) -> int:
     def make_store() -> AbstractAsyncContextManager[Store]:
         return _store(settings)
 
-    return run_worker(config_of(settings, beats), make_ledger, make_store)
+    return run_worker(config_of(settings, beats, sandbox), make_ledger, make_store)
 
 
 @asynccontextmanager
@@ -81,7 +83,13 @@ async def _store(settings: Settings) -> AsyncIterator[Store]:
 
 
 def main() -> None:
-    """`python -m service.system.worker_main [BEATS]`: settings from the environment; a descriptor to beat on."""
+    """`python -m service.system.worker_main [--sandbox=DOOR] [BEATS]`: settings from the environment; descriptors, to the
+    sandbox that is kept for all workers and to beat on.
+    """
+    parser = ArgumentParser()
+    parser.add_argument("--sandbox", type=int)
+    parser.add_argument("beats", type=int, nargs="?")
+    given = parser.parse_args()
     try:
         settings = load()
     except CannotStart as error:
@@ -89,7 +97,7 @@ def main() -> None:
     configure_logging(settings.log_format, settings.log_level)
     switch_often()
     try:
-        status = run(settings, int(sys.argv[1]) if len(sys.argv) > 1 else None)
+        status = run(settings, given.beats, given.sandbox)
     except DeviceLost as error:
         sys.exit(f"augment worker: {error.message}")
     sys.exit(status)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.helpers.http import jpeg, outputs, submit
 from tests.helpers.processes import descendants, gone
 
 STEPS = [{"op": "hflip"}, {"op": "rotate"}]
+SECRET = "tell-nobody-of-these-forty-eight-characters-here"
 
 
 @pytest.fixture
@@ -26,7 +28,8 @@ def system(tmp_path: Path) -> Iterator[Up]:
     """Started with a home and a folder for temporary files that show what is left in them."""
     for name in ("home", "temporary"):
         (tmp_path / name).mkdir()
-    started = Up(tmp_path / "data", HOME=str(tmp_path / "home"), TMPDIR=str(tmp_path / "temporary"))
+    home, temporary = str(tmp_path / "home"), str(tmp_path / "temporary")
+    started = Up(tmp_path / "data", HOME=home, TMPDIR=temporary, AUGMENT_TOKEN_KEYS=f"a:{SECRET}")
     try:
         yield started
     finally:
@@ -42,14 +45,48 @@ def all_gone(pids: set[int], timeout_s: float) -> bool:
     return True
 
 
+def running(pids: set[int], module: str) -> set[int]:
+    """Those that run a module as their program."""
+    return {pid for pid in pids if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")}
+
+
+def keeps(pid: int, secret: str) -> bool:
+    """Whether a secret is in the environment that a process began with, or anywhere in its memory."""
+    if secret.encode() in Path(f"/proc/{pid}/environ").read_bytes():
+        return True
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            addresses, rights, *_ = line.split()
+            begin, end = (int(address, 16) for address in addresses.split("-"))
+            if rights.startswith("rw") and secret.encode() in at(memory, begin, end):
+                return True
+    return False
+
+
+def at(memory: FileIO, begin: int, end: int) -> bytes:
+    """What is between two addresses, as far as it can be read."""
+    memory.seek(begin)
+    try:
+        return memory.read(end - begin)
+    except OSError:
+        return b""
+
+
 def test_ctrl_c_leaves_nothing_and_the_work_is_there_again(system: Up) -> None:
     text = system.ready()
     assert str(system.data) in text
     pids = descendants(system.process.pid)
-    assert len(pids) >= 5  # postgres, valkey, api, worker, reconciler
+    assert len(pids) >= 6  # postgres, valkey, api, worker, reconciler, sandbox
     with system.client() as client:
         view = submit(client, {f"{n}.jpg": jpeg(seed=n) for n in range(3)}, STEPS)
         client.get(f"/v1/batches/{view['id']}", headers={"Prefer": "wait=30"})
+    [worker], [sandbox] = running(pids, "service.system.worker_main"), running(pids, "batching.sandbox.zygote")
+    assert not keeps(sandbox, SECRET)
+    assert keeps(worker, SECRET)  # or looking would prove nothing
+    os.kill(worker, signal.SIGKILL)
+    assert all_gone({worker}, 5)
+    assert not gone(sandbox)
+    pids |= descendants(system.process.pid)
     system.interrupt()
     assert system.wait() == 0, system.said
     assert all_gone(pids, 0.5)

@@ -200,7 +200,7 @@ def test_f24_the_whole_host_stops(system: System, attempt: int) -> None:
     with trial(system, "F24", "everything killed at once", recover_s=120) as run:
         load = run.load(batches=6)
         system.wait_for(lambda: load.acked > 0 and system.count("state = 'leased'") > 0, what="work in hand")
-        parts = [system.api, system.reconciler, *system.workers, system.postgres, system.redis]
+        parts = [system.api, system.reconciler, system.sandbox, *system.workers, system.postgres, system.redis]
         for child in parts:
             assert child is not None
             os.kill(child.pid, signal.SIGKILL)
@@ -215,6 +215,7 @@ def test_f24_the_whole_host_stops(system: System, attempt: int) -> None:
             "redis": system.restart_redis,
             "api": system.start_api,
             "reconciler": system.start_reconciler,
+            "sandbox": system.start_sandbox,
             "worker": system.add_worker,
         }
         order = restart_order(list(starts), attempt)

@@ -65,7 +65,7 @@ def start(program: Program, before: Callable[[], None] = nothing) -> Forked:
 
     before: what it does before all else; a function of a module, so that it can be sent there.
     """
-    assert program.environment["AUGMENT_DEVICE"] == "cpu"
+    assert program.bare or program.environment["AUGMENT_DEVICE"] == "cpu"
     return nursery().start(program, before)
 
 
@@ -97,7 +97,7 @@ class Nursery:
             program.log.parent.mkdir(parents=True, exist_ok=True)
         request = Request(
             program.command,
-            {**os.environ, **program.environment},
+            program.whole_environment,
             os.devnull if program.log is None else str(program.log),
             program.keep_fds,
             before,
@@ -198,6 +198,7 @@ def _load() -> None:
     import cv2
     import torch
 
+    import batching.sandbox.task  # noqa: F401
     import service.cli
     import service.repair.reconciler
     import service.system.api_main

@@ -23,7 +23,7 @@ from redis import Redis
 from service.settings import Settings
 from service.system.embedded import create_database, postgres_server, remove_socket_folder, valkey_server
 from service.system.processes import Child, tail
-from service.system.programs import api_program, listen, reconciler_program, worker_program
+from service.system.programs import Doors, api_program, listen, reconciler_program, sandbox_program, worker_program
 from service.truth.migrations import migrate
 from tests.helpers.faults.checker import Budgets, Facts, Violation, check
 from tests.helpers.faults.history import History, Load
@@ -78,6 +78,8 @@ class System:
         self.reconciler: Forked | None = None
         self.workers: list[Forked] = []
         self._made = 0
+        self._doors = Doors.made()
+        self.sandbox = self.start_sandbox()
 
     # parts
 
@@ -87,6 +89,8 @@ class System:
             self.start_api()
         if self.reconciler is None or self.reconciler.exit_status() is not None:
             self.start_reconciler()
+        if self.sandbox.exit_status() is not None:
+            self.start_sandbox()
         self.workers = [worker for worker in self.workers if worker.exit_status() is None]
         while len(self.workers) < workers:
             self.add_worker()
@@ -103,11 +107,16 @@ class System:
         self.reconciler = start(reconciler_program(changed, self._log("reconciler")))
         return self.reconciler
 
+    def start_sandbox(self) -> Forked:
+        """That which all workers share, as under `augment up`."""
+        self.sandbox = start(sandbox_program(self.settings, self._doors, self._log("sandbox")))
+        return self.sandbox
+
     def add_worker(self, failpoints: str = "", before: Callable[[], None] = nothing, **settings: Any) -> Forked:
         """One more worker, with faults planted where asked. before: what it does before all else."""
         self._made += 1
         name, changed = f"worker-{self._made}", self.settings.model_copy(update={"failpoints": failpoints, **settings})
-        child = start(worker_program(changed, name, self._log(name)), before)
+        child = start(worker_program(changed, name, self._log(name), doors=self._doors), before)
         self.workers.append(child)
         return child
 
@@ -161,10 +170,11 @@ class System:
     def close(self) -> None:
         """Ends everything."""
         self.drop_workers()
-        for child in (self.api, self.reconciler):
+        for child in (self.api, self.reconciler, self.sandbox):
             if child is not None:
                 child.kill()
                 child.wait(10)
+        self._doors.close()
         self.client.close()
         self._listener.close()
         for relay in self._relays:

@@ -28,11 +28,10 @@ from batching.execute import Died, Guest, Lacking, Ran, SandboxDied, Work, compl
 from batching.items import Done, Failed
 from batching.lanes import open_lanes
 from batching.ledger import Member
-from batching.sandbox import Sandbox, SandboxConfig
 from batching.sandbox import sandbox as sandbox_module
-from batching.sandbox.confine import MEASURES
+from batching.sandbox.confine import MEASURES, environment
 from batching.sandbox.messages import Rules
-from batching.sandbox.sandbox import LOAD_S, environment, own_work
+from batching.sandbox.sandbox import LOAD_S, Sandbox, SandboxConfig, own_work
 from batching.telemetry import Tally
 from kernels import codec
 from kernels.codec import Limits
@@ -59,8 +58,8 @@ def sandbox(compiled_kernels: None) -> Iterator[Sandbox]:
 def program_of(sandbox: Sandbox) -> int:
     """The process that was started; waits until there is one."""
     for _ in range(3000):
-        if sandbox._zygote is not None:
-            return sandbox._zygote._process.pid
+        if sandbox._zygote is not None and sandbox._zygote._program is not None:
+            return sandbox._zygote._program.process.pid
         time.sleep(0.01)
     raise AssertionError("it was not started")
 
@@ -94,14 +93,17 @@ def test_one_that_still_loads_is_ended(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_one_whose_worker_is_gone_ends_without_a_word() -> None:
-    """The worker's end is closed before what the program said was read, as by a kill."""
+    """The worker's ends are closed before what the program said was read, as by a kill."""
+    door, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = (sys.executable, "-m", "batching.sandbox.zygote", str(theirs.fileno()))
-    with ours, subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as program:
-        theirs.close()
-        ours.send(pickle.dumps(Rules(Limits(), 10**6, 1.0, 2**30)))
+    command = (sys.executable, "-m", "batching.sandbox.zygote", str(inside.fileno()))
+    with ours, door, subprocess.Popen(command, pass_fds=[inside.fileno()], stderr=subprocess.PIPE) as program:
+        inside.close()
+        with theirs:
+            socket.send_fds(door, [pickle.dumps(Rules(Limits(), 10**6, 1.0, 2**30))], [theirs.fileno()])
         assert select.select([ours], [], [], LOAD_S)[0]
         ours.close()
+        door.close()
         assert program.wait(30) == 0
         assert program.stderr is not None
         assert program.stderr.read() == b""

@@ -22,6 +22,8 @@ from batching.wake import forgetter
 
 log = logging.getLogger(__name__)
 ANNOUNCE_S = 2.0
+BEAT_S = 1.0
+"""Pause between two signs of life to the one who watches over this process. Nothing that is asked may hold one up."""
 REGISTERED_S = 10.0
 """A worker silent for this long gets no jobs."""
 FORGET_S = 300.0
@@ -75,7 +77,7 @@ class Heartbeat:
     async def _beat(self) -> None:
         try:
             async with connect(self._redis_url, timeout_s=ANNOUNCE_S) as client:
-                await asyncio.gather(self._renewals(), self._announcements(Lanes(client)))
+                await asyncio.gather(self._renewals(), self._announcements(Lanes(client)), self._signs_of_life())
         finally:
             if not self._stopping:
                 self._leave("the heartbeat ended")
@@ -107,9 +109,6 @@ class Heartbeat:
         while not self._stopping:
             if reason := self._hung():
                 self._leave(reason)
-            if self._beats is not None:
-                with suppress(OSError):  # full, or nobody listens
-                    os.write(self._beats, b".")
             try:
                 if self.registered:
                     await lanes.announce(self._worker, self._facts() | self._tally.facts(), REGISTERED_S)
@@ -119,6 +118,12 @@ class Heartbeat:
             except (*LANES_DOWN, TimeoutError) as error:
                 log.warning("the worker is not announced: %s", error)
             await self._pause(ANNOUNCE_S)
+
+    async def _signs_of_life(self) -> None:
+        while self._beats is not None and not self._stopping:
+            with suppress(OSError):  # full, or nobody listens
+                os.write(self._beats, b".")
+            await self._pause(BEAT_S)
 
     async def _pause(self, pause_s: float) -> None:
         with suppress(TimeoutError):

@@ -16,6 +16,8 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _LOG_BYTES = 10 * 2**20
 _TAIL_BYTES = 4000
+_LOOK_S = 1.0
+"""Longest silence that one look at a child counts."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class Child:
         self.program = program
         self.started_s = time.monotonic()
         self._beats: int | None = None
-        self._beat_s: float | None = None
+        self._silent_s: float | None = None
+        """How long, once it has begun to beat."""
+        self._looked_s = 0.0
         if program.silence_s is None:
             self._process = _spawn(program)
             return
@@ -74,7 +78,11 @@ class Child:
             self._beats = None
 
     def hangs(self) -> bool:
-        """Whether it has been silent for too long. One that somebody has stopped (SIGSTOP) is not: it may go on."""
+        """Whether it has been silent for too long. One that somebody has stopped (SIGSTOP) is not: it may go on.
+
+        Silence is counted from look to look, and between two of them no more than if we had looked in time: on a machine
+        that gave us no turn, or stood still, the child need not have had one either.
+        """
         if self._beats is None or self.program.silence_s is None:
             return False
         now_s = time.monotonic()
@@ -82,9 +90,12 @@ class Child:
             heard = bool(os.read(self._beats, 65536))
         except BlockingIOError:
             heard = False
-        if heard or self._is_stopped():
-            self._beat_s = now_s
-        return self._beat_s is not None and now_s - self._beat_s > self.program.silence_s
+        passed_s, self._looked_s = min(_LOOK_S, now_s - self._looked_s), now_s
+        if heard or (self._silent_s is not None and self._is_stopped()):
+            self._silent_s = 0.0
+        elif self._silent_s is not None:
+            self._silent_s += passed_s
+        return self._silent_s is not None and self._silent_s > self.program.silence_s
 
     def _is_stopped(self) -> bool:
         try:

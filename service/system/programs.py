@@ -16,8 +16,9 @@ from service.system.processes import Program
 from service.system.tuning import api_environment, threads_of, worker_environment
 
 STOP_MARGIN_S = 5.0
-SILENCE_MARGIN_S = 30.0
-"""Beyond an item's time: by then a worker ends itself, unless native code lets no other thread have a turn."""
+LEAST_SILENCE_S = 10.0
+"""So long a worker may be silent where leases are shorter: more than any call that keeps Python's lock takes, on busy cores
+too, but one that hangs."""
 
 
 class AddressInUse(CannotStart):
@@ -98,7 +99,8 @@ def worker_program(
         environment=as_environment(settings) | _compute_environment(settings, log) | gpu_of(number, settings, os.environ),
         grace_s=settings.drain_s + STOP_MARGIN_S,
         keep_fds=outside,
-        silence_s=settings.item_timeout_s + SILENCE_MARGIN_S,
+        # silent for longer than a lease it has renewed none: all that it held is others' by now
+        silence_s=max(settings.lease_s, LEAST_SILENCE_S),
     )
 
 

@@ -183,7 +183,12 @@ def test_f14_a_picture_lets_nothing_else_run(system: System, attempt: int) -> No
         try:
             run.load(batches=2, poison="grip").join(60)
             system.wait_for(lambda: "it is killed" in tail(log, 50), 120, "the supervisor's kill")
-            run.hit(True, "")
+            ids = [wanted.batch_id for wanted in run.history.expected if "poison" in wanted.codes]
+            first = """SELECT min(at) AS leased_at FROM state_log JOIN items ON items.id = state_log.item_id
+                       WHERE to_state = 'leased' AND suspect AND state_log.batch_id = ANY(%(ids)s::uuid[])"""
+            # the worker stands still since soon after it took what it was killed with, so long before the kill
+            leased_at = system.rows(first, ids=ids)[0]["leased_at"]
+            run.hit(leased_at, "the worker held nothing", leased_at and leased_at.timestamp())
             system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 240, "the end of a poison")
         finally:
             supervised.stop()

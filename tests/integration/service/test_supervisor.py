@@ -111,6 +111,22 @@ def test_what_falls_silent_is_killed_but_not_while_it_is_stopped(tmp_path: Path)
     assert "SIGKILL" in said[1]
 
 
+def test_where_nobody_could_look_silence_does_not_count(tmp_path: Path) -> None:
+    """As on a machine that gives nobody a turn, or stands still for a while."""
+    code = "echo . > /dev/fd/$1; echo quiet; exec sleep 60"
+    child = Child(Program("singer", ("sh", "-c", code, "singer"), tmp_path / "log", silence_s=1.5))
+    try:
+        assert wait_until(lambda: "quiet" in tail(tmp_path / "log"), child, 10)
+        assert not child.hangs()
+        time.sleep(2.0)
+        assert not child.hangs()
+        time.sleep(1.0)
+        assert child.hangs()
+    finally:
+        child.kill()
+        child.wait(10)
+
+
 def test_groups_stop_the_other_way_round(tmp_path: Path) -> None:
     order = tmp_path / "order"
     code = "trap 'echo $0 >> {}; exit 0' TERM; echo ready; while :; do sleep 0.02; done"

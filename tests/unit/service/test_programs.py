@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from service.settings import Settings, load
-from service.system.programs import AddressInUse, gpu_of, listen, worker_programs
+from service.system.programs import AddressInUse, Doors, gpu_of, listen, sandbox_program, worker_programs
 from service.system.tuning import ALLOCATOR, ONE_THREAD
 
 
@@ -35,6 +35,25 @@ def test_workers_are_tuned_unless_the_operator_has(monkeypatch: pytest.MonkeyPat
 def test_a_worker_may_drain_before_it_is_killed() -> None:
     [program] = worker_programs(Settings(drain_s=12))
     assert program.grace_s > 12
+
+
+def test_a_worker_may_be_silent_for_as_long_as_its_leases_live() -> None:
+    for lease_s, silence_s in ((30, 30), (120, 120), (2, 10)):
+        [program] = worker_programs(Settings(lease_s=lease_s))
+        assert program.silence_s == silence_s
+
+
+def test_workers_are_given_the_door_to_their_sandbox_and_it_no_setting() -> None:
+    doors = Doors.made()
+    settings = Settings(workers=2, api_key="tell-nobody", database_url="postgresql://u:tell-nobody@h/d")
+    for program in worker_programs(settings, doors=doors):
+        assert program.keep_fds == (doors.outside.fileno(),)
+        assert program.command[-1] == f"--sandbox={doors.outside.fileno()}"
+    sandbox = sandbox_program(settings, doors)
+    assert sandbox.keep_fds == (doors.inside.fileno(),)
+    assert "tell-nobody" not in str(sandbox.whole_environment)
+    assert sandbox.whole_environment.get("OMP_NUM_THREADS") == "1"
+    doors.close()
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_the_doctor_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
     done = CliRunner().invoke(app, ["doctor", "--only", "tuning", "--json"])
     told = {finding["topic"]: finding for finding in json.loads(done.stdout)["findings"]}
     assert {"allocator", *ALLOCATOR, *ONE_THREAD, "API processes", "worker processes"} <= told.keys()
-    assert len(told) == 1 + len(ALLOCATOR) + len(ONE_THREAD) + len(KEPT_MEMORY) + 6
+    assert len(told) == 1 + len(ALLOCATOR) + len(ONE_THREAD) + len(KEPT_MEMORY) + 7
     assert (told["OPENCV_FOR_THREADS_NUM"]["value"], told["OPENCV_FOR_THREADS_NUM"]["source"]) == ("2", "environment")
     assert told["GLIBC_TUNABLES"]["source"] == "launcher"
     assert all(finding["reason"] for finding in told.values())

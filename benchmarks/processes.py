@@ -11,6 +11,7 @@ from pathlib import Path
 _TICKS_S = os.sysconf("SC_CLK_TCK")
 _MARKS = {
     "worker": re.compile(r"service\.system\.worker_main|benchmarks\.handoff\.worker"),
+    "sandbox": re.compile(r"batching\.sandbox\.zygote"),
     "api": re.compile(r"\bservice api\b"),
     "reconciler": re.compile(r"\bservice reconciler\b"),
     "up": re.compile(r"\bservice up\b"),

@@ -13,7 +13,7 @@ from service.settings import Settings
 from tests.helpers.bad_inputs import SAMPLES
 from tests.helpers.decode_child import DecodeChild
 from tests.helpers.http import batch_parts, jpeg, png
-from tests.helpers.processes import descendants, has_sandbox, resident_mib
+from tests.helpers.processes import descendants, is_fenced, resident_mib
 from tests.helpers.stack import Stack, running
 
 PICTURES = 10_000
@@ -85,9 +85,10 @@ def test_the_whole_system(settings: Settings, capsys: pytest.CaptureFixture[str]
     with running(settings.model_copy(update={"lease_s": 20.0})) as stack:
         assert stack.reconciler is not None
         roots = {"api": stack.api.pid, "reconciler": stack.reconciler.pid, "worker": stack.workers[0].pid}
+        roots["sandbox"] = stack.sandbox.pid
         for _ in range(WARMING // AT_ONCE):
             refused_batch(stack, numbers)
-        while not has_sandbox(roots["worker"]):  # it loads in the background
+        while not is_fenced(roots["sandbox"]):  # it loads in the background
             time.sleep(0.1)
         for _ in range(PICTURES // AT_ONCE):
             refused_batch(stack, numbers)

@@ -37,9 +37,9 @@ def modes(folder: Path) -> dict[str, tuple[int, int, int]]:
     return {str(path): (stat.st_mode, stat.st_uid, stat.st_gid) for path, stat in found.items()}
 
 
-def has_sandbox(worker: int) -> bool:
-    """Whether a worker's sandbox has loaded: it takes its privileges away then."""
-    return any("NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text() for pid in descendants(worker))
+def is_fenced(sandbox: int) -> bool:
+    """Whether a sandbox has loaded: it takes its privileges away then."""
+    return "NoNewPrivs:\t1" in Path(f"/proc/{sandbox}/status").read_text()
 
 
 def resident_mib(pid: int) -> float:

@@ -13,7 +13,7 @@ import httpx2
 
 from service.settings import Settings
 from service.system.processes import Child, Program, tail, wait_until
-from service.system.programs import api_program, listen, reconciler_program, worker_program
+from service.system.programs import Doors, api_program, listen, reconciler_program, sandbox_program, worker_program
 from tests.helpers.nursery import Forked, start
 
 START_S = 60.0
@@ -27,6 +27,9 @@ class Stack:
     client: httpx2.Client
     api: Child | Forked
     reconciler: Child | Forked | None
+    doors: Doors
+    sandbox: Forked
+    """Shared by all workers, as under `augment up`."""
     workers: list[Forked] = field(default_factory=list)
 
     def log(self, child: Child | Forked) -> str:
@@ -37,7 +40,7 @@ class Stack:
         """One more worker, with faults planted where asked, and with other settings."""
         name = f"worker-{len(self.workers) + 1}"
         settings = self.settings.model_copy(update={"failpoints": failpoints, **changed})
-        child = start(worker_program(settings, name=name, log=_log(settings, name)))
+        child = start(worker_program(settings, name=name, log=_log(settings, name), doors=self.doors))
         self.workers.append(child)
         return child
 
@@ -95,7 +98,11 @@ def running(
         repairs = (
             _start(ends, begin, reconciler_program(settings, log=_log(settings, "reconciler"))) if reconciler else None
         )
-        stack = Stack(settings, client, api, repairs)
+        doors = Doors.made()
+        ends.callback(doors.close)
+        sandbox = start(sandbox_program(settings, doors, _log(settings, "sandbox")))
+        ends.callback(sandbox.stop)
+        stack = Stack(settings, client, api, repairs, doors, sandbox)
         ends.callback(stack.stop_workers)
         for _ in range(workers):
             stack.add_worker(failpoints)

@@ -13,7 +13,7 @@ import pytest
 from service.settings import Settings
 from tests.helpers.bad_inputs import SAMPLES, made
 from tests.helpers.http import items, jpeg, outputs, png, submit
-from tests.helpers.processes import descendants, has_sandbox, resident_mib
+from tests.helpers.processes import descendants, is_fenced, resident_mib
 from tests.helpers.stack import Stack, running
 from tests.helpers.truth import contents, rows
 
@@ -35,7 +35,7 @@ def stack(shared_settings: Settings) -> Iterator[Stack]:
 def memory(stack: Stack) -> dict[int, float]:
     """MiB that each process of the system holds, by its number."""
     assert stack.reconciler is not None
-    roots = [stack.api.pid, stack.reconciler.pid, *(worker.pid for worker in stack.workers)]
+    roots = [stack.api.pid, stack.reconciler.pid, stack.sandbox.pid, *(worker.pid for worker in stack.workers)]
     return {pid: resident_mib(pid) for root in roots for pid in {root} | descendants(root)}
 
 
@@ -88,7 +88,7 @@ def test_every_file_ends_as_it_should_and_harms_nobody(stack: Stack) -> None:
     with ThreadPoolExecutor(CLIENTS) as clients:
         warm = submit(stack.client, GOOD, STEPS)
         stack.batch(warm["id"])
-        while not all(has_sandbox(worker.pid) for worker in stack.workers):  # they load it in the background
+        while not is_fenced(stack.sandbox.pid):  # it loads in the background
             time.sleep(0.1)
         before = memory(stack)
         found = in_batches(stack)

@@ -20,15 +20,15 @@ class Bells:
         self._lanes = lanes
         self._waiting: dict[Bell, asyncio.Task[bool]] = {}
 
-    async def wait(self, wanted: Sequence[Bell], freed: asyncio.Event, timeout_s: float) -> None:
-        """Returns when one of the wanted bells was rung, when `freed` is set, or after `timeout_s`."""
+    async def wait(self, wanted: Sequence[Bell], freed: asyncio.Event, timeout_s: float) -> bool:
+        """Waits until one of the wanted bells was rung, `freed` is set, or `timeout_s` are over. False: `freed`, only."""
         for bell in wanted:
             if bell not in self._waiting:
                 self._waiting[bell] = asyncio.ensure_future(self._lanes.wait(bell, BELL_S))
         room = asyncio.ensure_future(freed.wait())
         bells = {bell: task for bell, task in self._waiting.items() if bell in wanted or task.done()}
         try:
-            await asyncio.wait([room, *bells.values()], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([room, *bells.values()], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             room.cancel()
         for bell, task in bells.items():
@@ -36,6 +36,7 @@ class Bells:
                 del self._waiting[bell]
                 if task.result() and bell not in wanted:
                     await self._lanes.ring(bell)
+        return done != {room}
 
     async def rest(self) -> None:
         """Stops waiting. A token that arrived meanwhile is passed on."""

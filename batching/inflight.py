@@ -33,6 +33,10 @@ class Room:
         """What to wait for: not for any bulk item, where the next one may be of a tenant who is passed over."""
         return tuple("newcomer" if priority == "bulk" and self.held else priority for priority in self.priorities)
 
+    def covers(self, other: Room) -> bool:
+        """Whether who asked for this asked for all that `other` would take, whatever the budgets."""
+        return set(other.priorities) <= set(self.priorities) and ("bulk" not in other.priorities or self.held <= other.held)
+
 
 class InFlight:
     """Entries in flight, by priority. `freed` is set whenever some leave, `empty` while there are none."""

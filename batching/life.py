@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 
+import uvloop
+
 from batching.bells import BELL_S
 from batching.config import WorkerConfig
 from batching.device import CPU, choose, described
@@ -97,7 +99,7 @@ class Life:
         )
         self._server: Server | None = None
         self._lanes: Lanes | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._begun, self._drained = threading.Event(), threading.Event()
         self._ending = asyncio.Event()
         self._turns, self._seen_turns, self._still_beats = 0, 0, 0

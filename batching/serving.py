@@ -118,20 +118,25 @@ class Server:
         lanes, worker = self._tools.lanes, self._config.worker
         flagged_s = float("-inf")
         active_s = time.monotonic()
+        looked: Room | None = None
+        """What was last asked for. What was left of it, or came since, has rung a bell."""
         while not self.draining and (now_s := time.monotonic()) < slice_end_s:
             if now_s - flagged_s > FLAG_EVERY_S:
                 await lanes.serving(worker)
                 flagged_s = now_s
             room = self._in_flight.room()
-            if room.priorities and await self._take(room):
-                active_s = time.monotonic()
-                continue
+            if room.priorities and not (looked and looked.covers(room)):
+                looked = room
+                if await self._take(room):
+                    active_s = time.monotonic()
+                    continue
             if self._in_flight:
                 active_s = time.monotonic()
             idle_left_s = active_s + self._config.linger_s - time.monotonic()
             if idle_left_s <= 0 and await lanes.release(worker):
                 return False
-            await self._bells.wait(room.bells, self._in_flight.freed, max(0.01, min(idle_left_s, FLAG_EVERY_S)))
+            if await self._bells.wait(room.bells, self._in_flight.freed, max(0.01, min(idle_left_s, FLAG_EVERY_S))):
+                looked = None
         return not self.draining
 
     async def _take(self, room: Room) -> bool:

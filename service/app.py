@@ -210,25 +210,23 @@ async def _written(
     return await write(engine, group, handing.epoch)
 
 
-def _on_problem(request: Request, error: Exception) -> Response:
+# coroutines all of them, or a thread would be woken for each answer
+async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, AugmentationError)  # what it is registered for
-    log_problem(error)
-    answer = problem_response(error, request_id.get())
-    request.app.state.metrics.refused.labels(problem_code(error)).inc()
-    return answer
+    return _refusal(request, error)
 
 
-def _on_field(request: Request, error: Exception) -> Response:
+async def _on_field(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # what it is registered for
     first = error.errors()[0]
     place, *path = first["loc"]
     if place == "path":
-        return _on_problem(request, NotFound("thing"))  # an id that is none is as good as one that is not there
+        return _refusal(request, NotFound("thing"))  # an id that is none is as good as one that is not there
     pointer = "".join(f"/{escaped(part)}" for part in path)
-    return _on_problem(request, ValidationError(str(first["msg"]).lower(), pointer))
+    return _refusal(request, ValidationError(str(first["msg"]).lower(), pointer))
 
 
-def _on_http(request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # what it is registered for
     match error.status_code:
         case 404:
@@ -237,12 +235,18 @@ def _on_http(request: Request, error: Exception) -> Response:
             problem = MethodNotAllowed()
         case _:
             problem = BadRequest("the request cannot be read")
-    answer = _on_problem(request, problem)
+    answer = _refusal(request, problem)
     for name, value in (error.headers or {}).items():
         answer.headers[name] = value
     if error.status_code == 405 and (methods := _methods(request)):
         answer.headers["Allow"] = ", ".join(sorted(methods))  # the framework names those of the first route alone
     return answer
+
+
+def _refusal(request: Request, error: AugmentationError) -> Response:
+    log_problem(error)
+    request.app.state.metrics.refused.labels(problem_code(error)).inc()
+    return problem_response(error, request_id.get())
 
 
 def _methods(request: Request) -> set[str]:

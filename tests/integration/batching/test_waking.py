@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from batching.items import PRIORITIES, Priority
 from batching.lanes import FLAG_MS, LANES_DOWN, Lanes, open_lanes
 from batching.wake import queue_of
 from tests.helpers.lanes import SMALL, drain, lane, make_waiting
@@ -28,6 +30,18 @@ async def test_a_put_wakes_idle_workers_once(lanes: Lanes, redis_client: Redis) 
         await lanes.put(lane(), make_waiting(3), window=100)
     assert [await outstanding(redis_client, worker) for worker in ("w1", "w2")] == [1, 1]
     assert await lanes.wake() == 0
+
+
+@pytest.mark.parametrize("priority", PRIORITIES)
+async def test_what_a_take_leaves_behind_has_rung_a_bell(lanes: Lanes, priority: Priority) -> None:
+    """So nobody needs to look again after a take: a worker with room waits for a bell, and hears of the rest at once."""
+    await lanes.put(lane(priority=priority), make_waiting(3), window=100)
+    assert await lanes.wait(priority, 1)
+    for left in (2, 1):
+        assert await lanes.take("w", replace(SMALL, items=1))
+        assert await lanes.wait(priority, 1), f"{left} wait"
+    assert await lanes.take("w", SMALL)
+    assert not await lanes.wait(priority, 0.1)
 
 
 async def test_the_job_is_json_and_names_the_worker(lanes: Lanes, redis_url: str) -> None:

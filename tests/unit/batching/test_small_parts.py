@@ -125,6 +125,21 @@ async def test_beyond_two_micro_batches_only_those_are_taken_who_have_none_in_fl
     assert in_flight.room().held == {"crowd"}
 
 
+async def test_what_was_asked_for_is_not_asked_for_again_before_a_bell() -> None:
+    budget = Budget(cost_pixels=1000, items=10)
+    everything, urgent = Room(("interactive", "bulk"), budget), Room(("interactive",), budget)
+    assert everything.covers(everything)
+    assert everything.covers(urgent)
+    assert everything.covers(replace(everything, budget=replace(budget, items=1)))
+    assert not urgent.covers(everything)
+    a, ab = (replace(everything, held=frozenset(held)) for held in ("a", "ab"))
+    assert everything.covers(ab)
+    assert a.covers(ab)
+    assert ab.covers(urgent)
+    assert not ab.covers(a)  # b's work was passed over, and is wanted now
+    assert not a.covers(everything)
+
+
 async def test_the_only_bulk_entry_of_its_tenant_is_known() -> None:
     in_flight = InFlight(Budget(cost_pixels=1000, items=10))
     crowd, late = entries("bulk", 2, tenant="crowd"), entries("bulk", 1, tenant="late")

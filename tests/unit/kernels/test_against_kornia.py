@@ -18,8 +18,8 @@ from kernels.equivalents import EQUIVALENTS
 from kernels.op import Pixels as OnPixels
 from kernels.ops import OPS
 from kernels.plan import Plan, plan
-from kernels.recipe import Recipe
 from kernels.readings import smoothing
+from kernels.recipe import Recipe
 from kernels.run import run
 from kernels.stages import Chain, stages
 from kernels.tensors import Picture, Size

@@ -21,8 +21,8 @@ from kernels.cpu.passes import CHAIN, FRONT, PASS, SAMPLE_BYTES, SWEEP
 from kernels.explain import explain
 from kernels.op import Stencil, Weighed, Whole
 from kernels.ops import OPS
-from kernels.recipe import Recipe
 from kernels.readings import smoothing
+from kernels.recipe import Recipe
 from kernels.route import LINK
 from kernels.stages import stages
 from kernels.tensors import Size

@@ -22,8 +22,8 @@ from kernels import rng as counted
 from kernels.chain import chain, numbers
 from kernels.errors import RecipeInvalid
 from kernels.plan import Plan, plan
-from kernels.recipe import Recipe
 from kernels.readings import smoothing
+from kernels.recipe import Recipe
 from kernels.run import run, run_reference
 from kernels.tensors import Picture, Size
 from tests.helpers import references_geometry

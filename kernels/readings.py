@@ -17,10 +17,10 @@ from kernels.route import BEND, OUTPUT, Links, boxes, matrix_of, paces
 ASIDE = 0.24
 """Two readings along a side of an output pixel lie so far from its centre, in output pixels. Where the last step halves, a
 quarter gives what single steps give, and this is closer to the truth."""
-_LAST_LEAST, _LAST_MOST = 1.4, 2.1
-"""Where two readings are better: this many pixels of the canvas that the last step reads fit into an output pixel,"""
+_LAST = 1.4
+"""Two readings are better where as many pixels of the canvas that the last step reads fit into an output pixel,"""
 _LEAST, _MOST = 1.3, 2.65
-"""and this many of the source."""
+"""and between so many of the source."""
 _BOXED = 1.55
 """Beyond, a side that is read once would need boxes."""
 _TINY = 1e-6
@@ -49,8 +49,7 @@ def readings(links: Links) -> tuple[int, int]:
         back = multiply(inverse(matrix_of(links[last])), back)
         bends = links[last][BEND] >= 0.0
     last_x, last_y = _fits(back, width, height)
-    shrinks = _LAST_LEAST <= last_x <= _LAST_MOST or _LAST_LEAST <= last_y <= _LAST_MOST
-    if last == 0 or bends or not shrinks:
+    if last == 0 or bends or max(last_x, last_y) < _LAST:
         return 1, 1
     before = IDENTITY
     for number in range(last):
@@ -60,8 +59,8 @@ def readings(links: Links) -> tuple[int, int]:
     if not bends and (_is_whole(before) or _repeats(back, width, height)):
         return 1, 1
     fit_x, fit_y = _fits(back, width, height)
-    across = 2 if fit_x > _BOXED or (fit_x > _LEAST and last_x >= _LAST_LEAST) else 1
-    down = 2 if fit_y > _BOXED or (fit_y > _LEAST and last_y >= _LAST_LEAST) else 1
+    across = 2 if fit_x > _BOXED or (fit_x > _LEAST and last_x >= _LAST) else 1
+    down = 2 if fit_y > _BOXED or (fit_y > _LEAST and last_y >= _LAST) else 1
     return (across, down) if max(fit_x, fit_y) <= _MOST else (1, 1)
 
 

@@ -19,7 +19,7 @@ ASIDE = 0.24
 quarter gives what single steps give, and this is closer to the truth."""
 _LAST = 1.4
 """Two readings are better where as many pixels of the canvas that the last step reads fit into an output pixel,"""
-_LEAST, _MOST = 1.3, 2.65
+_LEAST, _MOST = 1.3, 2.85
 """and between so many of the source."""
 _BOXED = 1.55
 """Beyond, a side that is read once would need boxes."""

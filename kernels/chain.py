@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from kernels.cpu.places import COLUMNS, MOVE, SHIFT, VEIL, VIEW
-from kernels.matrices import IDENTITY, Quad, inverse, is_affine
+from kernels.matrices import IDENTITY, Point, Quad, inverse, is_affine, multiply, translation
 from kernels.op import Field, Matrix, Places, asked
 from kernels.params import Border, Warp
 from kernels.plan import PlannedStep
-from kernels.route import CODES, LINK, Boxes, Fill, boxes, matrix_of, most_rows, route
+from kernels.readings import smoothing
+from kernels.route import CODES, LINK, Boxes, Fill, matrix_of, most_rows, route
 from kernels.tensors import Size
 
 _TINY = 1e-6
@@ -113,17 +114,20 @@ def displacements(links: Sequence[Link]) -> list[torch.Tensor]:
     return [link.displacement for link in reversed(links) if link.displacement is not None]
 
 
-def way(links: Sequence[Link], device: torch.device) -> Way:
-    """The way back from the last link's output to the first link's input; the first canvas itself is not folded."""
+def way(links: Sequence[Link], device: torch.device, read: tuple[int, int] = (1, 1), aside: Point = (0.0, 0.0)) -> Way:
+    """The way back from the last link's output to the first link's input; the first canvas itself is not folded.
+
+    read: how often each output pixel is read along its row and its column; this time, so far `aside` its centre.
+    """
     rows_of_links, output = numbers(links).tolist(), links[-1].size_out
     table = [[0.0] * COLUMNS for _ in range(most_rows(len(links)))]
-    rows, _, last, reach = route(rows_of_links, 1.0, table)
+    rows, _, last, reach = route(rows_of_links, 1.0, read, table)
     fields = iter(displacements(links))
-    matrix, base = IDENTITY, None
+    matrix, base = translation(*aside), None
     veils: list[Veil] = []
     for kind, *row in table[:rows]:
         if kind in (MOVE, VIEW):
-            matrix = matrix_of(row)
+            matrix = multiply(matrix_of(row), matrix)
             continue
         x, y = base = locate(matrix, base, output, device)
         matrix = IDENTITY
@@ -138,7 +142,7 @@ def way(links: Sequence[Link], device: torch.device) -> Way:
                 folded(x, width, _BORDERS[int(code)]).clamp(margin_x, width - margin_x),
                 folded(y, height, _BORDERS[int(code)]).clamp(margin_y, height - margin_y),
             )
-    return Way(last, base, tuple(veils), reach, Boxes(*boxes(rows_of_links)))
+    return Way(multiply(last, matrix), base, tuple(veils), reach, Boxes(*smoothing(rows_of_links)[2:]))
 
 
 def locate(

@@ -103,6 +103,7 @@ def _by_themselves(whole: Plan) -> list[dict[str, Any]]:
             "size_in": list(step.size_in),
             "size_out": list(step.size_out),
             "shrink": [1, 1],
+            "readings": 1,
             "why_not_fused": "profile kornia fuses nothing" if place else None,
             "cost_us": round(_step_us(step), 1),
         }
@@ -126,6 +127,7 @@ def _stage(number: int, noted: Sequence[Noted]) -> dict[str, Any]:
         "size_in": list(stage.size_in),
         "size_out": list(stage.size_out),
         "shrink": list(stage.shrink),
+        "readings": stage.readings,
         "why_not_fused": _why(noted[number - 1], stage) if number else None,
         "cost_us": round(_us(stage), 1),
     }
@@ -164,6 +166,8 @@ def _sweep(stage: Noted) -> str:
         parts.append("one coordinate chain, resampled once")
         if stage.shrink != (1, 1):
             parts.append(f"antialiased: boxes of {stage.shrink[0]} x {stage.shrink[1]} averaged first")
+        if stage.readings > 1:
+            parts.append(f"antialiased: {stage.readings} readings of each pixel averaged")
     pixels = [step for step in stage.steps if not step.op.moves_labels]
     if pixels:
         parts.append("pixels in place, clamped after each step")
@@ -227,7 +231,7 @@ def _us(stage: Noted) -> float:
     if stage.kind == "sweep":
         ns += costs.of_work("sweep") * out * (1 if stage.averaged is None else 2)
         if stage.front in ALONG_ROUTES:
-            ns += costs.of_work("chain") * out
+            ns += costs.of_work("chain") * out * stage.readings
         if stage.shrink != (1, 1):
             ns += costs.of_work("shrink") * stage.size_in.pixels
     elif stage.kind in ("resample", "rearrange"):

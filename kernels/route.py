@@ -112,20 +112,23 @@ def most_rows(links: int) -> int:
     return 5 * links + 5
 
 
-def route(links: Links, unit: float, table: Table) -> tuple[int, bool, Matrix, Quad]:
+def route(links: Links, unit: float, read: tuple[int, int], table: Table) -> tuple[int, bool, Matrix, Quad]:
     """The way of output pixel centres to the first canvas, which itself is not folded: rows of `table`, then a matrix.
+
+    read: how often each output pixel is read along its row and its column, about its centre.
 
     Also: how many rows; whether fills are shown that are not black; and a quadrilateral's corners on the first canvas that
     holds every such place, not finite if a perspective has no bound. unit: what a fill's 1 becomes.
 
     A canvas that some points may have left is a row FOLD, after a row VEIL if it has a fill. Softness is how many of its
-    pixels one output pixel shows. Points end at least its margins from its edges, a quarter of that: there lies the middle
-    of what an output pixel on the edge shows, whether the other half of it is mirrored or cut off.
+    pixels one output pixel shows, or the part of it that is read at once. Points end at least its margins from its edges, a
+    quarter of that: there lies the middle of what is shown on the edge, whether its other half is mirrored or cut off.
     """
     count = len(links)
     out_height, out_width = links[count - 1][OUTPUT], links[count - 1][OUTPUT + 1]
-    matrix = forward = IDENTITY
-    region = reach = _corners(out_width, out_height, 0.5, 0.5)
+    parts_x, parts_y = float(read[0]), float(read[1])
+    matrix, forward = IDENTITY, (parts_x, 0.0, 0.0, 0.0, parts_y, 0.0, 0.0, 0.0, 1.0)
+    region = reach = _corners(out_width, out_height, 0.5 / parts_x, 0.5 / parts_y)
     rows, fields, shows = 0, 0.0, False
     for number in range(count - 1, -1, -1):
         link = links[number]
@@ -134,7 +137,7 @@ def route(links: Links, unit: float, table: Table) -> tuple[int, bool, Matrix, Q
             matrix = multiply(inverse(step), matrix)
             reach = moved_quad(matrix, region)
         else:
-            on_pixels = 1.0 if rows == 0 and matrix == IDENTITY else 0.0
+            on_pixels = 1.0 if rows == 0 and matrix == IDENTITY and parts_x == parts_y == 1.0 else 0.0
             rows = move(table, rows, matrix)
             write(table[rows], SHIFT, (fields, height, width, on_pixels))
             rows, fields = rows + 1, fields + 2.0 * height * width
@@ -143,7 +146,7 @@ def route(links: Links, unit: float, table: Table) -> tuple[int, bool, Matrix, Q
         if number == 0:
             break
         forward = multiply(forward, step)
-        soft_x, soft_y = _softness(forward, out_width, out_height)
+        soft_x, soft_y = _softness(forward, parts_x * out_width, parts_y * out_height)
         if within(reach, width, height, min(soft_x, width) / 2.0, min(soft_y, height) / 2.0):
             continue
         # between the outermost pixel centres: beyond them the edge is read as it is, and no other canvas's outside shows
@@ -203,7 +206,7 @@ def boxes(links: Links) -> tuple[int, int, int, int, int, int]:
     back = IDENTITY
     for number in range(count):
         back = multiply(back, inverse(matrix_of(links[number])))
-    a, b, d, e = _paces(back, links[count - 1][OUTPUT + 1] / 2.0, links[count - 1][OUTPUT] / 2.0)
+    a, b, d, e = paces(back, links[count - 1][OUTPUT + 1] / 2.0, links[count - 1][OUTPUT] / 2.0)
     area = abs(a * e - b * d)
     height, width = links[0][INPUT], links[0][INPUT + 1]
     wide, across, column_weight = _side(area / max(length(d, e), _TINY), width)
@@ -252,7 +255,7 @@ def _whole(fit: float, start: float, side: float) -> int:
     return whole if abs(begun - math.floor(begun + 0.5)) <= _TINY else 1
 
 
-def _paces(back: Matrix, u: float, v: float) -> tuple[float, float, float, float]:
+def paces(back: Matrix, u: float, v: float) -> tuple[float, float, float, float]:
     """Source pixels from an output point to the next, in x along its row and down its column, then in y."""
     a, b, c, d, e, f, g, h, i = back
     w = g * u + h * v + i

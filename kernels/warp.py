@@ -2,6 +2,7 @@
 
 A chain that shrinks is smoothed first: the source is averaged over boxes of pixels that overlap, so large that what is
 read between them is as soft as the output pixel (`route.boxes`), and fine patterns turn into their mean and not into moiré.
+One that shrinks last, to about a half, is read several times about each output pixel instead (`kernels.readings`).
 Transparency, if a picture has it, is moved like a fourth colour, is 0 outside the picture, and does not weigh the colours.
 """
 
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from kernels import matrices
-from kernels.chain import Link, Way, folded, locate, way
+from kernels.chain import Link, Way, folded, locate, numbers, way
 from kernels.cpu.places import INSIDE
 from kernels.index_maps import IndexMap, Window, gather, index_map
+from kernels.matrices import Point
 from kernels.params import Border
+from kernels.readings import ASIDE, readings
 from kernels.route import CODES, Boxes, Fill, Lattice, lattice, within
 from kernels.shrink import box_counts, box_sums
 from kernels.tensors import Size
@@ -117,10 +120,26 @@ def moved_classes(mask: NDArray[np.generic], links: Sequence[Link]) -> NDArray[n
 
 
 def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
+    """The mean of what is read of each output pixel."""
+    across, down = often = readings(numbers(links).tolist())
+    asides = [(x, y) for y in _about(down) for x in _about(across)]
+    planes = _sampled(source, links, often, asides[0])
+    for aside in asides[1:]:
+        planes += _sampled(source, links, often, aside)
+    return planes if len(asides) == 1 else planes.mul_(1.0 / len(asides))
+
+
+def _about(count: int) -> tuple[float, ...]:
+    """Where an output pixel is read once or twice along a side, from its centre."""
+    return (0.0,) if count == 1 else (-ASIDE, ASIDE)
+
+
+def _sampled(source: torch.Tensor, links: Sequence[Link], often: tuple[int, int], aside: Point) -> torch.Tensor:
+    """What is read so far `aside` the centre of each output pixel; see `chain.way`."""
     # read in the source's own units, rows by columns by channels: only the result is turned round and scaled to 0..1
     level, image = (255.0, source) if source.dtype == torch.uint8 else (1.0, source.permute(1, 2, 0))
     first, output = links[0], links[-1].size_out
-    back = way(links, source.device)
+    back = way(links, source.device, often, aside)
     (height, width), of = first.size_in, back.boxes
     middle_x, middle_y = of.middle
     inner = within(back.reach, width, height, of.wide - middle_x, of.high - middle_y)

@@ -252,6 +252,8 @@ class FusedStage(BaseModel):
     size_out: tuple[int, int]
     shrink: tuple[int, int]
     """Columns and rows of the boxes that the source is averaged over first, where the chain shrinks."""
+    readings: int
+    """How often the source is read for each pixel that comes out, where the chain shrinks last."""
     why_not_fused: str | None
     """Why it is not one with the stage before it."""
     cost_us: float

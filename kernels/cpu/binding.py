@@ -28,7 +28,7 @@ Function = Callable[..., object]
 _MARKS: dict[Function, Function] = {getattr(words, name): function for name, function in WORDS.items()}
 _KERNELS = frozenset(f"kernels.cpu.{module}" for module in ("blurs", "boxes", "frames", "places", "tiles"))
 """Modules whose functions are kernels, called by others; all other functions are parts of what calls them."""
-_EXACT = frozenset({"kernels.cpu.itinerary", "kernels.cpu.passes", "kernels.matrices", "kernels.route"})
+_EXACT = frozenset({"kernels.cpu.itinerary", "kernels.cpu.passes", "kernels.matrices", "kernels.readings", "kernels.route"})
 """Modules whose functions, called by others too, compute as Python does: float64, each operation rounded by itself."""
 _INTRINSICS = {getattr(intrinsics, name): function for name, function in LLVM.items()}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kernels.cpu.machine import compiling, is_hashed
 
-Plotted = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
+Plotted = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, int]
 
 _lock = threading.Lock()
 _made: list[Kernels] = []
@@ -52,7 +52,7 @@ def _compile(folder: Path | None) -> Kernels:
     binder = Binder({tiles.run_steps: run_steps, tiles.sum_values: sum_values})
     whole, levels, floats, orders = types.int64, types.uint8[::1], types.float32[::1], types.float64[::1]
     planes, table, images = types.float32[:, ::1], types.float64[:, ::1], types.uint8[:, :, ::1]
-    plotted = types.UniTuple(whole, 12)  # type: ignore[no-untyped-call]  # numba has no types of its own
+    plotted = types.UniTuple(whole, 14)  # type: ignore[no-untyped-call]  # numba has no types of its own
     with compiling(folder):
         made = Kernels(
             carry=binder.entry(passes.carry, whole(orders, levels, floats, floats, planes, floats, levels)),

@@ -12,6 +12,7 @@ from kernels.chain import Link, displacements, numbers
 from kernels.cpu.compiled import Plotted
 from kernels.cpu.places import COLUMNS, CONSTANT, FOLD, INSIDE, READ, REFLECT, REPLICATE, WRAP
 from kernels.matrices import multiply
+from kernels.readings import ASIDE, smoothing
 from kernels.route import (
     BORDER,
     FILL,
@@ -21,7 +22,6 @@ from kernels.route import (
     Lattice,
     Links,
     Table,
-    boxes,
     counted,
     lattice,
     middle,
@@ -39,12 +39,14 @@ Numbers = NDArray[np.float64]
 class Itinerary(NamedTuple):
     """How an output is read from a source: the table, its displacement fields, and what the source must be first.
 
-    boxes: what the source's pixels are added up in, and `lattice` where. Boxes that reach beyond the edge go on as `border`
-    says, a code of `places`; `fill`, in levels of the source, is what is beyond it where that is CONSTANT.
+    readings: how often each output pixel is read along its row and its column. boxes: what the source's pixels are added
+    up in, and `lattice` where. Boxes that reach beyond the edge go on as `border` says, a code of `places`; `fill`, in
+    levels of the source, is what is beyond it where that is CONSTANT.
     """
 
     table: Numbers
     fields: NDArray[np.float32]
+    readings: tuple[int, int]
     boxes: Boxes
     lattice: Lattice
     border: int
@@ -65,9 +67,10 @@ def itinerary(
     return Itinerary(
         table[:rows],
         fields_of(links),
-        Boxes(*plan[1:7]),
-        Lattice(*plan[7:11]),
-        plan[11],
+        plan[1:3],
+        Boxes(*plan[3:9]),
+        Lattice(*plan[9:13]),
+        plan[13],
         (red * level, green * level, blue * level),
     )
 
@@ -87,12 +90,12 @@ def by_python(links: Numbers, level: float, table: Numbers) -> Plotted:
 
 
 def plot(links: Links, level: float, table: Table) -> Plotted:
-    """Writes rows of `table`, all zeros; how many, then `boxes`, `lattice`, and the border that can be seen, or INSIDE."""
+    """Writes rows of `table`, all zeros. How many, `smoothing`, `lattice`, and the border that can be seen, or INSIDE."""
     first = links[0]
     height, width = first[INPUT], first[INPUT + 1]
-    wide, high, across, down, column_weight, row_weight = boxes(links)
+    read_across, read_down, wide, high, across, down, column_weight, row_weight = smoothing(links)
     unit = level * counted(wide, column_weight) * counted(high, row_weight)
-    rows, shows, matrix, reach = route(links, unit, table)
+    rows, shows, matrix, reach = route(links, unit, (read_across, read_down), table)
     middle_x, middle_y = middle(wide, column_weight), middle(high, row_weight)
     inner = within(reach, width, height, wide - middle_x, high - middle_y)
     border = INSIDE if inner else int(first[BORDER])
@@ -113,4 +116,20 @@ def plot(links: Links, level: float, table: Table) -> Plotted:
     outside = float(REPLICATE if border in (REFLECT, INSIDE) else border)
     shown = 1.0 if shows else 0.0
     write(table[rows], READ, (float(columns), float(lines), outside, red, green, blue, 1.0 / unit, shown))
-    return rows + 1, wide, high, across, down, column_weight, row_weight, left, top, columns, lines, border
+    table[0][7], table[0][8] = ASIDE * (read_across - 1), ASIDE * (read_down - 1)
+    return (
+        rows + 1,
+        read_across,
+        read_down,
+        wide,
+        high,
+        across,
+        down,
+        column_weight,
+        row_weight,
+        left,
+        top,
+        columns,
+        lines,
+        border,
+    )

@@ -24,6 +24,7 @@ COMPILED_SOURCES = (
     "op.py",
     "ops",
     "params.py",
+    "readings.py",
     "route.py",
     "shapes.py",
     "windows.py",

@@ -43,6 +43,8 @@ class Noted:
     """Where a sweep reads: see `execute`."""
     shrink: tuple[int, int] = (1, 1)
     """Columns and rows of the boxes that a sweep's source is added up in first."""
+    readings: int = 1
+    """How often its source is read for each pixel that comes out."""
     averaged: PlannedStep | None = None
     """The step whose mean of the picture splits a sweep in two."""
     is_last: bool = False
@@ -71,7 +73,7 @@ class _Outline(Passes):
         self._geometric = iter([step for step in steps if isinstance(step.op.kind, Places | Field)])
         self._moving: tuple[PlannedStep, ...] = ()
         self._led: tuple[PlannedStep, ...] = ()
-        self._source, self._boxes = size_in, (1, 1)
+        self._source, self._boxes, self._readings = size_in, (1, 1), 1
 
     def end(self) -> None:
         if self._is_pending:
@@ -84,16 +86,17 @@ class _Outline(Passes):
     def _follow(self, links: tuple[Link, ...], front: int) -> None:
         trip = itinerary(links, 255.0) if front == SAMPLE_BYTES else self._itinerary(links)
         self._boxes, self._led, self._source = (trip.boxes.wide, trip.boxes.high), self._moving, links[0].size_in
+        self._readings = trip.readings[0] * trip.readings[1]
         super()._follow(links, SAMPLE_SUMS if front == SAMPLE_BYTES and trip.boxes.are_needed else front)
 
     def _advance(self, is_last: bool) -> None:
         reads = self._front in ALONG_ROUTES
         steps = (self._led if reads else ()) + tuple(step for step, _ in self._waiting)
         averaged = None if self._cut is None else self._waiting[self._cut][0]
-        source, boxes = (self._source, self._boxes) if reads else (self._size, (1, 1))
-        noted = Noted("sweep", steps, source, self._size, self._front, boxes, averaged, is_last=is_last)
-        self.passes.append(noted)
-        self._boxes = (1, 1)
+        source = self._source if reads else self._size
+        read = (self._boxes, self._readings) if reads else ((1, 1), 1)
+        self.passes.append(Noted("sweep", steps, source, self._size, self._front, *read, averaged, is_last=is_last))
+        self._boxes, self._readings = (1, 1), 1
 
     def _measured(self, step: PlannedStep) -> Numbers:
         self._settle()

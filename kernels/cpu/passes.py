@@ -57,7 +57,7 @@ def carry(
         at += LINK * links
         level = 255.0 if front == SAMPLE_BYTES else 1.0
         route = np.zeros((most_rows(links), COLUMNS))
-        (rows, wide, high, across, down, column_weight, row_weight, left, top, columns, lines, border) = plot(
+        (rows, _, _, wide, high, across, down, column_weight, row_weight, left, top, columns, lines, border) = plot(
             chain, level, route
         )
         table = route[:rows]

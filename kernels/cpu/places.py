@@ -2,7 +2,8 @@
 
 A route is a table, one row a step, its kind in the first column (`kernels.cpu.itinerary` writes it):
 
-    MOVE     1..9 a 3x3 matrix, affine; the first row is one, applied to pixel centres
+    MOVE     1..9 a 3x3 matrix, affine. The first row is one, applied to pixel centres; its 7, 8 (else 0) are how far from
+             its centre, along its row and its column, an output pixel is read on either side; 0: in the middle alone
     VIEW     1..9 a 3x3 matrix with perspective
     SHIFT    1 offset in `fields`, 2 height, 3 width of a displacement field, 4 whether it is read at its own pixels
     VEIL     1 width, 2 height of a canvas, 3 4 softness of its edges, 5..7 fill outside it, in the source's units
@@ -30,9 +31,10 @@ Grid = NDArray[np.float32]
 Color = tuple[np.float32, np.float32, np.float32]
 f32, i32 = np.float32, np.int32
 
-X, Y, WEIGHT, ACROSS, DOWN, SHOWN, READ_RED = 0, 1, 2, 3, 4, 5, 8
-SCRATCH_ROWS = 11
-"""Rows of a tile's scratch: coordinates, weight, fractions, shown fills (3), pixels that were read last (3)."""
+X, Y, WEIGHT, ACROSS, DOWN, SHOWN, READ_RED, AGAIN = 0, 1, 2, 3, 4, 5, 8, 11
+SCRATCH_ROWS = 14
+"""Rows of a tile's scratch: coordinates, weight, fractions, shown fills (3), pixels that were read last (3), and a
+tile that is read once more (3)."""
 
 
 def shows_fills(table: Table) -> bool:
@@ -42,12 +44,59 @@ def shows_fills(table: Table) -> bool:
     return bool(table[last, 8] > 0.0 or (table[last, 3] == CONSTANT and is_filled))
 
 
-def route_tile(table: Table, fields: Floats, base: int, count: int, width: int, scratch: Grid, offsets: Integers) -> bool:
+def sample_tile(
+    source: Levels,
+    table: Table,
+    fields: Floats,
+    base: int,
+    count: int,
+    width: int,
+    scratch: Grid,
+    offsets: Integers,
+    red: Floats,
+    green: Floats,
+    blue: Floats,
+) -> None:
+    """Pixels base .. base + count of an output `width` wide, 0..1: the mean of what is read of each."""
+    aside, off = table[0, 7], table[0, 8]
+    leaves = route_tile(table, fields, -aside, -off, base, count, width, scratch, offsets)
+    read_tile(source, table, count, scratch, offsets, leaves, red, green, blue)
+    if aside == 0.0 and off == 0.0:
+        return
+    r, g, b = scratch[AGAIN, :count], scratch[AGAIN + 1, :count], scratch[AGAIN + 2, :count]
+    across, down = 1 if aside == 0.0 else 2, 1 if off == 0.0 else 2
+    for reading in range(1, across * down):
+        x = aside if reading % across == 1 else -aside
+        y = off if reading >= across else -off
+        leaves = route_tile(table, fields, x, y, base, count, width, scratch, offsets)
+        read_tile(source, table, count, scratch, offsets, leaves, r, g, b)
+        for t in range(count):
+            red[t] += r[t]
+            green[t] += g[t]
+            blue[t] += b[t]
+    share = f32(1.0 / (across * down))
+    for t in range(count):
+        red[t] *= share
+        green[t] *= share
+        blue[t] *= share
+
+
+def route_tile(
+    table: Table,
+    fields: Floats,
+    aside: float,
+    off: float,
+    base: int,
+    count: int,
+    width: int,
+    scratch: Grid,
+    offsets: Integers,
+) -> bool:
     """Where pixels base .. base + count of an output `width` wide are read, and what covers them.
 
-    Whether some have no offset.
+    So far `aside` their centres along a row, and so far `off` along a column. Whether some have no offset.
     """
-    start_tile(table, base, count, width, scratch)
+    start_tile(table, aside, off, base, count, width, scratch)
     last = table.shape[0] - 1
     shows = shows_fills(table)
     if shows:
@@ -76,15 +125,15 @@ def route_tile(table: Table, fields: Floats, base: int, count: int, width: int, 
     return place_tile(table, count, scratch, offsets)
 
 
-def start_tile(table: Table, base: int, count: int, width: int, scratch: Grid) -> None:
-    """Centres of the output's pixels, moved by the first row: row constants in float64."""
+def start_tile(table: Table, aside: float, off: float, base: int, count: int, width: int, scratch: Grid) -> None:
+    """Centres of the output's pixels, or places aside them, moved by the first row: row constants in float64."""
     a, d = f32(table[0, 1]), f32(table[0, 4])
     length = scratch.shape[1]
     line = base // width
     column = base - line * width
     begin = 0
     while begin < count:
-        c, f = line_start(table, line)
+        c, f = line_start(table, aside, off, line)
         run = min(width - column, count - begin)
         # whole vectors, the last of which goes on into the next line's, or beyond the tile
         for k in range(0, run, 16):
@@ -95,10 +144,11 @@ def start_tile(table: Table, base: int, count: int, width: int, scratch: Grid) -
         line += 1
 
 
-def line_start(table: Table, line: int) -> tuple[np.float32, np.float32]:
+def line_start(table: Table, aside: float, off: float, line: int) -> tuple[np.float32, np.float32]:
     """Where a line of the output begins by the first row, but for what its columns add."""
-    middle = line + 0.5
-    return f32(table[0, 2] * middle + table[0, 3]), f32(table[0, 5] * middle + table[0, 6])
+    middle = line + 0.5 + off
+    x, y = table[0, 1] * aside + table[0, 3], table[0, 4] * aside + table[0, 6]
+    return f32(table[0, 2] * middle + x), f32(table[0, 5] * middle + y)
 
 
 def is_straight(table: Table) -> bool:
@@ -112,7 +162,7 @@ def find_lines(table: Table, height: int, read: Bytes) -> None:
     lines = int(table[last, 2])
     bottom = f32(lines - 1)
     for line in range(height):
-        _, v = line_start(table, line)
+        _, v = line_start(table, 0.0, 0.0, line)
         # as `place_tile`
         v = v if v > f32(0.0) else f32(0.0)
         v = v if v < bottom else bottom

@@ -23,13 +23,25 @@ def cell(table: Address, step: Block, column: Block) -> Block:
     return tl.load(table + step * COLUMNS + column).to(tl.float32)
 
 
-def follow(table: Address, last: Block, fields: Address, i: Block, width: Block, lanes: tl.constexpr) -> Block:
-    """Places in the source of output pixels i, their weight, and the fills that cover them: x, y, weight, r, g, b."""
+def follow(
+    table: Address,
+    last: Block,
+    fields: Address,
+    aside: Block,
+    off: Block,
+    i: Block,
+    width: Block,
+    lanes: tl.constexpr,
+) -> Block:
+    """Places in the source of output pixels i, their weight, and the fills that cover them: x, y, weight, r, g, b.
+
+    So far `aside` their centres along a row, and so far `off` along a column.
+    """
     line = i // width
-    middle = line.to(tl.float64) + 0.5
+    middle = line.to(tl.float64) + 0.5 + off
     centre = (i - line * width).to(tl.float32) + 0.5
-    c = (tl.load(table + 2) * middle + tl.load(table + 3)).to(tl.float32)
-    f = (tl.load(table + 5) * middle + tl.load(table + 6)).to(tl.float32)
+    c = (tl.load(table + 2) * middle + (tl.load(table + 1) * aside + tl.load(table + 3))).to(tl.float32)
+    f = (tl.load(table + 5) * middle + (tl.load(table + 4) * aside + tl.load(table + 6))).to(tl.float32)
     x = cell(table, 0, 1) * centre + c
     y = cell(table, 0, 4) * centre + f
     weight = tl.full([lanes], 1.0, tl.float32) * cell(table, last, 7)

@@ -18,8 +18,8 @@ from kernels.equivalents import EQUIVALENTS
 from kernels.op import Pixels as OnPixels
 from kernels.ops import OPS
 from kernels.plan import Plan, plan
+from kernels.readings import smoothing
 from kernels.recipe import Recipe
-from kernels.route import boxes
 from kernels.run import run
 from kernels.stages import Chain, stages
 from kernels.tensors import Picture, Size
@@ -70,7 +70,7 @@ def inner(pixels: Pixels, planned: Plan) -> Pixels:
 def shrinks(planned: Plan) -> bool:
     """Whether the fused profile smooths first, which Kornia does not."""
     moved = [link for stage in stages(planned) if isinstance(stage, Chain) for link in stage.links]
-    return bool(moved) and boxes(numbers(moved))[:2] != (1, 1)
+    return bool(moved) and smoothing(numbers(moved))[:4] != (1, 1, 1, 1)
 
 
 def compare(name: str, pixels: Pixels, step: dict[str, object], key: int) -> None:

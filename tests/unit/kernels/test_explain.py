@@ -21,8 +21,9 @@ from kernels.cpu.passes import CHAIN, FRONT, PASS, SAMPLE_BYTES, SWEEP
 from kernels.explain import explain
 from kernels.op import Stencil, Weighed, Whole
 from kernels.ops import OPS
+from kernels.readings import smoothing
 from kernels.recipe import Recipe
-from kernels.route import LINK, boxes
+from kernels.route import LINK
 from kernels.stages import stages
 from kernels.tensors import Size
 from tests.helpers.pictures import make_image, make_plan
@@ -37,7 +38,7 @@ def passes_in(orders: NDArray[np.float64]) -> Iterator[str]:
     at = FRONT + CHAIN + LINK * links
     if front == SAMPLE_BYTES:
         chain = orders[FRONT + CHAIN : at].reshape(links, LINK)
-        if boxes(chain.tolist())[:2] != (1, 1):
+        if smoothing(chain.tolist())[2:4] != (1, 1):
             yield "shrink"
     while at < orders.size:
         yield "sweep" if orders[at] == SWEEP else "weigh"

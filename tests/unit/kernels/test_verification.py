@@ -22,8 +22,8 @@ from kernels import rng as counted
 from kernels.chain import chain, numbers
 from kernels.errors import RecipeInvalid
 from kernels.plan import Plan, plan
+from kernels.readings import smoothing
 from kernels.recipe import Recipe
-from kernels.route import boxes
 from kernels.run import run, run_reference
 from kernels.tensors import Picture, Size
 from tests.helpers import references_geometry
@@ -155,7 +155,7 @@ def test_t3_a_chain_is_one_reading_of_float64_coordinates(seed: int) -> None:
     pixels = make_photo(rng.choice(PHOTOS), 131, 170) if seed % 2 else make_image(131, 170, seed=seed)
     made = planned(warps(rng, 2 + seed % 3, BORDERS), pixels)
     moved = chain(made.steps)
-    if boxes(numbers(moved))[:2] != (1, 1):
+    if smoothing(numbers(moved))[:4] != (1, 1, 1, 1):
         pytest.skip("smoothed first")
     off = np.abs(ran(made, pixels) - shown(moved, pixels.astype(np.float64))).max(axis=-1)
     off = off[~edges_on_the_way(made)]
@@ -201,27 +201,48 @@ def test_t3_a_chain_that_turns_and_shrinks_is_nearer_to_the_truth_than_kornias(s
     assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
 
 
-@pytest.mark.parametrize("seed", seeds(6, 60))
+@pytest.mark.parametrize("seed", seeds(9, 180))
 def test_t3_a_chain_that_shrinks_a_little_last_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
-    """To between 1/1.5 and 1/1.9. After a single turn a few other draws are farther, by half a decibel at most."""
+    """To between 1/1.4 and 1/2.1, after a single turn mostly: there Kornia's chain reads only twice."""
     rng = random.Random(seed)
     photo = make_photo(PHOTOS[seed % len(PHOTOS)])
-    factor = rng.uniform(1.5, 1.9)
+    factor = rng.uniform(1.4, 2.1)
     small: Step = {"op": "resize", "size": [round(side / 2 / factor) for side in photo.shape[:2]]}
-    fused, kornia = distances(photo, [*turns(rng, 1 + seed % 3), small], finer=2, points=12)
+    fused, kornia = distances(photo, [*turns(rng, max(1, seed % 4)), small], finer=2, points=12)
     assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
 
 
-@pytest.mark.parametrize("seed", seeds(4, 40))
-def test_t3_a_chain_that_turns_twice_and_halves_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
-    """Kornia's last reading is then the mean of four along the output pixel: after a single turn that is nearer."""
+@pytest.mark.parametrize("seed", seeds(9, 180))
+def test_t3_a_chain_that_halves_last_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
+    """Exactly, along one side or both: Kornia's last reading is then the mean of two or four along the output pixel."""
     rng = random.Random(seed)
     photo = make_photo(PHOTOS[seed % len(PHOTOS)])
     height, width = (side // 4 for side in photo.shape[:2])
-    small: Step = {"op": "resize", "size": [height, width]}
-    steps = [*turns(rng, 2 + seed % 2), small]
+    sizes = [[height, width]] * 3 + [[2 * height, width], [height, 2 * width]]
+    before = [hardly_turns(rng)] if seed % 3 == 0 else turns(rng, max(1, seed % 4))
+    steps = [*before, {"op": "resize", "size": sizes[seed % len(sizes)]}]
     fused, kornia = distances(photo[: 4 * height, : 4 * width], steps, finer=2, points=12)
     assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
+
+
+@pytest.mark.parametrize("seed", seeds(3, 60))
+def test_t3_a_chain_that_scales_and_then_shrinks_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
+    """Turned or not, scaled by 0.85 to 1.2, and shrunk to between 1/1.6 and 1/2.1, each third time to a half exactly."""
+    rng = random.Random(seed)
+    photo = make_photo(PHOTOS[seed % len(PHOTOS)])
+    height, width = (side // 4 * 4 for side in photo.shape[:2])
+    factor = 2.0 if seed % 3 == 0 else rng.uniform(1.6, 2.1)
+    scaled: Step = {"op": "affine", "degrees": rng.choice([0, rng.uniform(-40, 40)]), "scale": rng.uniform(0.85, 1.2)}
+    small: Step = {"op": "resize", "size": [round(height / 2 / factor), round(width / 2 / factor)]}
+    fused, kornia = distances(photo[:height, :width], [{**scaled, "border": "reflect"}, small], finer=2, points=12)
+    assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
+
+
+def hardly_turns(rng: random.Random) -> Step:
+    """A step that moves the edges of a picture by a few pixels."""
+    little = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 2.5)
+    warp: Step = {"border": "reflect"}
+    return rng.choice([{"op": "rotate", "degrees": little, **warp}, {"op": "shear", "x": little, "y": -little / 2, **warp}])
 
 
 def turns(rng: random.Random, count: int) -> list[Step]:

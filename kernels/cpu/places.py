@@ -44,7 +44,7 @@ def shows_fills(table: Table) -> bool:
     return bool(table[last, 8] > 0.0 or (table[last, 3] == CONSTANT and is_filled))
 
 
-def sample_tile(
+def read_again(
     source: Levels,
     table: Table,
     fields: Floats,
@@ -57,12 +57,8 @@ def sample_tile(
     green: Floats,
     blue: Floats,
 ) -> None:
-    """Pixels base .. base + count of an output `width` wide, 0..1: the mean of what is read of each."""
+    """The mean of all readings of a tile's pixels, which hold the first one: up and left of their middles."""
     aside, off = table[0, 7], table[0, 8]
-    leaves = route_tile(table, fields, -aside, -off, base, count, width, scratch, offsets)
-    read_tile(source, table, count, scratch, offsets, leaves, red, green, blue)
-    if aside == 0.0 and off == 0.0:
-        return
     r, g, b = scratch[AGAIN, :count], scratch[AGAIN + 1, :count], scratch[AGAIN + 2, :count]
     across, down = 1 if aside == 0.0 else 2, 1 if off == 0.0 else 2
     for reading in range(1, across * down):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.cpu.intrinsics import Bytes, Floats, load_pixels, rint32, store_pixels, truncated
-from kernels.cpu.places import SCRATCH_ROWS, Table, sample_tile
+from kernels.cpu.places import SCRATCH_ROWS, Table, read_again, read_tile, route_tile
 
 f32 = np.float32
 TILE = 1024
@@ -138,12 +138,20 @@ def sweep(
         blue = planes[2, start : start + count]
         if front == 1:
             load_tile(source, base, count, red, green, blue)
-        elif front == 2:
-            sample_tile(source, table, fields, base, count, width, scratch, offsets, red, green, blue)
-        elif front == 3:
-            sample_tile(sums, table, fields, base, count, width, scratch, offsets, red, green, blue)
-        elif front == 4:
-            sample_tile(floats, table, fields, base, count, width, scratch, offsets, red, green, blue)
+        elif front != 0:
+            leaves = route_tile(table, fields, -table[0, 7], -table[0, 8], base, count, width, scratch, offsets)
+            if front == 2:
+                read_tile(source, table, count, scratch, offsets, leaves, red, green, blue)
+            elif front == 3:
+                read_tile(sums, table, count, scratch, offsets, leaves, red, green, blue)
+            else:
+                read_tile(floats, table, count, scratch, offsets, leaves, red, green, blue)
+            if table[0, 7] > 0.0 or table[0, 8] > 0.0:
+                # boxes, the sums of which are read otherwise, and several readings exclude each other
+                if front == 2:
+                    read_again(source, table, fields, base, count, width, scratch, offsets, red, green, blue)
+                else:
+                    read_again(floats, table, fields, base, count, width, scratch, offsets, red, green, blue)
         run_steps(red, green, blue, count, program, first, last, row, base, width, height)
         if mean >= 0:
             total += sum_values(red, green, blue, count, mean, row, mean_at)

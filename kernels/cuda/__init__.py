@@ -7,6 +7,15 @@ from __future__ import annotations
 
 import torch
 
+EVERY_KERNEL = (
+    {"op": "rotate", "degrees": 20},
+    {"op": "resize", "size": [8, 8]},
+    {"op": "contrast"},
+    {"op": "gaussian_blur"},
+    {"op": "resize", "size": [2, 2]},
+)
+"""What takes a picture of 16 x 16 through every kernel: turned and halved, its mean, a blur, smaller."""
+
 
 def warm(device: torch.device) -> None:
     """Compiles the kernels, or reads them from Triton's cache folder, so that no picture has to wait.
@@ -19,7 +28,6 @@ def warm(device: torch.device) -> None:
     from kernels.stages import stages
     from kernels.tensors import Size
 
-    # one picture that every kernel has a part in: smaller, its mean, a blur
-    recipe = Recipe.parse({"steps": [{"op": "resize", "size": [2, 2]}, {"op": "contrast"}, {"op": "gaussian_blur"}]})
-    pixels = torch.zeros((8, 8, 3), dtype=torch.uint8)
-    execute.computed([stages(plan(recipe, 0, 0, 0, Size(8, 8)))], [pixels], device)
+    recipe = Recipe.parse({"steps": list(EVERY_KERNEL)})
+    pixels = torch.zeros((16, 16, 3), dtype=torch.uint8)
+    execute.computed([stages(plan(recipe, 0, 0, 0, Size(16, 16)))], [pixels], device)

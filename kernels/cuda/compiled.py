@@ -30,6 +30,8 @@ class Kernels:
 
     sweep: Any
     """`tiles.sweep`."""
+    average: Any
+    """`tiles.average`."""
     settle: Any
     """`tiles.settle`."""
     shrink: Any
@@ -64,6 +66,7 @@ def _make(interpreted: bool) -> Kernels:
     binder = Binder(interpreted, generated)
     return Kernels(
         sweep=binder.entry(tiles.sweep, "tiles", "records"),
+        average=binder.entry(tiles.average, "tiles", "records"),
         settle=binder.entry(tiles.settle, "tiles", "records"),
         shrink=binder.entry(boxes.shrink, "tiles", "records"),
         weigh=binder.entry(blurs.weigh, "tiles", "records"),

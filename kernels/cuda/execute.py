@@ -23,7 +23,7 @@ from kernels.cuda.passage import Action, Call, Ends, Launch, Passage
 from kernels.stages import Chain, Stage
 from kernels.tensors import Size
 
-_KINDS = ("shrink", "settle", "weigh", "sweep")
+_KINDS = ("shrink", "average", "settle", "weigh", "sweep")
 """In the order in which they are launched where there is a choice."""
 _arenas: dict[torch.device, Arena] = {}
 _lock = threading.Lock()

@@ -35,6 +35,7 @@ _STEPS = 2.0**24
 """Steps in which means are added up, see `frames.summer`."""
 _CHEAP = (LOAD, PICK_BYTES)
 """Fronts that are read again sooner than what they gave is kept: 3 bytes a pixel instead of 24."""
+_NO_MEAN = (-1, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,8 @@ class Passage:
             if shrinks:
                 self._shrink(trip, of_bytes)
             self._follow(trip, SAMPLE_BYTES if of_bytes and not shrinks else SAMPLE_FLOATS)
+            if trip.readings != (1, 1):
+                self._average(size_out)
         self._size = size_out
 
     def _follow(self, trip: Itinerary, front: int) -> None:
@@ -169,6 +172,12 @@ class Passage:
         )
         self._actions.append(Launch("shrink", record, boxes))
         self._source, self._stride, self._apart = sums, 1, boxes
+
+    def _average(self, size: Size) -> None:
+        """Reads each pixel of a canvas at the end of the route several times: the picture is planes then."""
+        planes, self._size = Spot(self._free(3 * _FLOAT * size.pixels)), size
+        self._launch("average", planes, None, (0, 0, 0, 0), _NO_MEAN)
+        self._arrived(planes)
 
     def _weigh(self, weights: NDArray[np.float32]) -> None:
         planes = self._planes()
@@ -241,7 +250,7 @@ class Passage:
             total = self._memory.given(np.zeros(1, np.int64))
             again = self._front in _CHEAP
             planes = None if again else self._kept()
-            self._launch(planes, None, (table, 0, made.cut, row), (made.mean, made.mean_at, total))
+            self._launch("sweep", planes, None, (table, 0, made.cut, row), (made.mean, made.mean_at, total))
             slot = Spot(row.area, _FLOAT * made.slot)
             part = int(np.float64(1.0 / (_STEPS * self._size.pixels)).view(np.int64))
             self._actions.append(Launch("settle", (total, slot, part), 1))
@@ -249,7 +258,7 @@ class Passage:
                 self._arrived(planes)
                 first = made.cut
         kept = self._kept() if result is None else None
-        self._launch(kept, result, (table, first, end, row), (-1, 0, 0))
+        self._launch("sweep", kept, result, (table, first, end, row), _NO_MEAN)
         if kept is not None:
             self._arrived(kept)
         self._waiting, self._cut, self._measured = [], None, []
@@ -263,9 +272,10 @@ class Passage:
 
     def _launch(
         self,
+        kernel: str,
         planes: Spot | None,
         result: Spot | None,
-        steps: tuple[Spot, int, int, Spot],
+        steps: tuple[Value, int, int, Value],
         mean: tuple[int, int, Value],
     ) -> None:
         (route, last, fields), (table, first, end, row) = self._trip, steps
@@ -290,4 +300,4 @@ class Passage:
             row,
             *mean,
         )
-        self._actions.append(Launch("sweep", record, self._size.pixels))
+        self._actions.append(Launch(kernel, record, self._size.pixels))

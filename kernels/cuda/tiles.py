@@ -124,35 +124,66 @@ def loaded(record: Address, i: Block, here: Block) -> Block:
 
 
 def fetched(record: Address, front: Block, i: Block, here: Block, width: Block, lanes: tl.constexpr) -> Block:
-    """Pixels i of the canvas at the end of a route, from what is at its beginning: the mean of what is read of each."""
+    """Pixels i of the canvas at the end of a route, from what is at its beginning."""
+    return read(record, front, 0.0, 0.0, i, here, width, lanes)
+
+
+def average(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
+    """One tile of pixels that are read several times each, into planes; see `records.SWEEP`.
+
+    No part of a sweep, which would keep a quarter fewer threads busy for it.
+    """
+    average_tile(tiles, records, lanes)
+
+
+def average_tile(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
+    tile = tiles + 2 * tl.program_id(0)
+    record = records + SWEEP * tl.load(tile)
+    width, height = tl.load(record + WIDTH).to(tl.int32), tl.load(record + HEIGHT).to(tl.int32)
+    pixels = width * height
+    i = tl.load(tile + 1) + tl.arange(0, lanes)
+    here = i < pixels
+    front = tl.load(record + FRONT).to(tl.int32)
+    table = tl.load(record + TABLE).to(tl.pointer_type(tl.float64))
+    aside, off = tl.load(table + 7), tl.load(table + 8)
+    across, down = 1 + (aside > 0.0).to(tl.int32), 1 + (off > 0.0).to(tl.int32)
+    r = tl.full([lanes], 0.0, tl.float32)
+    g = tl.full([lanes], 0.0, tl.float32)
+    b = tl.full([lanes], 0.0, tl.float32)
+    for reading in range(0, across * down):
+        to_right = tl.where(reading % across == 1, aside, -aside)
+        to_below = tl.where(reading >= across, off, -off)
+        red, green, blue = read(record, front, to_right, to_below, i, here, width, lanes)
+        r += red
+        g += green
+        b += blue
+    share = 1.0 / (across * down).to(tl.float32)
+    planes = tl.load(record + PLANE).to(tl.pointer_type(tl.float32))
+    tl.store(planes + i, r * share, mask=here)
+    tl.store(planes + pixels + i, g * share, mask=here)
+    tl.store(planes + 2 * pixels + i, b * share, mask=here)
+
+
+def read(
+    record: Address, front: Block, aside: Block, off: Block, i: Block, here: Block, width: Block, lanes: tl.constexpr
+) -> Block:
+    """One reading of pixels i, so far `aside` their centres along a row, and so far `off` along a column."""
     table = tl.load(record + TABLE).to(tl.pointer_type(tl.float64))
     fields = tl.load(record + FIELDS).to(tl.pointer_type(tl.float32))
     last = tl.load(record + LAST).to(tl.int32)
     stride, apart = tl.load(record + STRIDE).to(tl.int32), tl.load(record + APART).to(tl.int32)
     levels = tl.load(record + SOURCE).to(tl.pointer_type(tl.uint8))
     floats = tl.load(record + SOURCE).to(tl.pointer_type(tl.float32))
-    aside, off = tl.load(table + 7), tl.load(table + 8)
-    across, down = 1 + (aside > 0.0).to(tl.int32), 1 + (off > 0.0).to(tl.int32)
-    total_r = tl.full([lanes], 0.0, tl.float32)
-    total_g = tl.full([lanes], 0.0, tl.float32)
-    total_b = tl.full([lanes], 0.0, tl.float32)
-    for reading in range(0, across * down):
-        to_right = tl.where(reading % across == 1, aside, -aside)
-        to_below = tl.where(reading >= across, off, -off)
-        x, y, weight, red, green, blue = follow(table, last, fields, to_right, to_below, i, width, lanes)
-        if front == SAMPLE_BYTES:
-            r, g, b = between(levels, stride, apart, table, last, x, y, here)
-        elif front == SAMPLE_FLOATS:
-            r, g, b = between(floats, stride, apart, table, last, x, y, here)
-        elif front == PICK_BYTES:
-            r, g, b = picked(levels, stride, apart, table, last, x, y, here, 255.0)
-        else:
-            r, g, b = picked(floats, stride, apart, table, last, x, y, here, 1.0)
-        total_r += shown(r, weight, red)
-        total_g += shown(g, weight, green)
-        total_b += shown(b, weight, blue)
-    share = 1.0 / (across * down).to(tl.float32)
-    return total_r * share, total_g * share, total_b * share
+    x, y, weight, red, green, blue = follow(table, last, fields, aside, off, i, width, lanes)
+    if front == SAMPLE_BYTES:
+        r, g, b = between(levels, stride, apart, table, last, x, y, here)
+    elif front == SAMPLE_FLOATS:
+        r, g, b = between(floats, stride, apart, table, last, x, y, here)
+    elif front == PICK_BYTES:
+        r, g, b = picked(levels, stride, apart, table, last, x, y, here, 255.0)
+    else:
+        r, g, b = picked(floats, stride, apart, table, last, x, y, here, 1.0)
+    return shown(r, weight, red), shown(g, weight, green), shown(b, weight, blue)
 
 
 def shown(value: Block, weight: Block, fill: Block) -> Block:

@@ -6,6 +6,7 @@ import logging
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ from tests.helpers.recipes import ALONE, required
 from tests.unit.kernels.test_cpu_words import ROWS, SEEDS, by_torch, numbers
 
 HOPPER = GPUTarget("cuda", 90, 32)
-KERNELS = ("sweep", "settle", "shrink", "weigh")
+REGISTERS = 65536
+"""Of a multiprocessor of Hopper's."""
+KERNELS = ("sweep", "average", "settle", "shrink", "weigh")
 SIGNATURE = {"tiles": "*i32", "records": "*i64", "lanes": "constexpr"}
 
 
@@ -150,11 +153,15 @@ def test_every_kernel_compiles_for_hopper_as_it_is_interpreted(name: str, tmp_pa
     assert spilled is not None
     assert used is not None
     assert int(spilled[1]) <= 64
-    assert int(used[1]) <= 128, "fewer than four blocks of four warps would fit"
+    # what is read several times is a launch of its own, so that sweeps need not be as few
+    blocks = 3 if name == "average" else 4
+    assert int(used[1]) <= REGISTERS // (blocks * 4 * 32), f"fewer than {blocks} blocks of four warps would fit"
 
 
-def launched(number: int, step: dict[str, Any]) -> list[tuple[str, tuple[torch.Tensor, ...]]]:
-    """The arguments of every launch of one recipe of its own seed and size. Nothing is computed: all planes are 0."""
+def launched(
+    number: int, steps: Sequence[Mapping[str, Any]], size: tuple[int, int]
+) -> list[tuple[str, tuple[torch.Tensor, ...]]]:
+    """The arguments of every launch of one recipe of its own seed. Nothing is computed: all planes are 0."""
     seen: list[tuple[str, tuple[torch.Tensor, ...]]] = []
     real = compiled.kernels(interpreted=True)
 
@@ -164,13 +171,12 @@ def launched(number: int, step: dict[str, Any]) -> list[tuple[str, tuple[torch.T
             seen.append((kind, (table, records)))
 
     watched = Watched(*(getattr(real, kernel) for kernel in KERNELS), interpreted=True)
-    size = (3 + number % 7, 1 + number % 5)
     zeros = Arena(CPU, 1, 1 << 20)
     with zeros.slot() as slot:
         slot.reserve(1 << 20, 1 << 20)
         slot.host.fill_(0)
         slot.device.fill_(0)
-    cut, pixels = stages(make_plan([step, {"op": "contrast"}], size, seed=number)), make_image(*size, seed=number)
+    cut, pixels = stages(make_plan(steps, size, seed=number)), make_image(*size, seed=number)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(execute, "kernels", lambda interpreted: watched)
         execute.computed([cut], [torch.from_numpy(pixels)], CPU, zeros)
@@ -187,8 +193,9 @@ def test_nothing_is_compiled_for_a_recipe_a_seed_or_a_size() -> None:
     }
     keys: dict[str, set[str]] = {}
     steps: list[dict[str, Any]] = [*({**required(op), "op": op.name} for op in ALONE), {"op": "resize", "size": [1, 1]}]
-    for number, step in enumerate(steps):
-        for kind, arguments in launched(number, step):
+    asked = [([step, {"op": "contrast"}], (3 + number % 7, 1 + number % 5)) for number, step in enumerate(steps)]
+    for number, (recipe, size) in enumerate([*asked, (cuda.EVERY_KERNEL, (16, 16)), (cuda.EVERY_KERNEL, (15, 18))]):
+        for kind, arguments in launched(number, recipe, size):
             _, specialization, _ = binders[kind](*arguments, lanes=compiled.TILE)
             keys.setdefault(kind, set()).add(str(specialization))
             # a part of a table, which may begin anywhere, is no other kernel either
@@ -229,9 +236,9 @@ def test_triton_is_imported_by_the_first_picture_on_a_gpu() -> None:
 
 def test_warming_runs_every_kernel() -> None:
     cuda.warm(CPU)
-    plan = make_plan([{"op": "resize", "size": [2, 2]}, {"op": "contrast"}, {"op": "gaussian_blur"}], (8, 8))
     ways: list[list[Launch | Call]] = []
-    execute._prepared(Memory(), stages(plan), torch.from_numpy(make_image(8, 8)), ways)
+    pixels = torch.from_numpy(make_image(16, 16))
+    execute._prepared(Memory(), stages(make_plan(cuda.EVERY_KERNEL, (16, 16))), pixels, ways)
     assert {action.kernel for action in ways[0] if isinstance(action, Launch)} == set(KERNELS)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
@@ -13,10 +13,12 @@ from redis.asyncio import Redis
 
 from batching.lanes import Lanes
 from service.app import create_app
+from service.client import Client
 from service.settings import Settings
 from service.store import ObjectStore, local_store
 from service.truth.database import AsyncEngine, make_engine
 from tests.helpers.api import running_api
+from tests.helpers.stack import Stack
 
 
 @pytest.fixture
@@ -47,3 +49,10 @@ async def api(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of `app`, which runs."""
     async with running_api(app) as client:
         yield client
+
+
+@pytest.fixture
+def client(shared_stack: Stack) -> Iterator[Client]:
+    """Our own client, of a whole system."""
+    with Client(str(shared_stack.client.base_url)) as opened:
+        yield opened

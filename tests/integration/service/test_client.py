@@ -8,7 +8,6 @@ import tarfile
 import threading
 import uuid
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +20,8 @@ from service.catalogue.picture import sample
 from service.client import Client
 from service.client.errors import Invalid, NotFound
 from service.client.views import Batch
-from tests.helpers.stack import Stack
 
 RECIPE = {"steps": [{"op": "rotate", "degrees": [-20, 20]}, {"op": "hflip", "chance": 0.5}], "output": {"format": "png"}}
-
-
-@pytest.fixture
-def client(shared_stack: Stack) -> Iterator[Client]:
-    with Client(str(shared_stack.client.base_url)) as opened:
-        yield opened
 
 
 def picture(tint: int = 0, form: str = "PNG") -> bytes:

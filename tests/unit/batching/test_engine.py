@@ -7,96 +7,25 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
 from typing import Literal
-from unittest import mock
-from uuid import UUID
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from batching import failpoints
-from batching.engine import Engine, EngineConfig
-from batching.execute import Decode, Guest, Lacking, Ran, Result, Work, decoder
-from batching.items import Budget, Failed, Priority
+from batching.execute import Guest, Lacking, Ran, Result, Work, decoder
+from batching.items import Failed
 from batching.ledger import Member
 from batching.telemetry import Tally
 from batching.threads import NICENESS
 from kernels import augment, codec
 from kernels.codec import Limits
-from kernels.errors import DeviceLost, DeviceOutOfMemory
-from kernels.partners import Partners, Pool
-from kernels.plan import Plan
-from kernels.recipe import Output, Recipe
+from kernels.partners import Pool
+from kernels.recipe import Recipe
 from kernels.rng import item_key
-from kernels.run import run
-from kernels.tensors import Picture
+from tests.helpers.engines import LAYOUTS, RECIPE, Layout, Started, make_work, picture_bytes, results
 from tests.helpers.ledger import make_item
-from tests.helpers.pictures import make_image
-
-RECIPE = Recipe.parse(
-    {
-        "steps": [{"op": "hflip", "chance": 0.5}, {"op": "rotate", "degrees": [-30, 30]}, {"op": "solarize"}],
-        "output": {"format": "png"},
-    }
-)
-Layout = Literal["whole", "stages"]
-LAYOUTS: tuple[Layout, ...] = ("whole", "stages")
-Started = Callable[..., Engine]
-
-
-def picture_bytes(seed: int = 0, height: int = 20, width: int = 30) -> bytes:
-    return codec.encode(make_image(height, width, seed=seed), Output(format="png"))
-
-
-def make_work(content: bytes | None = None, *, key: int = 1, variants: int = 2, priority: Priority = "bulk") -> Work:
-    content = picture_bytes(key) if content is None else content
-    return Work(make_item(content, recipe=RECIPE, variants=variants, key=key, priority=priority), content)
-
-
-@pytest.fixture
-def start() -> Iterator[Started]:
-    """Starts engines, and ends them after the test."""
-    engines: list[Engine] = []
-
-    def started(
-        layout: Layout = "whole",
-        decode: Decode | None = None,
-        threads: int = 2,
-        lost: Callable[[DeviceLost], None] | None = None,
-        tally: Tally | None = None,
-        item_timeout_s: float = 60.0,
-        max_output_pixels: int = 10**6,
-    ) -> Engine:
-        config = EngineConfig(
-            layout=layout,
-            threads=threads,
-            budget=Budget(cost_pixels=20_000),
-            item_timeout_s=item_timeout_s,
-            max_output_pixels=max_output_pixels,
-        )
-        engine = Engine(config, decode or decoder(Limits()), tally or Tally(), lost or (lambda error: None))
-        engines.append(engine)
-        return engine
-
-    yield started
-    failpoints.arm({})
-    for engine in engines:
-        assert engine.close()
-
-
-def results(engine: Engine, works: list[Work]) -> dict[UUID, Result]:
-    """The result of each item, when all have one; each exactly once."""
-    done: queue.Queue[Result] = queue.Queue()
-    for work in works:
-        engine.submit(work, done.put)
-    found = [done.get(timeout=30) for _ in works]
-    assert done.empty()
-    by_id = {result.item.id: result for result in found}
-    assert len(by_id) == len(works)
-    return {work.item.id: by_id[work.item.id] for work in works}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -203,132 +132,6 @@ def test_too_much_output_for_one_item_fails_it(start: Started) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_an_unexpected_error_is_tried_once_more(start: Started, layout: Layout) -> None:
-    calls: list[bytes] = []
-    real = decoder(Limits())
-
-    def flaky(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
-        calls.append(content)
-        if len(calls) == 1:
-            raise RuntimeError("once")
-        return real(content, alpha)
-
-    [result] = results(start(layout, decode=flaky), [make_work()]).values()
-    assert isinstance(result, Ran)
-    assert len(calls) == 2
-
-
-@pytest.mark.parametrize(("error", "code"), [(RuntimeError("always"), "internal"), (MemoryError(), "resource_exhausted")])
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_an_error_that_stays_fails_the_item_and_names_nothing(
-    start: Started, layout: Layout, error: Exception, code: str
-) -> None:
-    real = decoder(Limits())
-    works = [make_work(key=key) for key in range(3)]
-
-    def broken(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
-        if content == works[1].content:
-            raise error
-        return real(content, alpha)
-
-    found = results(start(layout, decode=broken), works)
-    failed = found[works[1].item.id]
-    assert isinstance(failed, Failed)
-    assert failed.code == code
-    assert "always" not in failed.detail
-    assert isinstance(found[works[0].item.id], Ran)
-    assert isinstance(found[works[2].item.id], Ran)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("place", ["decoded", "ran", "encoded"])
-def test_a_planted_fault_fails_items_as_internal(start: Started, layout: Layout, place: str) -> None:
-    failpoints.arm({place: "error"})
-    [result] = results(start(layout), [make_work()]).values()
-    assert isinstance(result, Failed)
-    assert result.code == "internal"
-
-
-def faulty_run(fault: Callable[[int, torch.device], Exception | None]) -> Callable[..., list[Picture]]:
-    """`run` that raises what `fault(number of plans, device)` says."""
-
-    def faulty(plans: list[Plan], pictures: list[Picture], device: torch.device, partners: list[Partners]) -> list[Picture]:
-        error = fault(len(plans), device)
-        if error is not None:
-            raise error
-        return run(plans, pictures, device, partners)
-
-    return faulty
-
-
-def test_too_little_device_memory_halves_the_micro_batch(start: Started) -> None:
-    sizes: list[int] = []
-
-    def fault(number: int, device: torch.device) -> Exception | None:
-        sizes.append(number)
-        return DeviceOutOfMemory("cuda") if number > 3 else None
-
-    works = [make_work(key=key, variants=4) for key in range(4)]
-    plain = results(start("stages"), works)
-    with mock.patch("batching.device.run", faulty_run(fault)):
-        split = results(start("stages"), works)
-    assert {item_id: _contents(result) for item_id, result in split.items()} == {
-        item_id: _contents(result) for item_id, result in plain.items()
-    }
-    assert max(sizes) >= 4
-    assert min(sizes) <= 2
-
-
-def test_what_fits_no_device_even_alone_fails_as_resource_exhausted(start: Started) -> None:
-    def fault(number: int, device: torch.device) -> Exception | None:
-        return DeviceOutOfMemory("cuda")
-
-    with mock.patch("batching.device.run", faulty_run(fault)):
-        [result] = results(start("stages"), [make_work()]).values()
-    assert isinstance(result, Failed)
-    assert result.code == "resource_exhausted"
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_lost_device_is_reported_once_and_gives_no_results(start: Started, layout: Layout) -> None:
-    lost: queue.Queue[DeviceLost] = queue.Queue()
-    done: queue.Queue[Result] = queue.Queue()
-    with mock.patch("batching.device.run", faulty_run(lambda number, device: DeviceLost("cuda", "illegal access"))):
-        engine = start(layout, lost=lost.put)
-        for key in range(4):
-            engine.submit(make_work(key=key), done.put)
-        assert "illegal access" in lost.get(timeout=30).message
-        time.sleep(0.05)
-    assert lost.empty()
-    assert done.empty()
-
-
-def test_an_item_that_takes_too_long_fails(start: Started) -> None:
-    failpoints.arm({"encoded": "sleep:0.05"})
-    [result] = results(start(item_timeout_s=0.1), [make_work(variants=10)]).values()
-    assert isinstance(result, Failed)
-    assert result.code == "item_timeout"
-
-
-def test_what_hangs_is_overdue(start: Started) -> None:
-    gate = threading.Event()
-    real = decoder(Limits())
-
-    def hanging(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
-        gate.wait(10)
-        return real(content, alpha)
-
-    engine, work, done = start(decode=hanging), make_work(), queue.Queue[Result]()
-    engine.submit(work, done.put)
-    time.sleep(0.1)
-    assert engine.overdue(0.05) == [work.item]
-    assert engine.overdue(5.0) == []
-    gate.set()
-    assert isinstance(done.get(timeout=10), Ran)
-    assert engine.overdue(0.0) == []
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
 def test_work_that_is_not_begun_can_be_withdrawn(start: Started, layout: Layout) -> None:
     gate, begun = threading.Event(), threading.Event()
     real = decoder(Limits())
@@ -386,11 +189,6 @@ def test_stages_are_measured(start: Started) -> None:
     results(start(tally=tally), [make_work(variants=3), make_work(key=2, variants=1)])
     facts = tally.facts()
     assert (facts["stage_n:decode"], facts["stage_n:run"], facts["stage_n:encode"]) == ("2", "4", "4")
-
-
-def _contents(result: Result) -> list[bytes]:
-    assert isinstance(result, Ran), result
-    return [output.content for output in result.outputs]
 
 
 MIXING = Recipe.parse(

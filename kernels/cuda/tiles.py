@@ -66,13 +66,18 @@ def sweep(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
     sweep_tile(tiles, records, lanes)
 
 
-def sweep_tile(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
+def canvas(tiles: Address, records: Address, lanes: tl.constexpr) -> Block:
+    """This tile's record, the sides and pixels of its canvas, and which of them are this tile's: some may not be there."""
     tile = tiles + 2 * tl.program_id(0)
     record = records + SWEEP * tl.load(tile)
     width, height = tl.load(record + WIDTH).to(tl.int32), tl.load(record + HEIGHT).to(tl.int32)
     pixels = width * height
     i = tl.load(tile + 1) + tl.arange(0, lanes)
-    here = i < pixels
+    return record, width, height, pixels, i, i < pixels
+
+
+def sweep_tile(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
+    record, width, height, pixels, i, here = canvas(tiles, records, lanes)
     plane = tl.load(record + PLANE)
     planes = plane.to(tl.pointer_type(tl.float32))
     front = tl.load(record + FRONT).to(tl.int32)
@@ -137,12 +142,7 @@ def average(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
 
 
 def average_tile(tiles: Address, records: Address, lanes: tl.constexpr) -> None:
-    tile = tiles + 2 * tl.program_id(0)
-    record = records + SWEEP * tl.load(tile)
-    width, height = tl.load(record + WIDTH).to(tl.int32), tl.load(record + HEIGHT).to(tl.int32)
-    pixels = width * height
-    i = tl.load(tile + 1) + tl.arange(0, lanes)
-    here = i < pixels
+    record, width, _, pixels, i, here = canvas(tiles, records, lanes)
     front = tl.load(record + FRONT).to(tl.int32)
     table = tl.load(record + TABLE).to(tl.pointer_type(tl.float64))
     aside, off = tl.load(table + 7), tl.load(table + 8)

@@ -20,6 +20,16 @@ PHOTO = make_photo("astronaut", 40, 56)
 WHOLE = [saved(PHOTO, form, **options) for form, options in FORMATS.values()]
 FILES = WHOLE + [content for content in (sample.content for sample in SAMPLES) if len(content) < 20_000]
 MAY_GROW_MIB = 64
+OFTEN = {
+    "ok",
+    "image_corrupt",
+    "image_dimensions",
+    "image_too_many_pixels",
+    "image_truncated",
+    "image_unreadable",
+    "unsupported_format",
+}
+"""Verdicts that each hundredth file gets and more, so that ten thousand do not miss one by chance."""
 
 
 @pytest.fixture(scope="module")
@@ -55,4 +65,4 @@ def test_mutated_files(child: DecodeChild) -> None:
 @pytest.mark.timeout(900)
 def test_many_mutated_files(child: DecodeChild) -> None:
     said = fuzz(child, examples=10_000, anew=True)
-    assert len(said) >= 8, said
+    assert said.keys() >= OFTEN, said

@@ -138,7 +138,7 @@ def _does(stage: Noted) -> str:
         case "rearrange":
             return "whole pixels moved, bit for bit"
         case "resample":
-            return "one coordinate chain, resampled once, from planes"
+            return "; ".join(["one coordinate chain, resampled once, from planes", *_antialiasing(stage)])
         case "weigh":
             return (
                 f"weighted neighbourhood of {stage.taps} x {stage.taps}"
@@ -163,11 +163,7 @@ def _does(stage: Noted) -> str:
 def _sweep(stage: Noted) -> str:
     parts = []
     if stage.front in ALONG_ROUTES:
-        parts.append("one coordinate chain, resampled once")
-        if stage.shrink != (1, 1):
-            parts.append(f"antialiased: boxes of {stage.shrink[0]} x {stage.shrink[1]} averaged first")
-        if stage.readings > 1:
-            parts.append(f"antialiased: {stage.readings} readings of each pixel averaged")
+        parts += ["one coordinate chain, resampled once", *_antialiasing(stage)]
     pixels = [step for step in stage.steps if not step.op.moves_labels]
     if pixels:
         parts.append("pixels in place, clamped after each step")
@@ -176,6 +172,16 @@ def _sweep(stage: Noted) -> str:
     if not parts:
         return "rounded to 8 bits" if stage.is_last else "bytes turned into planes"
     return "; ".join(parts)
+
+
+def _antialiasing(stage: Noted) -> list[str]:
+    """What is done against moiré where a chain shrinks."""
+    parts = []
+    if stage.shrink != (1, 1):
+        parts.append(f"antialiased: boxes of {stage.shrink[0]} x {stage.shrink[1]} averaged first")
+    if stage.readings > 1:
+        parts.append(f"antialiased: {stage.readings} readings of each pixel averaged")
+    return parts
 
 
 def _why(before: Noted, stage: Noted) -> str:
@@ -235,7 +241,7 @@ def _us(stage: Noted) -> float:
         if stage.shrink != (1, 1):
             ns += costs.of_work("shrink") * stage.size_in.pixels
     elif stage.kind in ("resample", "rearrange"):
-        ns += costs.of_work(stage.kind) * out
+        ns += costs.of_work(stage.kind) * out * stage.readings
     return costs.PASS_US + ns / 1000
 
 

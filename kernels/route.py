@@ -200,22 +200,26 @@ def middle(length: int, weight: int) -> float:
     return 0.5 + 1.0 / (weight + 1.0) if length == 2 else length / 2.0
 
 
-def boxes(links: Links) -> tuple[int, int, int, int, int, int]:
-    """The `Boxes` by which a chain that shrinks is smoothed, by how it shrinks in the middle of the output."""
+def boxes(links: Links, parts_x: float, parts_y: float) -> tuple[int, int, int, int, int, int]:
+    """The `Boxes` by which a chain that shrinks is smoothed, by how it shrinks in the middle of the output.
+
+    What they are fitted to is an output pixel, or one of so many parts along its row and its column.
+    """
     count = len(links)
     back = IDENTITY
     for number in range(count):
         back = multiply(back, inverse(matrix_of(links[number])))
     a, b, d, e = paces(back, links[count - 1][OUTPUT + 1] / 2.0, links[count - 1][OUTPUT] / 2.0)
+    a, b, d, e = a / parts_x, b / parts_y, d / parts_x, e / parts_y
     area = abs(a * e - b * d)
     height, width = links[0][INPUT], links[0][INPUT + 1]
     wide, across, column_weight = _side(area / max(length(d, e), _TINY), width)
     high, down, row_weight = _side(area / max(length(a, b), _TINY), height)
     if is_affine(back) and b == 0.0 and d == 0.0:
-        whole = _whole(abs(a), back[2], width)
+        whole = _whole(abs(a), back[2], width) if parts_x == 1.0 else 1
         if whole > 1:
             wide, across, column_weight = whole, (whole if whole > _BESIDE else 1), 1
-        whole = _whole(abs(e), back[5], height)
+        whole = _whole(abs(e), back[5], height) if parts_y == 1.0 else 1
         if whole > 1:
             high, down, row_weight = whole, (whole if whole > _BESIDE else 1), 1
     return wide, high, across, down, column_weight, row_weight

@@ -9,6 +9,7 @@ Transparency, if a picture has it, is moved like a fourth colour, is 0 outside t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,15 +20,29 @@ from kernels import matrices
 from kernels.chain import Link, Way, folded, locate, numbers, way
 from kernels.cpu.places import INSIDE
 from kernels.index_maps import IndexMap, Window, gather, index_map
-from kernels.matrices import Point
 from kernels.params import Border
-from kernels.readings import ASIDE, readings
+from kernels.readings import asides, often
 from kernels.route import CODES, Boxes, Fill, Lattice, lattice, within
 from kernels.shrink import box_counts, box_sums
 from kernels.tensors import Size
 
 _RING = 2
 """The first box's middle lies at most so many boxes from the edge: none is wider than four from one to the next."""
+
+
+class _Readable(NamedTuple):
+    """What is read of a source: pixels or sums of boxes, (H, W, C) float32 in units of its `level`, less those of the fill.
+
+    at: where they lie on the source, which is of size `size` and goes on as `border` says.
+    """
+
+    pixels: torch.Tensor
+    of: Boxes
+    at: Lattice
+    border: Border
+    fill: torch.Tensor | None
+    level: float
+    size: Size
 
 
 def to_planes(pixels: torch.Tensor) -> torch.Tensor:
@@ -121,38 +136,44 @@ def moved_classes(mask: NDArray[np.generic], links: Sequence[Link]) -> NDArray[n
 
 def _resampled(source: torch.Tensor, links: Sequence[Link]) -> torch.Tensor:
     """The mean of what is read of each output pixel."""
-    across, down = often = readings(numbers(links).tolist())
-    asides = [(x, y) for y in _about(down) for x in _about(across)]
-    planes = _sampled(source, links, often, asides[0])
-    for aside in asides[1:]:
-        planes += _sampled(source, links, often, aside)
-    return planes if len(asides) == 1 else planes.mul_(1.0 / len(asides))
+    aside, off = asides(numbers(links).tolist())
+    read, output = (often(aside), often(off)), links[-1].size_out
+    places = [(x, y) for y in _about(off) for x in _about(aside)]
+    back = way(links, source.device, read, places[0])
+    readable = _readable(source, links[0], back)
+    planes = _sampled(readable, back, output)
+    for place in places[1:]:
+        planes += _sampled(readable, way(links, source.device, read, place), output)
+    return planes if len(places) == 1 else planes.mul_(1.0 / len(places))
 
 
-def _about(count: int) -> tuple[float, ...]:
+def _about(aside: float) -> tuple[float, ...]:
     """Where an output pixel is read once or twice along a side, from its centre."""
-    return (0.0,) if count == 1 else (-ASIDE, ASIDE)
+    return (-aside, aside) if aside > 0.0 else (0.0,)
 
 
-def _sampled(source: torch.Tensor, links: Sequence[Link], often: tuple[int, int], aside: Point) -> torch.Tensor:
-    """What is read so far `aside` the centre of each output pixel; see `chain.way`."""
-    # read in the source's own units, rows by columns by channels: only the result is turned round and scaled to 0..1
+def _readable(source: torch.Tensor, first: Link, back: Way) -> _Readable:
+    """A source made ready to be read along the way back to the first link's input, wherever in output pixels."""
+    # in the source's own units, rows by columns by channels: only the result is turned round and scaled to 0..1
     level, image = (255.0, source) if source.dtype == torch.uint8 else (1.0, source.permute(1, 2, 0))
-    first, output = links[0], links[-1].size_out
-    back = way(links, source.device, often, aside)
     (height, width), of = first.size_in, back.boxes
     middle_x, middle_y = of.middle
     inner = within(back.reach, width, height, of.wide - middle_x, of.high - middle_y)
     border: Border = "replicate" if inner else first.border
-    filled = border == "constant"
-    fill = color_of(first.fill, image.shape[2], image.device) * level if filled and any(first.fill) else None
+    fill = color_of(first.fill, image.shape[2], image.device) * level if border == "constant" and any(first.fill) else None
     at = Lattice(*lattice(back.reach, width, height, of[:4], INSIDE if inner else CODES[border]))
     read = _read(image, of, at, border, fill)
     if border == "wrap":
         read = _ringed(read)
         at = at._replace(left=at.left - _RING * of.across, top=at.top - _RING * of.down)
-    grid = _grid(back, first, output, read, of, at, border)
-    padding = "zeros" if filled else "border"
+    return _Readable(read, of, at, border, fill, level, first.size_in)
+
+
+def _sampled(source: _Readable, back: Way, output: Size) -> torch.Tensor:
+    """What is read of each output pixel at one place of it; see `chain.way`."""
+    read, of, _, border, fill, level, _ = source
+    grid = _grid(back, source, output)
+    padding = "zeros" if border == "constant" else "border"
     planes = functional.grid_sample(read.permute(2, 0, 1)[None], grid[None], "bilinear", padding, align_corners=False)[0]
     scale = level * of.weight
     if scale != 1.0:
@@ -186,8 +207,9 @@ def _ringed(image: torch.Tensor) -> torch.Tensor:
     return image[rows][:, columns]
 
 
-def _grid(back: Way, first: Link, output: Size, read: torch.Tensor, of: Boxes, at: Lattice, border: Border) -> torch.Tensor:
-    """Where each output pixel reads, in the units of `grid_sample`: (H, W, 2), -1..1 across `read`."""
+def _grid(back: Way, source: _Readable, output: Size) -> torch.Tensor:
+    """Where each output pixel reads, in the units of `grid_sample`: (H, W, 2), -1..1 across what is read."""
+    read, of, at, border, _, _, size = source
     scale_x, scale_y = 2.0 / (read.shape[1] * of.across), 2.0 / (read.shape[0] * of.down)
     # as if boxes lay beside each other about their middles
     middle_x, middle_y = of.middle
@@ -196,7 +218,7 @@ def _grid(back: Way, first: Link, output: Size, read: torch.Tensor, of: Boxes, a
     grid = torch.empty((*output, 2), dtype=torch.float32, device=read.device)
     if border in ("reflect", "wrap"):
         x, y = locate(back.matrix, back.base, output, read.device)
-        x, y = folded(x, first.size_in.width, border), folded(y, first.size_in.height, border)
+        x, y = folded(x, size.width, border), folded(y, size.height, border)
         grid[..., 0], grid[..., 1] = x * scale_x + offset_x, y * scale_y + offset_y
         return grid
     to_units = (scale_x, 0.0, offset_x, 0.0, scale_y, offset_y, 0.0, 0.0, 1.0)

@@ -12,7 +12,7 @@ from kernels.chain import Link, displacements, numbers
 from kernels.cpu.compiled import Plotted
 from kernels.cpu.places import COLUMNS, CONSTANT, FOLD, INSIDE, READ, REFLECT, REPLICATE, WRAP
 from kernels.matrices import multiply
-from kernels.readings import ASIDE, smoothing
+from kernels.readings import often, smoothing
 from kernels.route import (
     BORDER,
     FILL,
@@ -90,10 +90,15 @@ def by_python(links: Numbers, level: float, table: Numbers) -> Plotted:
 
 
 def plot(links: Links, level: float, table: Table) -> Plotted:
-    """Writes rows of `table`, all zeros. How many, `smoothing`, `lattice`, and the border that can be seen, or INSIDE."""
+    """Writes rows of `table`, all zeros.
+
+    How many, how often each output pixel is read along its row and its column, `Boxes`, `lattice`, and the border that can
+    be seen, or INSIDE.
+    """
     first = links[0]
     height, width = first[INPUT], first[INPUT + 1]
-    read_across, read_down, wide, high, across, down, column_weight, row_weight = smoothing(links)
+    aside, off, wide, high, across, down, column_weight, row_weight = smoothing(links)
+    read_across, read_down = often(aside), often(off)
     unit = level * counted(wide, column_weight) * counted(high, row_weight)
     rows, shows, matrix, reach = route(links, unit, (read_across, read_down), table)
     middle_x, middle_y = middle(wide, column_weight), middle(high, row_weight)
@@ -116,7 +121,7 @@ def plot(links: Links, level: float, table: Table) -> Plotted:
     outside = float(REPLICATE if border in (REFLECT, INSIDE) else border)
     shown = 1.0 if shows else 0.0
     write(table[rows], READ, (float(columns), float(lines), outside, red, green, blue, 1.0 / unit, shown))
-    table[0][7], table[0][8] = ASIDE * (read_across - 1), ASIDE * (read_down - 1)
+    table[0][7], table[0][8] = aside, off
     return (
         rows + 1,
         read_across,

@@ -42,7 +42,7 @@ class Noted:
     front: int = PLANES
     """Where a sweep reads: see `execute`."""
     shrink: tuple[int, int] = (1, 1)
-    """Columns and rows of the boxes that a sweep's source is added up in first."""
+    """Columns and rows of the boxes that the source of a sweep or of torch is added up in first."""
     readings: int = 1
     """How often its source is read for each pixel that comes out."""
     averaged: PlannedStep | None = None
@@ -126,7 +126,10 @@ class _Outline(Passes):
 
     def _resample(self, links: tuple[Link, ...]) -> None:
         self._settle()
-        self.passes.append(Noted("resample", self._moving, self._size, links[-1].size_out))
+        trip = self._itinerary(links)
+        boxes, readings = (trip.boxes.wide, trip.boxes.high), trip.readings[0] * trip.readings[1]
+        noted = Noted("resample", self._moving, self._size, links[-1].size_out, shrink=boxes, readings=readings)
+        self.passes.append(noted)
         self._size, self._front = links[-1].size_out, PLANES
 
     def _mix(self, mixture: Mixture) -> None:

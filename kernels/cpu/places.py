@@ -157,13 +157,15 @@ def find_lines(table: Table, height: int, read: Bytes) -> None:
     last = table.shape[0] - 1
     lines = int(table[last, 2])
     bottom = f32(lines - 1)
-    for line in range(height):
-        _, v = line_start(table, 0.0, 0.0, line)
-        # as `place_tile`
-        v = v if v > f32(0.0) else f32(0.0)
-        v = v if v < bottom else bottom
-        top = min(int(floor32(v)), max(lines - 2, 0))
-        read[top] = read[min(top + 1, lines - 1)] = 1
+    off = table[0, 8]
+    for reading in range(1 if off == 0.0 else 2):
+        for line in range(height):
+            _, v = line_start(table, 0.0, off if reading == 1 else -off, line)
+            # as `place_tile`
+            v = v if v > f32(0.0) else f32(0.0)
+            v = v if v < bottom else bottom
+            top = min(int(floor32(v)), max(lines - 2, 0))
+            read[top] = read[min(top + 1, lines - 1)] = 1
 
 
 def move_tile(table: Table, step: int, count: int, scratch: Grid) -> None:

@@ -147,9 +147,10 @@ def sweep(
             else:
                 read_tile(floats, table, count, scratch, offsets, leaves, red, green, blue)
             if table[0, 7] > 0.0 or table[0, 8] > 0.0:
-                # boxes, the sums of which are read otherwise, and several readings exclude each other
                 if front == 2:
                     read_again(source, table, fields, base, count, width, scratch, offsets, red, green, blue)
+                elif front == 3:
+                    read_again(sums, table, fields, base, count, width, scratch, offsets, red, green, blue)
                 else:
                     read_again(floats, table, fields, base, count, width, scratch, offsets, red, green, blue)
         run_steps(red, green, blue, count, program, first, last, row, base, width, height)

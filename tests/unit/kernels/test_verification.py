@@ -155,7 +155,7 @@ def test_t3_a_chain_is_one_reading_of_float64_coordinates(seed: int) -> None:
     pixels = make_photo(rng.choice(PHOTOS), 131, 170) if seed % 2 else make_image(131, 170, seed=seed)
     made = planned(warps(rng, 2 + seed % 3, BORDERS), pixels)
     moved = chain(made.steps)
-    if smoothing(numbers(moved))[:4] != (1, 1, 1, 1):
+    if smoothing(numbers(moved))[:4] != (0.0, 0.0, 1, 1):
         pytest.skip("smoothed first")
     off = np.abs(ran(made, pixels) - shown(moved, pixels.astype(np.float64))).max(axis=-1)
     off = off[~edges_on_the_way(made)]
@@ -225,16 +225,23 @@ def test_t3_a_chain_that_halves_last_is_nearer_to_the_truth_than_kornias(seed: i
     assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
 
 
-@pytest.mark.parametrize("seed", seeds(3, 60))
+@pytest.mark.parametrize("seed", seeds(9, 270))
 def test_t3_a_chain_that_scales_and_then_shrinks_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
-    """Turned or not, scaled by 0.85 to 1.2, and shrunk to between 1/1.6 and 1/2.1, each third time to a half exactly."""
+    """Scaled by 0.25 to 2.4, turned or not, and shrunk to between 1/1.4 and 1/2.6, each third time to a half exactly.
+
+    Along one side alone now and then. Where a chain scales up before, few source pixels fit into an output pixel; where it
+    scales down, many do.
+    """
     rng = random.Random(seed)
     photo = make_photo(PHOTOS[seed % len(PHOTOS)])
     height, width = (side // 4 * 4 for side in photo.shape[:2])
-    factor = 2.0 if seed % 3 == 0 else rng.uniform(1.6, 2.1)
-    scaled: Step = {"op": "affine", "degrees": rng.choice([0, rng.uniform(-40, 40)]), "scale": rng.uniform(0.85, 1.2)}
-    small: Step = {"op": "resize", "size": [round(height / 2 / factor), round(width / 2 / factor)]}
-    fused, kornia = distances(photo[:height, :width], [{**scaled, "border": "reflect"}, small], finer=2, points=12)
+    low, high = ((0.25, 0.7), (0.7, 1.2), (1.2, 2.4))[seed // 3 % 3]
+    degrees = rng.choice([0, rng.uniform(-180, 180)])
+    scaled: Step = {"op": "affine", "degrees": degrees, "scale": rng.uniform(low, high), "border": "reflect"}
+    factor = 2.0 if seed % 3 == 0 else rng.uniform(1.4, 2.6)
+    down, across = rng.choice([(factor, factor), (factor, factor), (1.0, factor), (factor, 1.0)])
+    small: Step = {"op": "resize", "size": [round(height / 2 / down), round(width / 2 / across)]}
+    fused, kornia = distances(photo[:height, :width], [scaled, *turns(rng, seed // 9 % 3), small], finer=2, points=12)
     assert fused <= kornia, f"seed {seed}: {fused:.3f} levels, Kornia {kornia:.3f}"
 
 

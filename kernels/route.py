@@ -203,7 +203,9 @@ def middle(length: int, weight: int) -> float:
 def boxes(links: Links, parts_x: float, parts_y: float) -> tuple[int, int, int, int, int, int]:
     """The `Boxes` by which a chain that shrinks is smoothed, by how it shrinks in the middle of the output.
 
-    What they are fitted to is an output pixel, or one of so many parts along its row and its column.
+    They are fitted to an output pixel, or to one of so many parts along its row and its column. Cuts through its middle say
+    how wide and high it is; of a part, the geometric mean of those and of how far it reaches does, since readings beside
+    each other leave gaps where pixels are oblique.
     """
     count = len(links)
     back = IDENTITY
@@ -213,8 +215,12 @@ def boxes(links: Links, parts_x: float, parts_y: float) -> tuple[int, int, int, 
     a, b, d, e = a / parts_x, b / parts_y, d / parts_x, e / parts_y
     area = abs(a * e - b * d)
     height, width = links[0][INPUT], links[0][INPUT + 1]
-    wide, across, column_weight = _side(area / max(length(d, e), _TINY), width)
-    high, down, row_weight = _side(area / max(length(a, b), _TINY), height)
+    reach_x, reach_y = max(length(a, b), _TINY), max(length(d, e), _TINY)
+    fit_x, fit_y = area / reach_y, area / reach_x
+    if parts_x > 1.0 or parts_y > 1.0:
+        fit_x, fit_y = math.sqrt(fit_x * reach_x), math.sqrt(fit_y * reach_y)
+    wide, across, column_weight = _side(fit_x, width)
+    high, down, row_weight = _side(fit_y, height)
     if is_affine(back) and b == 0.0 and d == 0.0:
         whole = _whole(abs(a), back[2], width) if parts_x == 1.0 else 1
         if whole > 1:

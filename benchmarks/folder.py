@@ -21,7 +21,7 @@ USUAL_US = 60.0
 _FILES = 128
 _PAUSE_S = 5.0
 _PATIENCE_S = 400.0
-PATIENCE = "AUGMENT_BENCH_PATIENCE_S"
+PATIENCE = "BENCH_PATIENCE_S"
 """The environment variable that says otherwise; 0 waits for nothing."""
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from uuid import UUID
 
 from rich.table import Table
 
+from benchmarks.folder import measured_folder
 from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.pictures import SEED
 from benchmarks.kernels.report import console, goals_of
@@ -74,8 +74,8 @@ def main(arguments: Sequence[str]) -> int:
     asked = _arguments(arguments)
     known = facts(("torch", "numba", "fastapi", "uvicorn", "rq", "psycopg"))
     with (
-        tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
-        measured_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
+        measured_folder() as folder,
+        measured_system(folder.path, {"AUGMENT_LOG_LEVEL": "warning"}) as system,
         Client(system.url) as client,
     ):
         readings, sent_s = _run(system.url, system.pid, asked.pictures, asked.batches, asked.side)
@@ -91,6 +91,7 @@ def main(arguments: Sequence[str]) -> int:
     out.print(f"{sent}: {end_s:,.0f} s, all sent after {sent_s:,.0f} s")
     report = {
         **known,
+        "new_file_us": folder.new_file_us,
         **{name: getattr(asked, name) for name in ("pictures", "side", "batches")},
         "seconds": round(end_s, 1),
         "sent_s": round(sent_s, 1),

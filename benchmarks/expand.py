@@ -14,7 +14,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import JsonValue
 
+from benchmarks.folder import measured_folder
 from benchmarks.machine import facts
 from benchmarks.measured_system import measured_system
 from benchmarks.processes import cpu_by_process, difference
@@ -46,8 +46,8 @@ SIDE = 256
 
 def main(arguments: Sequence[str]) -> int:
     asked = _arguments(arguments)
-    with tempfile.TemporaryDirectory(prefix="augment-bench-") as folder:
-        report = measure(Path(folder), asked.pictures, asked.variants, kill=asked.kill)
+    with measured_folder() as folder:
+        report = measure(folder.path, asked.pictures, asked.variants, kill=asked.kill)
     for name, value in report.items():
         sys.stdout.write(f"{name:<28}{json.dumps(value)}\n")
     if asked.json:

@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from benchmarks.folder import measured_folder
 from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
@@ -82,8 +82,8 @@ def main(arguments: Sequence[str]) -> int:
     known = facts(("torch", "numba", "fastapi", "uvicorn", "rq", "psycopg"))
     settings = {"AUGMENT_LOG_LEVEL": "warning", "AUGMENT_MAX_WAITING_ITEMS": str(asked.waiting)}
     with (
-        tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
-        measured_system(Path(folder), settings) as system,
+        measured_folder() as folder,
+        measured_system(folder.path, settings) as system,
         progress_line() as progress,
     ):
         bar = progress.add_task("peak", total=3 + asked.probes)
@@ -111,6 +111,7 @@ def main(arguments: Sequence[str]) -> int:
     out.print("Retry-After, told and true, s: " + ", ".join(f"{one.said_s:g} and {one.true_s:.1f}" for one in told))
     report = {
         **known,
+        "new_file_us": folder.new_file_us,
         **{name: getattr(asked, name) for name in ("seconds", "clients", "times", "waiting")},
         "peak_per_s": round(peak_rate, 1),
         "offered_per_s": round(flood.offered / flood.record.seconds, 1),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from benchmarks.folder import measured_folder
 from benchmarks.kernels.report import console
 from benchmarks.machine import facts
 from benchmarks.measured_system import measured_system
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     known = facts(("torch", "numba", "fastapi", "uvicorn", "rq", "psycopg"))
     seconds = asked.minutes * 60
     with (
-        tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
-        measured_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
+        measured_folder() as folder,
+        measured_system(folder.path, {"AUGMENT_LOG_LEVEL": "warning"}) as system,
     ):
         load = Load(system.url, files(), seconds, rate=asked.rate)
         record, readings = _watched(load, system.pid)
@@ -59,6 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     report: dict[str, Any] = {
         **known,
+        "new_file_us": folder.new_file_us,
         "minutes": asked.minutes,
         "rate": asked.rate,
         "pictures": record.pictures,

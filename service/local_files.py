@@ -28,10 +28,12 @@ NO_LINK = frozenset({errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno
 AT_ONCE_BYTES = 256 * 1024
 """Up to here copying to and from the system's memory takes less than handing the work to a thread and back."""
 SLOW_S = 0.01
-THREAD_SLOW_S = 0.1
+THREAD_SLOW_S = 0.05
 SLOW_FOR_S = 10.0
-"""Where we slept for `SLOW_S` for a file at once, the disk is busy or far away: for so long the threads do everything.
-A thread that asks has more patience than a loop: it keeps nobody waiting, and others have its core meanwhile."""
+"""Where we sleep for `SLOW_S` for a file at once, in the mean of the last few, the disk is busy or far away: for so long
+the threads do everything. A thread that asks has more patience than a loop: it keeps nobody waiting, and others have its
+core meanwhile."""
+_FEW = 8
 Value = TypeVar("Value")
 
 
@@ -147,11 +149,11 @@ class LocalFiles:
 
 
 class _Pace:
-    """Whether work on small files is done at once: not for a while after one of them took too long."""
+    """Whether work on small files is done at once: not for a while after a few of them, or one of them, took too long."""
 
     def __init__(self, slow_s: float, clock: Callable[[], float]) -> None:
         self._slow_s, self._clock = slow_s, clock
-        self._slow_until_s = float("-inf")
+        self._mean_s, self._slow_until_s = 0.0, float("-inf")
 
     @property
     def slow(self) -> bool:
@@ -160,9 +162,12 @@ class _Pace:
     def timed(self, work: Callable[[], Value]) -> Value:
         begun_s, slept = self._clock(), _sleeps()
         value = work()
+        ended_s = self._clock()
         # a process that others kept from running has waited too, but not slept
-        if (ended_s := self._clock()) - begun_s > self._slow_s and _sleeps() > slept:
-            self._slow_until_s = ended_s + SLOW_FOR_S
+        waited_s = ended_s - begun_s if _sleeps() > slept else 0.0
+        self._mean_s += (waited_s - self._mean_s) / _FEW
+        if self._mean_s > self._slow_s:
+            self._mean_s, self._slow_until_s = 0.0, ended_s + SLOW_FOR_S
         return value
 
 

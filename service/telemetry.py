@@ -157,8 +157,11 @@ class _Unexpected(AugmentationError):
 
 def log_problem(error: AugmentationError) -> None:
     """A log line for a problem: at level info where the caller can mend it."""
+    callers = is_callers(error)
+    if callers and not _plain_log.isEnabledFor(logging.INFO):
+        return
     status, body = problem_document(error, "")
-    if is_callers(error):
+    if callers:
         log.info("problem", code=body["code"], status=status)
     else:
         log.warning("problem", code=body["code"], status=status, reason=str(error))

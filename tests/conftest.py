@@ -22,6 +22,7 @@ from tests.helpers.nursery import nursery
 from tests.helpers.stack import Stack, running
 
 _numbers = itertools.count(1)
+os.environ.setdefault("BENCH_PATIENCE_S", "0")  # tests of benchmarks measure nothing that counts
 # one folder of compiled kernels for this process and all that tests start
 for _name in ("NUMBA_CACHE_DIR", "TRITON_CACHE_DIR"):
     os.environ.setdefault(_name, str(Path(__file__).parents[1] / ".pytest_cache" / "kernels"))

@@ -22,6 +22,7 @@ import numpy as np
 
 from batching.items import LaneKey, Waiting
 from batching.lanes import open_lanes
+from benchmarks.folder import measured_folder
 from benchmarks.machine import facts
 from benchmarks.measured_system import measured_system
 from benchmarks.processes import cpu_by_process, difference, environment_of, memory_by_process
@@ -151,8 +152,8 @@ def spent_ms(running: OwnSystem, mix: Mix, seconds: float, idle: Mapping[str, fl
 def system() -> Iterator[OwnSystem]:
     """A whole system for a while."""
     with (
-        tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
-        measured_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as running,
+        measured_folder() as folder,
+        measured_system(folder.path, {"AUGMENT_LOG_LEVEL": "warning"}) as running,
     ):
         yield running
 

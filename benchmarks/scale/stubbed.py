@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from benchmarks.folder import measured_folder
 from benchmarks.measured_system import measured_system
 from benchmarks.processes import cpu_by_process, difference, environment_of
 from benchmarks.service.load import Connection, Record, closed_loop
@@ -38,8 +37,8 @@ class Stage:
 
 def stubbed(workers: int, seconds: float, *, side: int = 64, batch: int = 200) -> Stage:
     """So many workers, fed for so long with batches of pictures of `side` x `side` pixels."""
-    with tempfile.TemporaryDirectory(prefix="augment-bench-") as folder, ExitStack() as ends:
-        home = Path(folder)
+    with measured_folder() as folder, ExitStack() as ends:
+        home = folder.path
         system = ends.enter_context(measured_system(home, {"AUGMENT_WORKERS": "0", "AUGMENT_LOG_LEVEL": "warning"}))
         shared = environment_of(system.pid, "api")
         for number in range(workers):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from benchmarks.folder import measured_folder
 from benchmarks.kernels.goals import Goal
 from benchmarks.kernels.measure import summary
 from benchmarks.kernels.report import console, goals_of
@@ -64,9 +64,9 @@ def main(arguments: Sequence[str]) -> int:
     known = facts(("torch", "numba", "fastapi", "uvicorn", "rq", "psycopg", "sqlalchemy", "simplejpeg"))
     runs: dict[str, list[Run]] = {name: [] for name in names}
     with (
-        tempfile.TemporaryDirectory(prefix="augment-bench-") as folder,
+        measured_folder() as folder,
         progress_line("pictures/s") as progress,
-        measured_system(Path(folder), {"AUGMENT_LOG_LEVEL": "warning"}) as system,
+        measured_system(folder.path, {"AUGMENT_LOG_LEVEL": "warning"}) as system,
         in_process() as floor,
     ):
         bar = progress.add_task("", total=(asked.rounds + 1) * len(names), rate=0.0)
@@ -88,6 +88,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     report = {
         **known,
+        "new_file_us": folder.new_file_us,
         **{name: getattr(asked, name) for name in ("rounds", "seconds", "clients", "batch", "rate")},
         "scenarios": {name: _document(found) for name, found in runs.items()},
         "goals": [goal.document() for goal in reached],

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 
 from batching import failpoints
 from batching.errors import SourceMissing
+from batching.items import Priority
 from kernels.rng import MAX_SEED
 from service.auth import tenant_of
 from service.depth import Load
@@ -53,6 +54,8 @@ router = APIRouter(prefix="/v1", tags=["augment"])
 
 _SLACK_BYTES = 64 * 1024
 """Room for the headers and boundaries of a multipart body."""
+_MULTIPART, _JSON = _IN_BODY = ("multipart/form-data", "application/json")
+"""What holds the request object too; beside any other body it is in the query."""
 _QUERY = ("request", "recipe", "seed", "variants")
 CACHE_HIT = {"Cache-Status": "augment; hit"}
 """RFC 9211: copies of earlier results; an item has all of its results from there, or none."""
@@ -124,11 +127,11 @@ async def augment(request: Request) -> Response:
     key = idempotency_key(request.headers.get("idempotency-key"))
     seconds = wait_s(request, parts)
     new = int(key is None)  # what was sent before is answered however much waits
+    await parts.depth.check_room(tenant, new, _foreseen(request, parts))
     batch_id = new_id()
     # begun before the hand-off, so that no result comes before somebody listens
     with parts.waiting.watch(batch_id) as watch:
         with parts.key_claimed(tenant, key):
-            await parts.depth.check_room(tenant, new)
             async with parts.depth.arriving(tenant, may_refuse=bool(new)):
                 asked = await _read(request, parts)
                 failpoints.hit("body_read")
@@ -158,6 +161,17 @@ async def augment(request: Request) -> Response:
     return answer(batch_view(batch), 202, {"Location": f"/v1/batches/{batch.id}", "Retry-After": "1"})
 
 
+def _foreseen(request: Request, parts: Parts) -> Priority:
+    """The priority of what is asked for, as far as it is known before the body is read: the lenient one otherwise."""
+    in_query = _media_type(request) not in _IN_BODY
+    known = parts.asked.get("query", request.scope["query_string"]) if in_query else None
+    return known.ask.priority if known else "bulk"
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def _chosen(parts: Parts, tenant: str, known: Known) -> Chosen:
     if known.chosen is not None:
         return known.chosen
@@ -168,10 +182,10 @@ async def _chosen(parts: Parts, tenant: str, known: Known) -> Chosen:
 
 
 async def _read(request: Request, parts: Parts) -> _Asked:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "multipart/form-data":
+    media_type = _media_type(request)
+    if media_type == _MULTIPART:
         return await _read_multipart(request, parts)
-    if media_type == "application/json":
+    if media_type == _JSON:
         body = await whole_body(request, parts.settings.max_json_bytes, parts.settings)
         if not body:
             raise EmptyBody

@@ -320,6 +320,14 @@ async def test_nothing_is_stored_of_a_picture_that_is_refused_for_what_waits(set
             answer = await api.post(f"/v1/augment{query}", headers=headers, **body)
             assert check_refused(answer, "rate_limited", 1) >= 1
         assert stored_files(settings) == stored
+        read: list[bytes] = []
+        answer = await api.post("/v1/augment?recipe=light", content=read_by(read), headers={"Content-Type": "image/jpeg"})
+        assert check_refused(answer, "rate_limited", 1) >= 1
+        assert not read, "what is known to be refused need not be read"
+        bulk = {"request": (None, '{"recipe": "light", "priority": "bulk"}'), "image": jpeg(seed=6)}
+        assert (await api.post("/v1/augment?recipe=light", files=bulk)).status_code == 202, (
+            "the body says what is asked for"
+        )
         again = await api.post("/v1/augment?recipe=light", content=jpeg(seed=1), headers=kept)
         assert again.json()["id"] == first.json()["id"], "what was sent before is answered however much waits"
         assert (await api.post("/v1/batches", files=form(4))).status_code == 202, "bulk work may wait longer"
@@ -339,6 +347,12 @@ async def test_no_more_arrive_at_once_than_may_be_unfinished(settings: Settings)
             assert answer.status_code == 202 or check_refused(answer, "rate_limited", 4) >= 1
         assert "arrive at once" in "".join(answer.text for answer in answers)
         assert stored_files(settings) == 4
+
+
+async def read_by(read: list[bytes]) -> AsyncIterator[bytes]:
+    """A picture as a body that tells `read` when somebody reads it."""
+    read.append(jpeg(seed=7))
+    yield read[-1]
 
 
 def stored_files(settings: Settings) -> int:

@@ -62,6 +62,31 @@ async def test_a_disk_that_was_waited_for_is_left_to_the_threads_for_a_while(
     assert [await files.get(key) for key in "abc"] == [SMALL] * 3
 
 
+async def test_a_disk_that_was_waited_for_once_and_shortly_is_not_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, sleeps = [0.0], [0]
+    files = Spied(tmp_path, fsync=False, clock=clock)
+    monkeypatch.setattr(local_files, "_sleeps", lambda: sleeps[0])
+    create, took_s = local_files._create, [0.02]
+
+    def slow(path: str) -> int:
+        clock[0] += took_s[0]
+        sleeps[0] += bool(took_s[0])
+        return create(path)
+
+    monkeypatch.setattr(local_files, "_create", slow)
+    await files.put("a", SMALL)
+    took_s[0] = 0.0
+    for number in range(10):
+        await files.put(f"b{number}", SMALL)
+    assert all(files.writers)
+    took_s[0] = 0.02
+    while all(files.writers):
+        await files.put(f"c{len(files.writers)}", SMALL)
+    assert 3 < len(files.writers) - 11 < 10  # but a few in a row are
+
+
 async def test_a_process_that_others_kept_waiting_has_no_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     files = Spied(tmp_path, fsync=False, clock=clock)
@@ -99,7 +124,7 @@ async def test_threads_have_more_patience(tmp_path: Path, monkeypatch: pytest.Mo
     clock, sleeps = [0.0], [0]
     files = Spied(tmp_path, fsync=False, clock=clock)
     monkeypatch.setattr(local_files, "_sleeps", lambda: sleeps[0])
-    create, took_s = local_files._create, [local_files.THREAD_SLOW_S / 2]
+    create, took_s = local_files._create, [4 * local_files.THREAD_SLOW_S]
 
     def slow(path: str) -> int:
         clock[0] += took_s[0]
@@ -108,7 +133,7 @@ async def test_threads_have_more_patience(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(local_files, "_create", slow)
     assert [files.write("a", SMALL), files.write("b", SMALL), files.write("c", LARGE)] == [True, True, False]
-    took_s[0] = 2 * local_files.THREAD_SLOW_S
+    took_s[0] = 8 * local_files.THREAD_SLOW_S
     assert [files.write("d", SMALL), files.write("e", SMALL)] == [True, False]
     assert files.read("a") is None
     assert [await files.get(key) for key in "abd"] == [SMALL] * 3

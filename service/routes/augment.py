@@ -14,7 +14,6 @@ from pydantic_core import to_json
 
 from batching import failpoints
 from batching.errors import SourceMissing
-from batching.items import Priority
 from kernels.rng import MAX_SEED
 from service.auth import tenant_of
 from service.depth import Load
@@ -127,13 +126,15 @@ async def augment(request: Request) -> Response:
     key = idempotency_key(request.headers.get("idempotency-key"))
     seconds = wait_s(request, parts)
     new = int(key is None)  # what was sent before is answered however much waits
-    await parts.depth.check_room(tenant, new, _foreseen(request, parts))
+    known = _known(request, parts)
+    # the priority is known before the body where the request is; the lenient one is taken otherwise
+    await parts.depth.check_room(tenant, new, known.ask.priority if known else "bulk")
     batch_id = new_id()
     # begun before the hand-off, so that no result comes before somebody listens
     with parts.waiting.watch(batch_id) as watch:
         with parts.key_claimed(tenant, key):
             async with parts.depth.arriving(tenant, may_refuse=bool(new)):
-                asked = await _read(request, parts)
+                asked = await _read(request, parts, known)
                 failpoints.hit("body_read")
                 chosen = await _chosen(parts, tenant, asked.known)
                 parts.recipes.check_variants(asked.ask.variants)
@@ -161,11 +162,9 @@ async def augment(request: Request) -> Response:
     return answer(batch_view(batch), 202, {"Location": f"/v1/batches/{batch.id}", "Retry-After": "1"})
 
 
-def _foreseen(request: Request, parts: Parts) -> Priority:
-    """The priority of what is asked for, as far as it is known before the body is read: the lenient one otherwise."""
-    in_query = _media_type(request) not in _IN_BODY
-    known = parts.asked.get("query", request.scope["query_string"]) if in_query else None
-    return known.ask.priority if known else "bulk"
+def _known(request: Request, parts: Parts) -> Known | None:
+    """What the query asks for, if it was read before; None where the body says it."""
+    return None if _media_type(request) in _IN_BODY else parts.asked.get("query", request.scope["query_string"])
 
 
 def _media_type(request: Request) -> str:
@@ -181,7 +180,7 @@ async def _chosen(parts: Parts, tenant: str, known: Known) -> Chosen:
     return chosen
 
 
-async def _read(request: Request, parts: Parts) -> _Asked:
+async def _read(request: Request, parts: Parts, known: Known | None) -> _Asked:
     media_type = _media_type(request)
     if media_type == _MULTIPART:
         return await _read_multipart(request, parts)
@@ -193,7 +192,7 @@ async def _read(request: Request, parts: Parts) -> _Asked:
         ask = checked(AugmentImageRequest, document)
         return _Asked(Known(document, ask), None, None, ask.image_id)
     query: bytes = request.scope["query_string"]
-    if (known := parts.asked.get("query", query)) is None:
+    if known is None:
         if not query and not await whole_body(request, parts.settings.max_image_bytes, parts.settings):
             raise EmptyBody
         document = _query_document(request)

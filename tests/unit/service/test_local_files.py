@@ -27,6 +27,22 @@ class Spied(LocalFiles):
         super()._write(path, content)
 
 
+class Disk:
+    """A file takes `took_s` on it, while who makes it sleeps, or waits for its turn."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, took_s: float, *, sleeps: bool = True) -> None:
+        self.took_s, self.clock, self._slept = took_s, [0.0], 0
+        create = local_files._create
+
+        def slow(path: str) -> int:
+            self.clock[0] += self.took_s
+            self._slept += sleeps and self.took_s > 0
+            return create(path)
+
+        monkeypatch.setattr(local_files, "_create", slow)
+        monkeypatch.setattr(local_files, "_sleeps", lambda: self._slept)
+
+
 @pytest.mark.parametrize(
     ("content", "fsync", "at_once"), [(SMALL, False, True), (LARGE, False, False), (SMALL, True, False)]
 )
@@ -42,21 +58,12 @@ async def test_only_small_files_that_nobody_waits_for_are_written_at_once(
 async def test_a_disk_that_was_waited_for_is_left_to_the_threads_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, sleeps = [0.0], [0]
-    files = Spied(tmp_path, fsync=False, clock=clock)
-    monkeypatch.setattr(local_files, "_sleeps", lambda: sleeps[0])
-    create = local_files._create
-
-    def slow(path: str) -> int:
-        clock[0] += 0.1
-        sleeps[0] += 1
-        return create(path)
-
-    monkeypatch.setattr(local_files, "_create", slow)
+    disk = Disk(monkeypatch, took_s=0.1)
+    files = Spied(tmp_path, fsync=False, clock=disk.clock)
     await files.put("a", SMALL)
-    monkeypatch.setattr(local_files, "_create", create)
+    disk.took_s = 0.0
     await files.put("b", SMALL)
-    clock[0] += SLOW_FOR_S
+    disk.clock[0] += SLOW_FOR_S
     await files.put("c", SMALL)
     assert files.writers == [True, False, True]
     assert [await files.get(key) for key in "abc"] == [SMALL] * 3
@@ -65,39 +72,21 @@ async def test_a_disk_that_was_waited_for_is_left_to_the_threads_for_a_while(
 async def test_a_disk_that_was_waited_for_once_and_shortly_is_not_slow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, sleeps = [0.0], [0]
-    files = Spied(tmp_path, fsync=False, clock=clock)
-    monkeypatch.setattr(local_files, "_sleeps", lambda: sleeps[0])
-    create, took_s = local_files._create, [0.02]
-
-    def slow(path: str) -> int:
-        clock[0] += took_s[0]
-        sleeps[0] += bool(took_s[0])
-        return create(path)
-
-    monkeypatch.setattr(local_files, "_create", slow)
+    disk = Disk(monkeypatch, took_s=0.02)
+    files = Spied(tmp_path, fsync=False, clock=disk.clock)
     await files.put("a", SMALL)
-    took_s[0] = 0.0
+    disk.took_s = 0.0
     for number in range(10):
         await files.put(f"b{number}", SMALL)
     assert all(files.writers)
-    took_s[0] = 0.02
+    disk.took_s = 0.02
     while all(files.writers):
         await files.put(f"c{len(files.writers)}", SMALL)
     assert 3 < len(files.writers) - 11 < 10  # but a few in a row are
 
 
 async def test_a_process_that_others_kept_waiting_has_no_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    files = Spied(tmp_path, fsync=False, clock=clock)
-    monkeypatch.setattr(local_files, "_sleeps", lambda: 0)
-    create = local_files._create
-
-    def late(path: str) -> int:
-        clock[0] += 0.1
-        return create(path)
-
-    monkeypatch.setattr(local_files, "_create", late)
+    files = Spied(tmp_path, fsync=False, clock=Disk(monkeypatch, took_s=0.1, sleeps=False).clock)
     await files.put("a", SMALL)
     await files.put("b", SMALL)
     assert files.writers == [True, True]
@@ -121,19 +110,10 @@ async def test_where_nobody_says_whether_the_disk_is_waited_for_only_threads_rea
 
 
 async def test_threads_have_more_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, sleeps = [0.0], [0]
-    files = Spied(tmp_path, fsync=False, clock=clock)
-    monkeypatch.setattr(local_files, "_sleeps", lambda: sleeps[0])
-    create, took_s = local_files._create, [4 * local_files.THREAD_SLOW_S]
-
-    def slow(path: str) -> int:
-        clock[0] += took_s[0]
-        sleeps[0] += 1
-        return create(path)
-
-    monkeypatch.setattr(local_files, "_create", slow)
+    disk = Disk(monkeypatch, took_s=4 * local_files.THREAD_SLOW_S)
+    files = Spied(tmp_path, fsync=False, clock=disk.clock)
     assert [files.write("a", SMALL), files.write("b", SMALL), files.write("c", LARGE)] == [True, True, False]
-    took_s[0] = 8 * local_files.THREAD_SLOW_S
+    disk.took_s = 8 * local_files.THREAD_SLOW_S
     assert [files.write("d", SMALL), files.write("e", SMALL)] == [True, False]
     assert files.read("a") is None
     assert [await files.get(key) for key in "abd"] == [SMALL] * 3

@@ -85,8 +85,8 @@ class _Outline(Passes):
 
     def _follow(self, links: tuple[Link, ...], front: int) -> None:
         trip = itinerary(links, 255.0) if front == SAMPLE_BYTES else self._itinerary(links)
-        self._boxes, self._led, self._source = (trip.boxes.wide, trip.boxes.high), self._moving, links[0].size_in
-        self._readings = trip.readings[0] * trip.readings[1]
+        self._led, self._source = self._moving, links[0].size_in
+        self._boxes, self._readings = _smoothing(trip)
         super()._follow(links, SAMPLE_SUMS if front == SAMPLE_BYTES and trip.boxes.are_needed else front)
 
     def _advance(self, is_last: bool) -> None:
@@ -126,8 +126,7 @@ class _Outline(Passes):
 
     def _resample(self, links: tuple[Link, ...]) -> None:
         self._settle()
-        trip = self._itinerary(links)
-        boxes, readings = (trip.boxes.wide, trip.boxes.high), trip.readings[0] * trip.readings[1]
+        boxes, readings = _smoothing(self._itinerary(links))
         noted = Noted("resample", self._moving, self._size, links[-1].size_out, shrink=boxes, readings=readings)
         self.passes.append(noted)
         self._size, self._front = links[-1].size_out, PLANES
@@ -154,3 +153,8 @@ class _Outline(Passes):
 
     def _interleave(self) -> None:
         self._settle()
+
+
+def _smoothing(trip: Itinerary) -> tuple[tuple[int, int], int]:
+    """Columns and rows of the boxes that are read on the way, and how often each pixel is read."""
+    return (trip.boxes.wide, trip.boxes.high), trip.readings[0] * trip.readings[1]

@@ -29,7 +29,9 @@ from service.settings import Settings
 if TYPE_CHECKING:
     from obstore import GetOptions
 
-FULL = re.compile(r"os error (28|122)\b|\b(507|QuotaExceeded|XMinioStorageFull|InsufficientStorage)\b")
+FULL = re.compile(
+    r"os error (28|122)\b|status code: 507\b|<Code>(QuotaExceeded|XMinioStorageFull|InsufficientStorage)</Code>"
+)
 """No space left, quota exceeded, and what S3-like stores call the same."""
 CHUNK_BYTES = 256 * 1024
 DELETES_AT_ONCE = 64
@@ -259,9 +261,8 @@ def _translated() -> Iterator[None]:
     except FileNotFoundError as error:
         raise SourceMissing from error
     except (BaseError, OSError) as error:
-        # the text goes on with a dump of the source, which repeats it
-        reason = str(error).split("\n", 1)[0]
+        said = str(error).partition("Debug source:")[0]  # what follows is a dump that repeats it
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or FULL.search(reason):
+        if full or FULL.search(said):
             raise StorageFull from error
-        raise StoreUnavailable(reason) from error
+        raise StoreUnavailable(said.partition("\n")[0]) from error

@@ -71,7 +71,7 @@ def scripted_server(*answers: Answer) -> Iterator[Scripted]:
             self.wfile.write(answer.body)
             self.close_connection = answer.cut
 
-        do_GET = do_POST = _answer  # noqa: N815  # the names that http.server looks for
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815  # the names that http.server looks for
 
         def log_message(self, *arguments: object) -> None:
             pass

@@ -18,6 +18,7 @@ from batching.errors import SourceMissing, StorageFull, StoreUnavailable
 from service.settings import Settings
 from service.store import LINK_S, ObjectStore, local_store, open_store
 from tests.helpers.s3 import s3_server
+from tests.helpers.scripted_server import Answer, scripted_server
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,27 @@ async def test_an_endpoint_that_is_away_is_unavailable(monkeypatch: pytest.Monke
         monkeypatch.setenv(f"AWS_{name}", value)
     with pytest.raises(StoreUnavailable):
         await open_store(Settings(store_url="s3://pictures")).get("x")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(507, b""), StorageFull),
+        (Answer(403, b'<?xml version="1.0"?>\n<Error><Code>QuotaExceeded</Code></Error>'), StorageFull),
+        (Answer(400, b"<Error><Code>XMinioStorageFull</Code></Error>"), StorageFull),
+        (Answer(403, b"<Error><Code>AccessDenied</Code></Error>"), StoreUnavailable),
+        (Answer(400, b"<Error>after 507 ms</Error>"), StoreUnavailable),
+    ],
+)
+async def test_only_a_store_that_says_so_is_full(
+    monkeypatch: pytest.MonkeyPatch, answer: Answer, error: type[Exception]
+) -> None:
+    with scripted_server(answer) as server:
+        for name, value in {"ENDPOINT_URL": server.url, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        with pytest.raises(error):
+            # a key that names what a full store says
+            await open_store(Settings(store_url="s3://pictures")).put("507/QuotaExceeded", b"x")
 
 
 @pytest.mark.parametrize("url", ["ftp://x/y", "s3://", "file://relative/path", "/plain/path", "file://"])

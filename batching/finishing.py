@@ -27,7 +27,7 @@ from batching.telemetry import Tally
 
 log = logging.getLogger(__name__)
 MOST_OUTPUTS = 64
-URGENT_PART = 1 / 3
+URGENT_PART = 2 / 3
 """Of the time since an interactive item was put into its lane: so long its result waits, while more of them are on their
 way than the engine runs at once. So a third of those who ask at the same time share a statement, however fast the machine
 is; where one is asked for, it is committed at once."""

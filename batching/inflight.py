@@ -14,7 +14,9 @@ AHEAD = 3
 """Interactive items that wait for each thread of the engine, above which none are taken: they could not begin any earlier,
 while in their lane they are still anyone's, and those that are taken later share a micro-batch with more others."""
 NEWCOMERS = 1
-"""Micro-batches of bulk work that are taken beyond the two in flight, of tenants who have none in it."""
+"""Micro-batches of bulk work that are taken beyond the two to be run, of tenants who have none in flight."""
+MOST_UNFINISHED = 2
+"""Micro-batches of a priority, those that wait for their end included, above which none of it is taken."""
 MOST_ASIDE = 16
 """Suspects that a worker takes on beside its other work."""
 
@@ -38,67 +40,84 @@ class Room:
         return set(other.priorities) <= set(self.priorities) and ("bulk" not in other.priorities or self.held <= other.held)
 
 
+@dataclass
+class _Amount:
+    """How many entries, and their cost."""
+
+    items: int = 0
+    cost_pixels: int = 0
+
+    def add(self, entry: Taken, step: Literal[1, -1]) -> None:
+        self.items += step
+        self.cost_pixels += step * entry.cost_pixels
+
+    def within(self, budget: Budget, micro_batches: int) -> bool:
+        """Whether it is no more than so many micro-batches may hold, by number and by cost."""
+        return self.items <= micro_batches * budget.items and self.cost_pixels <= micro_batches * budget.cost_pixels
+
+
 class InFlight:
-    """Entries in flight, by priority. `freed` is set whenever some leave, `empty` while there are none."""
+    """Entries in flight, by priority. `freed` is set whenever there may be more room, `empty` while there are none.
+
+    Room is what the engine has room for: what was run, and waits for nothing but its end, takes none, up to a number.
+    """
 
     def __init__(self, budget: Budget, threads: int = 1) -> None:
         """threads: engine threads, each of which wants an item however large the items are."""
         self._budget, self._threads = budget, threads
-        self._items: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
-        self._cost: dict[Priority, int] = dict.fromkeys(PRIORITIES, 0)
+        self._all = {priority: _Amount() for priority in PRIORITIES}
+        self._to_run = {priority: _Amount() for priority in PRIORITIES}
+        """Those of them that are still to be run."""
         self._bulk_of: Counter[str] = Counter()
         """Bulk entries of each tenant."""
         self._aside: set[tuple[LaneKey, str]] = set()
         self._ran: set[tuple[LaneKey, str]] = set()
-        self._urgent = 0
-        """Interactive entries that are still to be run."""
         self.freed = asyncio.Event()
         self.empty = asyncio.Event()
         self.empty.set()
 
     def __bool__(self) -> bool:
-        return any(self._items.values()) or bool(self._aside)
+        return any(amount.items for amount in self._all.values()) or bool(self._aside)
 
     def add(self, entries: Sequence[Taken]) -> None:
         """Entries that were taken."""
         self.empty.clear()
         for entry in entries:
             self._count(entry, 1)
-            self._urgent += entry.lane.priority == "interactive"
+            self._to_run[entry.lane.priority].add(entry, 1)
 
     def ran(self, entry: Taken) -> None:
         """An entry that waits for nothing but its end."""
-        if entry.lane.priority == "interactive" and (entry.lane, entry.entry_id) not in self._aside:
+        if (entry.lane, entry.entry_id) not in self._aside:
             self._ran.add((entry.lane, entry.entry_id))
-            self._no_longer_urgent()
+            self._no_longer_to_run(entry)
 
     def set_aside(self, entry: Taken) -> None:
         """An entry of a suspect: it waits for the sandbox, and does not take the engine's room, up to a number."""
         if len(self._aside) < MOST_ASIDE:
             self._aside.add((entry.lane, entry.entry_id))
             self._count(entry, -1)
-            if entry.lane.priority == "interactive":
-                self._no_longer_urgent()
+            self._no_longer_to_run(entry)
             self.freed.set()
 
     def free(self, entries: Sequence[Taken]) -> None:
         """Entries that are finished, dropped or handed back."""
         for entry in entries:
-            if (entry.lane, entry.entry_id) in self._aside:
-                self._aside.discard((entry.lane, entry.entry_id))
+            key = entry.lane, entry.entry_id
+            if key in self._aside:
+                self._aside.discard(key)
                 continue
             self._count(entry, -1)
-            if entry.lane.priority == "interactive":
-                if (entry.lane, entry.entry_id) in self._ran:
-                    self._ran.discard((entry.lane, entry.entry_id))
-                else:
-                    self._no_longer_urgent()
+            if key in self._ran:
+                self._ran.discard(key)
+            else:
+                self._no_longer_to_run(entry)
         self.freed.set()
         if not self:
             self.empty.set()
 
     def room(self) -> Room:
-        """What to take more of: of a priority with at most one micro-batch in flight, another, so that the next is on its
+        """What to take more of: of a priority with at most one micro-batch to be run, another, so that the next is on its
         way while one runs, and no micro-batch is taken item by item. Beyond that, bulk work of tenants who have none in
         flight: the engine gives them turns. `freed` is cleared: wait for it before asking again.
         """
@@ -106,10 +125,12 @@ class InFlight:
         low = tuple(priority for priority in PRIORITIES if self._is_low(priority))
         if "bulk" in low:
             return Room(low, self._budget)
-        missing = self._threads + 1 - self._items["bulk"]
-        if missing > 0:  # items so large that few of them are a micro-batch's worth must not leave threads idle
+        to_run, bulk = self._to_run["bulk"], self._all["bulk"]
+        missing = self._threads + 1 - to_run.items
+        if missing > 0 and bulk.items <= MOST_UNFINISHED * self._budget.items:
+            # items so large that few of them are a micro-batch's worth must not leave threads idle
             return Room((*low, "bulk"), replace(self._budget, items=missing))
-        if self._within("bulk", items=1 + NEWCOMERS, cost=1 + NEWCOMERS):
+        if to_run.within(self._budget, 1 + NEWCOMERS) and bulk.within(self._budget, MOST_UNFINISHED + NEWCOMERS):
             return Room((*low, "bulk"), self._budget, frozenset(self._bulk_of))
         return Room(low, self._budget)
 
@@ -119,11 +140,11 @@ class InFlight:
 
     def crowded(self, beside: int) -> bool:
         """Whether more interactive items are in flight than the engine has threads, `beside` others not counted."""
-        return self._items["interactive"] - beside > self._threads
+        return self._all["interactive"].items - beside > self._threads
 
     def counts(self) -> dict[Priority, int]:
         """Items in flight by priority, suspects not among them."""
-        return dict(self._items)
+        return {priority: amount.items for priority, amount in self._all.items()}
 
     @property
     def aside(self) -> int:
@@ -131,29 +152,22 @@ class InFlight:
         return len(self._aside)
 
     def _is_low(self, priority: Priority) -> bool:
-        if priority == "interactive":
-            # Those that have been run wait for each other only: more are taken, for one may be the only one of its tenant.
-            if self._urgent > AHEAD * self._threads:
-                return False
-            return self._within(priority, items=2, cost=1)
-        return self._within(priority, items=1, cost=1)
-
-    def _within(self, priority: Priority, items: int, cost: int) -> bool:
-        """Whether no more is in flight than the items of so many micro-batches, and the cost of so many."""
-        return (
-            self._items[priority] <= items * self._budget.items and self._cost[priority] <= cost * self._budget.cost_pixels
-        )
+        to_run = self._to_run[priority]
+        if priority == "interactive" and to_run.items > AHEAD * self._threads:
+            return False
+        return to_run.within(self._budget, 1) and self._all[priority].within(self._budget, MOST_UNFINISHED)
 
     def _count(self, entry: Taken, step: Literal[1, -1]) -> None:
         priority, tenant = entry.lane
-        self._items[priority] += step
-        self._cost[priority] += step * entry.cost_pixels
+        self._all[priority].add(entry, step)
         if priority == "bulk":
             self._bulk_of[tenant] += step
             if not self._bulk_of[tenant]:
                 del self._bulk_of[tenant]
 
-    def _no_longer_urgent(self) -> None:
-        self._urgent -= 1
-        if self._urgent == AHEAD * self._threads:
+    def _no_longer_to_run(self, entry: Taken) -> None:
+        priority = entry.lane.priority
+        was_low = self._is_low(priority)
+        self._to_run[priority].add(entry, -1)
+        if not was_low and self._is_low(priority):
             self.freed.set()

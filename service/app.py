@@ -62,7 +62,7 @@ log = logging.getLogger(__name__)
 
 _COMMITS_AT_ONCE = 64
 _READS_AT_ONCE = 256
-_GATHER_S = 0.003
+_GATHER_S = 0.008
 """How long a commit waits for more while requests come faster than one at a time."""
 _PAUSE_S = 1.0
 _LISTEN_S = 30.0

@@ -4,7 +4,7 @@
 
 Real PostgreSQL (synchronous commits) and Valkey, a real worker and reconciler; only the engine and the store do nothing.
 For each depth so many items are queued, and what serving `--items` of them costs is counted from a moment when the
-worker is at work. Shallow queues are filled again and again.
+worker is at work. Shallow queues are filled up again and again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import math
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -48,7 +47,12 @@ from service.truth.submissions import NewBatch, NewItem, write
 _BATCH = 10_000
 _SIDE = 512
 _LANE = LaneKey("bulk", DEFAULT_TENANT)
+_FIRST = 100
+"""Items that are served before anything is counted."""
 _PATIENCE_S = 600.0
+_LOOK_S = 1.0
+_IDLE = 0.1
+"""Cores that a system at rest keeps busy at most."""
 _FINAL = "SELECT coalesce(sum(succeeded), 0) AS done, coalesce(sum(failed), 0) AS failed FROM batches"
 
 
@@ -109,8 +113,9 @@ async def _measured(settings: Settings, ends: ExitStack, depth: int, items: int)
         async with open_lanes(settings.redis_url) as lanes:
             hand_off = HandOff(engine, lanes, settings.lane_window, timeout_s=30.0)
             # the worker is up when it has served something
-            await hand_off.hand_off({_LANE: await _fill(engine, 100)})
-            await _done(engine, 100)
+            await hand_off.hand_off({_LANE: await _fill(engine, _FIRST)})
+            await _done(engine, _FIRST)
+            await _at_rest()
             if depth <= settings.lane_window:
                 return await _shallow(engine, hand_off, depth, items)
             return await _deep(engine, settings, ends, depth, items)
@@ -118,23 +123,33 @@ async def _measured(settings: Settings, ends: ExitStack, depth: int, items: int)
         await engine.dispose()
 
 
+async def _at_rest() -> None:
+    """Returns when everything that was started is idle: a worker's sandbox loads for seconds after its first work."""
+    until_s, last_s = time.monotonic() + _PATIENCE_S, -1.0
+    while (spent_s := sum(cpu_by_process(os.getpid()).values())) - last_s > _IDLE * _LOOK_S:
+        if time.monotonic() > until_s:
+            raise TimeoutError("the worker does not come to rest")
+        last_s = spent_s
+        await asyncio.sleep(_LOOK_S)
+
+
 async def _shallow(engine: AsyncEngine, hand_off: HandOff, depth: int, items: int) -> Served:
-    """Queues that fit in their lane, filled until all items are served; time between is not counted."""
-    spent: Counter[str] = Counter()
-    seconds, done, rounds = 0.0, 100, math.ceil(items / depth)
+    """Queues that fit in their lane: half of it is handed off anew each time that half was served."""
+    half = max(1, depth // 2)
+    halves = max(2, math.ceil(items / half))
     with progress_line() as bar:
-        task = bar.add_task(f"{depth:,} queued", total=rounds * depth)
-        for _ in range(rounds):
-            waiting = await _fill(engine, depth)
-            before, begun_s = cpu_by_process(os.getpid()), time.monotonic()
-            await hand_off.hand_off({_LANE: waiting})
-            done += depth
-            await _done(engine, done)
-            seconds += time.monotonic() - begun_s
-            spent.update(difference(cpu_by_process(os.getpid()), before))
-            bar.update(task, advance=depth)
-    served = rounds * depth
-    return Served(depth, served, round(seconds, 3), {kind: round(s / served * 1e6, 1) for kind, s in spent.items()})
+        task = bar.add_task(f"{depth:,} queued", total=halves * half)
+        waiting = [await _fill(engine, half) for _ in range(halves)]
+        before, begun_s = cpu_by_process(os.getpid()), time.monotonic()
+        await hand_off.hand_off({_LANE: waiting[0] + waiting[1]})
+        for number, more in enumerate(waiting[2:], start=1):
+            await _done(engine, _FIRST + number * half)
+            await hand_off.hand_off({_LANE: more})
+            bar.update(task, completed=number * half)
+        await _done(engine, _FIRST + halves * half)
+        seconds, cpu = time.monotonic() - begun_s, difference(cpu_by_process(os.getpid()), before)
+    served = halves * half
+    return Served(depth, served, round(seconds, 3), {kind: round(s / served * 1e6, 1) for kind, s in cpu.items()})
 
 
 async def _deep(engine: AsyncEngine, settings: Settings, ends: ExitStack, depth: int, items: int) -> Served:
@@ -145,9 +160,9 @@ async def _deep(engine: AsyncEngine, settings: Settings, ends: ExitStack, depth:
             await _fill(engine, min(_BATCH, depth - start))
             bar.update(task, completed=start)
     ends.callback(Child(reconciler_program(settings, settings.data / "reconciler.log")).stop)
-    first = await _done(engine, 100 + items // 10)
+    first = await _done(engine, _FIRST + items // 10)
     before, begun_s = cpu_by_process(os.getpid()), time.monotonic()
-    last = await _done(engine, min(first + items, depth + 100))
+    last = await _done(engine, min(first + items, depth + _FIRST))
     seconds, cpu = time.monotonic() - begun_s, difference(cpu_by_process(os.getpid()), before)
     served = last - first
     return Served(depth, served, round(seconds, 3), {kind: round(s / served * 1e6, 1) for kind, s in cpu.items()})

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from batching.engine import Engine, EngineConfig
 from batching.execute import Decode, Ran, Result, Work
-from batching.items import Encoded, Item, Priority
+from batching.items import Encoded, Item
 from batching.ledger import Ledger, Store
 from batching.porter import Porter
 from batching.telemetry import Tally
@@ -38,9 +38,9 @@ class NoPixels(Engine):
         content = porter.fetched(item)
         self.submit(Work(item, content or b""), done, porter)
 
-    def waiting(self, priority: Priority) -> int:
-        """0: nothing ever waits."""
-        return 0
+    def more_soon(self, item: Item) -> bool:
+        """False: nothing ever waits."""
+        return False
 
     def withdraw(self) -> list[Item]:
         """Nothing: nothing ever waits."""

@@ -20,7 +20,7 @@ from batching.ledger import Finish, Kept, Member
 from kernels.errors import AugmentationError
 from kernels.recipe import Recipe
 from service.ids import new_id
-from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, Row, statement
+from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, Row, as_json, statement
 from service.truth.fleet import DYING
 from service.truth.moves import COUNTED
 from service.truth.output_cache import OutputCache, cache_key
@@ -51,10 +51,11 @@ WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
   WHERE i.id = ANY(ARRAY(SELECT id FROM found)) AND i.id BETWEEN :low AND :high
   RETURNING i.*, (SELECT f.from_state FROM found f WHERE f.id = i.id) AS from_state
 ), opening AS MATERIALIZED (
-  SELECT id FROM batches WHERE id IN (SELECT batch_id FROM moved) AND state = 'queued' ORDER BY id FOR NO KEY UPDATE
+  SELECT id FROM batches WHERE id = ANY(ARRAY(SELECT DISTINCT batch_id FROM moved)) AND state = 'queued'
+  ORDER BY id FOR NO KEY UPDATE
 ), opened AS (
   UPDATE batches b SET state = 'running', started_at = coalesce(b.started_at, now())
-  FROM opening o WHERE b.id = o.id RETURNING b.id, b.tenant
+  WHERE b.id = ANY(ARRAY(SELECT id FROM opening)) RETURNING b.id, b.tenant
 ), logged AS (
   INSERT INTO state_log (tenant, batch_id, item_id, from_state, to_state, reason, worker, token)
   SELECT tenant, batch_id, id, 'queued', 'leased', 'lease', worker, token FROM moved WHERE from_state = 'queued'
@@ -287,8 +288,8 @@ class SqlLedger:
         ids = [outcome.item.id for outcome in outcomes]
         values = {
             "ids": ids,
-            "items": json.dumps([_final(outcome) | self._for_cache(outcome) for outcome in outcomes]),
-            "outputs": json.dumps([row for outcome in outcomes if isinstance(outcome, Done) for row in _outputs(outcome)]),
+            "items": as_json([_final(outcome) | self._for_cache(outcome) for outcome in outcomes]),
+            "outputs": as_json([row for outcome in outcomes if isinstance(outcome, Done) for row in _outputs(outcome)]),
             **bounds(ids),
         }
         rows = await statement(self._engine, FINISH, values)
@@ -364,7 +365,7 @@ def _final(outcome: Outcome) -> dict[str, Any]:
     # what was charged beforehand is taken back, unless it came to that
     died = isinstance(outcome, Failed) and outcome.code == Poison.code
     crashes = item.crashes - (item.charged and not died)
-    final: dict[str, Any] = {"id": str(item.id), "token": item.token, "crashes": crashes}
+    final: dict[str, Any] = {"id": item.id, "token": item.token, "crashes": crashes}
     if isinstance(outcome, Done):
         return final | {"state": "succeeded", "device": outcome.device, "engine_version": outcome.engine_version}
     return final | {"state": "failed", "code": outcome.code, "detail": _storable(outcome.detail)}
@@ -373,8 +374,8 @@ def _final(outcome: Outcome) -> dict[str, Any]:
 def _outputs(done: Done) -> Iterable[dict[str, Any]]:
     for output in done.outputs:
         yield {
-            "id": str(new_id(done.item.id)),
-            "item_id": str(done.item.id),
+            "id": new_id(done.item.id),
+            "item_id": done.item.id,
             "variant": output.variant,
             "object_key": output.object_key,
             "width": output.width,

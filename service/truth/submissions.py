@@ -9,11 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import PydanticSerializationError, to_json
-
 from batching.items import Priority
 from service.ids import day_of
-from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, statement
+from service.truth.database import AsyncEngine, DatabaseUnavailable, DataRefused, as_json, statement
 
 _MANY_ITEMS = 64
 """Beyond this a batch's rows are written down in a thread: other requests must not wait for them."""
@@ -179,7 +177,7 @@ async def _write(engine: AsyncEngine, batches: Sequence[NewBatch], epoch: str | 
         items = await asyncio.to_thread(_item_rows, batches)
     else:
         items = _item_rows(batches)
-    values = {"batches": _array(map(_text, _batch_rows(batches))), "items": items, "epoch": epoch}
+    values = {"batches": _array(map(as_json, _batch_rows(batches))), "items": items, "epoch": epoch}
     rows = {row["id"]: row for row in await statement(engine, _WRITE, values)}
     # a statement that was run again after its connection broke finds its own rows, and writes nothing
     if unknown := [batch.id for batch in batches if batch.id not in rows]:
@@ -232,7 +230,7 @@ def _batch_rows(batches: Sequence[NewBatch]) -> list[dict[str, Any]]:
 def _item_rows(batches: Sequence[NewBatch]) -> str:
     """Row by row: what is turned into text in one go keeps the interpreter to itself, in a thread too."""
     return _array(
-        _text({"batch_id": batch.id, "day": day_of(batch.id), "position": position, **vars(item)})
+        as_json({"batch_id": batch.id, "day": day_of(batch.id), "position": position, **vars(item)})
         for batch in batches
         for position, item in enumerate(batch.items)
     )
@@ -240,13 +238,6 @@ def _item_rows(batches: Sequence[NewBatch]) -> str:
 
 def _array(rows: Iterable[str]) -> str:
     return f"[{','.join(rows)}]"
-
-
-def _text(row: dict[str, Any]) -> str:
-    try:
-        return to_json(row).decode()
-    except PydanticSerializationError as error:  # half of a surrogate pair: refused here as the database would
-        raise DataRefused(str(error)) from error
 
 
 __all__ = ["Key", "NewBatch", "NewItem", "Result", "SameKey", "Written", "key_owner", "write"]

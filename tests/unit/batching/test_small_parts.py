@@ -113,6 +113,29 @@ async def test_a_worker_takes_ahead_by_one_micro_batch() -> None:
     assert in_flight.empty.is_set()
 
 
+async def test_what_was_run_takes_no_room_up_to_a_number() -> None:
+    budget = Budget(cost_pixels=1000, items=10)
+    in_flight = InFlight(budget)
+    run, waiting, late = entries("bulk", 10), entries("bulk", 10), entries("bulk", 10)
+    in_flight.add([*run, *waiting])
+    assert "bulk" not in in_flight.room().bells
+    for entry in run[:-1]:
+        in_flight.ran(entry)
+    assert not in_flight.freed.is_set()
+    in_flight.ran(run[-1])
+    assert in_flight.freed.is_set()
+    assert in_flight.room() == Room(("interactive", "bulk"), budget)
+    in_flight.add(late)
+    for entry in [*waiting, *late]:
+        in_flight.ran(entry)
+    assert in_flight.counts()["bulk"] == 30  # nothing is committed: PostgreSQL may be away
+    assert "bulk" not in in_flight.room().bells
+    in_flight.free(run)
+    assert in_flight.room() == Room(("interactive", "bulk"), budget)
+    in_flight.free([*waiting, *late])
+    assert not in_flight
+
+
 async def test_beyond_two_micro_batches_only_those_are_taken_who_have_none_in_flight() -> None:
     budget = Budget(cost_pixels=1000, items=10)
     in_flight = InFlight(budget)

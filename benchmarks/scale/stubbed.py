@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.folder import measured_folder
-from benchmarks.measured_system import measured_system
+from benchmarks.measured_system import COMPUTES, measured_system
 from benchmarks.processes import cpu_by_process, difference, environment_of
 from benchmarks.service.load import Connection, Record, closed_loop
 from benchmarks.service.pictures import Files, files
@@ -43,7 +43,7 @@ def stubbed(workers: int, seconds: float, *, side: int = 64, batch: int = 200) -
         shared = environment_of(system.pid, "api")
         for number in range(workers):
             command = (sys.executable, "-m", "benchmarks.handoff.worker")
-            environment = {**shared, **ALLOCATOR, **ONE_THREAD}
+            environment = {**COMPUTES, **shared, **ALLOCATOR, **ONE_THREAD}
             ends.callback(Child(Program(f"worker-{number}", command, home / f"worker-{number}.log", environment)).stop)
         request = {"recipe": {"steps": [{"op": "hflip"}]}, "seed": 7}
         once = partial(_batch, files(distinct=16, side=side), batch, request)

@@ -52,8 +52,9 @@ class _Amount:
         self.cost_pixels += step * entry.cost_pixels
 
     def within(self, budget: Budget, micro_batches: int) -> bool:
-        """Whether it is no more than so many micro-batches may hold, by number and by cost."""
-        return self.items <= micro_batches * budget.items and self.cost_pixels <= micro_batches * budget.cost_pixels
+        """Whether it is no more than so many micro-batches hold, each of which its last entry may make exceed its cost."""
+        most_pixels = micro_batches * (budget.cost_pixels + self.cost_pixels / max(1, self.items))
+        return self.items <= micro_batches * budget.items and self.cost_pixels <= most_pixels
 
 
 class InFlight:

@@ -177,9 +177,20 @@ async def test_huge_items_are_taken_until_every_thread_has_one_and_one_waits() -
     budget = Budget(cost_pixels=1000, items=10)
     in_flight = InFlight(budget, threads=3)
     in_flight.add(entries("bulk", 1, cost=5000))
-    assert in_flight.room() == Room(("interactive", "bulk"), replace(budget, items=3))
-    in_flight.add(entries("bulk", 3, cost=5000))
+    assert in_flight.room() == Room(("interactive", "bulk"), budget)  # one, for no micro-batch holds two of them
+    in_flight.add(entries("bulk", 1, cost=5000))
+    assert in_flight.room() == Room(("interactive", "bulk"), replace(budget, items=2))
+    in_flight.add(entries("bulk", 2, cost=5000))
     assert in_flight.room().priorities == ("interactive",)
+
+
+async def test_a_micro_batch_that_its_last_entry_made_too_dear_is_one_all_the_same() -> None:
+    budget = Budget(cost_pixels=1000, items=100)
+    in_flight = InFlight(budget)
+    in_flight.add(entries("bulk", 3, cost=400))
+    assert in_flight.room() == Room(("interactive", "bulk"), budget)
+    in_flight.add(entries("bulk", 3, cost=400))
+    assert in_flight.room().held == {"t"}
 
 
 async def test_interactive_items_are_taken_when_the_engine_is_about_to_want_them() -> None:

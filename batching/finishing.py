@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 MOST_OUTPUTS = 64
 URGENT_PART = 2 / 3
 """Of the time since an interactive item was put into its lane: so long its result waits, while more of them are on their
-way than the engine runs at once. So a fixed part of those who ask at the same time share a statement, however fast the machine
+way than the engine runs at once. So a part of those who ask at the same time share a statement, however fast the machine
 is; where one is asked for, it is committed at once."""
 MOST_WAIT_S = 0.4
 """Of a bulk result: with a tenth of a second, small machines spent nine statements on a micro-batch instead of four. One

@@ -167,8 +167,9 @@ class InFlight:
                 del self._bulk_of[tenant]
 
     def _no_longer_to_run(self, entry: Taken) -> None:
-        priority = entry.lane.priority
+        priority, to_run = entry.lane.priority, self._to_run[entry.lane.priority]
         was_low = self._is_low(priority)
-        self._to_run[priority].add(entry, -1)
-        if not was_low and self._is_low(priority):
+        to_run.add(entry, -1)
+        nothing_waits = priority == "bulk" and to_run.items == self._threads
+        if nothing_waits or (self._is_low(priority) and not was_low):
             self.freed.set()

@@ -180,8 +180,12 @@ async def test_huge_items_are_taken_until_every_thread_has_one_and_one_waits() -
     assert in_flight.room() == Room(("interactive", "bulk"), budget)  # one, for no micro-batch holds two of them
     in_flight.add(entries("bulk", 1, cost=5000))
     assert in_flight.room() == Room(("interactive", "bulk"), replace(budget, items=2))
-    in_flight.add(entries("bulk", 2, cost=5000))
+    more = entries("bulk", 2, cost=5000)
+    in_flight.add(more)
     assert in_flight.room().priorities == ("interactive",)
+    in_flight.ran(more[0])
+    assert in_flight.freed.is_set()
+    assert in_flight.room() == Room(("interactive", "bulk"), replace(budget, items=1))
 
 
 async def test_a_micro_batch_that_its_last_entry_made_too_dear_is_one_all_the_same() -> None:

@@ -15,7 +15,7 @@ SMALL = {
     "depth": "--pictures 400 --side 64 --batches 2",
     "expand": "--pictures 40",
     "handoff": "--depth 400 --items 800",
-    "overload": "--seconds 2 --probes 1 --waiting 200",
+    "overload": "--seconds 2 --probes 1 --waiting 1000",
     "sandbox": "--rounds 1 --pictures 5",
     "scale": "--workers 1 --seconds 2",
     "service": "--rounds 1 --seconds 1",

@@ -78,6 +78,7 @@ class Server:
         self._in_flight = InFlight(config.budget, config.threads)
         self._bells = Bells(tools.bells)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._taking = asyncio.Lock()
         self._passage = Passage(
             tools.store,
             tools.ledger,
@@ -140,15 +141,19 @@ class Server:
         return not self.draining
 
     async def _take(self, room: Room) -> bool:
-        start_s = time.perf_counter()
-        batch = await self._tools.lanes.take(self._config.worker, room.budget, room.priorities, room.held)
-        if batch is None:
-            return False
-        self._tally.spent("take", time.perf_counter() - start_s)
-        self._tally.micro_batch(len(batch.entries))
-        self._in_flight.add(batch.entries)
-        self._begin(self._open(batch))
-        return True
+        async with self._taking:
+            start_s = time.perf_counter()
+            batch = await self._tools.lanes.take(self._config.worker, room.budget, room.priorities, room.held)
+            if batch is None:
+                return False
+            if self.draining:  # nobody would hand back what is leased now
+                await self._tools.farewell.give_back(batch.entries)
+                return False
+            self._tally.spent("take", time.perf_counter() - start_s)
+            self._tally.micro_batch(len(batch.entries))
+            self._in_flight.add(batch.entries)
+            self._begin(self._open(batch))
+            return True
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -230,6 +235,8 @@ class Server:
         self.draining = True
         self._in_flight.freed.set()
         self._passage.leave()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._taking.acquire(), drain_s)  # for good: what was on its way here has arrived
         await self._emptied(drain_s)
         for task in self._tasks:
             task.cancel()

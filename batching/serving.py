@@ -79,6 +79,7 @@ class Server:
         self._bells = Bells(tools.bells)
         self._tasks: set[asyncio.Task[None]] = set()
         self._taking = asyncio.Lock()
+        """Held while a micro-batch is under way from its lanes."""
         self._passage = Passage(
             tools.store,
             tools.ledger,
@@ -236,11 +237,13 @@ class Server:
         self._in_flight.freed.set()
         self._passage.leave()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._taking.acquire(), drain_s)  # for good: what was on its way here has arrived
-        await self._emptied(drain_s)
+            async with asyncio.timeout(drain_s):
+                await self._taking.acquire()  # for good: what was on its way here has arrived
+                await self._in_flight.empty.wait()
         for task in self._tasks:
             task.cancel()
-        await self._emptied(LAST_WORDS_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._in_flight.empty.wait(), LAST_WORDS_S)
         self._finishing.cancel()
         await self._finisher.part()
 
@@ -250,10 +253,6 @@ class Server:
         entries = [self._entries[item.attempt] for item in items if item.attempt in self._entries]
         await self._tools.ledger.hand_back(items)
         await self._tools.farewell.give_back(entries)
-
-    async def _emptied(self, timeout_s: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._in_flight.empty.wait(), timeout_s)
 
     @property
     def dead(self) -> bool:

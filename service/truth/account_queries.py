@@ -8,10 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
-
 from service.accounts.roles import Role
-from service.truth.database import AsyncEngine, statement
+from service.truth.database import AsyncEngine, as_json, statement
 
 _TENANT = "name, limits, created_at, disabled_at"
 _KEY = "id, tenant, name, role, hint, created_at, expires_at, revoked_at, last_used_at"
@@ -226,4 +224,4 @@ async def audit(engine: AsyncEngine, tenant: str, before: int | None, limit: int
 
 
 def _json(document: Mapping[str, Any]) -> str:
-    return to_json(document).decode()
+    return as_json(document)

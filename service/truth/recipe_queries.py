@@ -12,9 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
-
-from service.truth.database import AsyncEngine, statement
+from service.truth.database import AsyncEngine, as_json, statement
 
 _HELD = "digest NOT LIKE '@%'"
 _COLUMNS = "id, name, version, recipe, digest, created_at"
@@ -68,7 +66,7 @@ async def keep(
     `most` versions already; what comes at one moment may go beyond by its number.
     """
     values = {"id": recipe_id, "tenant": tenant, "name": name, "digest": digest, "most": most}
-    values["recipe"] = to_json(recipe).decode()
+    values["recipe"] = as_json(recipe)
     while True:
         if rows := await statement(engine, _KEEP, values):
             return Stored(**rows[0]), True

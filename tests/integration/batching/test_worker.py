@@ -8,9 +8,10 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from redis import Redis as Blocking
 from redis.asyncio import Redis
@@ -18,7 +19,7 @@ from redis.asyncio import Redis
 from batching import failpoints
 from batching.events import Notice, subscribe
 from batching.execute import decoder
-from batching.items import Done, Failed
+from batching.items import Done, Failed, MicroBatch
 from batching.lanes import Lanes
 from batching.wake import enqueue_serve, forget_queue
 from kernels import augment, codec
@@ -215,6 +216,32 @@ def test_a_drain_finishes_what_is_begun_and_hands_the_rest_back(rig: Rig) -> Non
     assert rig.run(after) == 0
     assert rig.ledger.states() == {"succeeded": 500}
     assert rig.ledger.fenced == 0
+
+
+def test_what_arrives_when_the_worker_begins_to_leave_is_given_back(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    items, real, taken = rig.submit(10), Lanes.take, threading.Event()
+
+    async def late(lanes: Lanes, *asked: Any) -> MicroBatch | None:
+        batch = await real(lanes, *asked)
+        if batch and not taken.is_set():
+            taken.set()
+            await asyncio.sleep(0.5)
+        return batch
+
+    async def scenario(lanes: Lanes) -> None:
+        await rig.hand_off(lanes, items)
+        await rig.until(taken.is_set)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    async def after(lanes: Lanes) -> None:
+        await rig.until_final(items)
+
+    monkeypatch.setattr(Lanes, "take", late)
+    assert rig.run(scenario) == 0
+    assert rig.ledger.states() == {"queued": 10}
+    assert rig.ledger.calls["lease"] == 0
+    assert rig.run(after) == 0
+    assert rig.ledger.states() == {"succeeded": 10}
 
 
 def test_what_does_not_finish_in_the_drain_is_handed_back_too(rig: Rig) -> None:

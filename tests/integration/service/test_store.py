@@ -201,16 +201,16 @@ async def test_a_broken_store_is_unavailable_and_names_no_path_to_clients(tmp_pa
         await store.put("file/below", b"x")
 
 
-async def test_an_endpoint_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "ENDPOINT_URL": "http://127.0.0.1:9",
-        "ACCESS_KEY_ID": "a",
-        "SECRET_ACCESS_KEY": "b",
-        "REGION": "x",
-    }.items():
+def s3_at(url: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """A store in the bucket `pictures` of whatever listens there."""
+    for name, value in {"ENDPOINT_URL": url, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "REGION": "x"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
+    return open_store(Settings(store_url="s3://pictures"))
+
+
+async def test_an_endpoint_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StoreUnavailable):
-        await open_store(Settings(store_url="s3://pictures")).get("x")
+        await s3_at("http://127.0.0.1:9", monkeypatch).get("x")
 
 
 @pytest.mark.parametrize(
@@ -226,12 +226,9 @@ async def test_an_endpoint_that_is_away_is_unavailable(monkeypatch: pytest.Monke
 async def test_only_a_store_that_says_so_is_full(
     monkeypatch: pytest.MonkeyPatch, answer: Answer, error: type[Exception]
 ) -> None:
-    with scripted_server(answer) as server:
-        for name, value in {"ENDPOINT_URL": server.url, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
-            monkeypatch.setenv(f"AWS_{name}", value)
-        with pytest.raises(error):
-            # a key that names what a full store says
-            await open_store(Settings(store_url="s3://pictures")).put("507/QuotaExceeded", b"x")
+    with scripted_server(answer) as server, pytest.raises(error):
+        # a key that names what a full store says
+        await s3_at(server.url, monkeypatch).put("507/QuotaExceeded", b"x")
 
 
 @pytest.mark.parametrize("url", ["ftp://x/y", "s3://", "file://relative/path", "/plain/path", "file://"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 from unittest import mock
@@ -54,16 +53,28 @@ def over() -> Iterator[threading.Event]:
 
 
 async def test_three_workers_share_the_work_and_lose_nothing(rig: Rig, lanes: Lanes, over: threading.Event) -> None:
+    gate, real = threading.Event(), rig.decode
+
+    def gated(content: bytes, alpha: Literal["drop", "keep"]) -> NDArray[np.uint8]:
+        gate.wait(20)
+        return real(content, alpha)
+
+    def workers() -> set[str]:
+        return {row.worker for row in rig.ledger.rows.values() if row.worker}
+
+    rig.decode = gated
     items = [item for tenant in "abcd" for item in rig.submit(150, tenant=tenant)]
     with rig.life("w1") as first, rig.life("w2") as second, rig.life("w3") as third:
         threads = [serving(life, over) for life in (first, second, third)]
         await rig.hand_off(lanes, items)
+        # two of them take at most 384 while they finish nothing, so the rest is for the third
+        await rig.until(lambda: len(workers()) == 3)
+        gate.set()
         await rig.until_final(items)
         over.set()
         for thread in threads:
             await asyncio.to_thread(thread.join)
-    workers = Counter(row.worker for row in rig.ledger.rows.values())
-    assert set(workers) == {"w1", "w2", "w3"}
+    assert workers() == {"w1", "w2", "w3"}
     assert rig.ledger.states() == {"succeeded": 600}
     assert rig.ledger.fenced == 0
     await empty(lanes)

@@ -37,7 +37,8 @@ async def test_ages_say_for_how_long_the_oldest_entry_has_been_there(lanes: Lane
     asked_s = time.monotonic()
     [age, none] = await lanes.ages([lane("a"), lane("b")])
     assert none == 0
-    assert asked_s - put_s - 0.002 < age < time.monotonic() - before_s + 0.002
+    # by the clock of Redis, which need not run as ours does
+    assert (asked_s - put_s) / 2 < age < 2 * (time.monotonic() - before_s)
     batch = await lanes.take("w", Budget(items=1))
     assert batch is not None
     assert (await lanes.ages([lane("a")]))[0] >= age  # taken, not settled: still in the lane

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
+from kernels.documents import Document, at_most
 from kernels.errors import LabelInvalid
 from kernels.tensors import Size
 
@@ -27,12 +28,14 @@ Corners = tuple[float, float, float, float]
 """left, top, right, bottom in pixels."""
 ClassMask = NDArray[np.uint8] | NDArray[np.uint16]
 
+MOST = 10_000
+"""Labels of one kind that a picture may have, and points of one of them."""
 _OVER = 1e-3
 """How far beyond 0..1 a yolo number may lie: files carry rounded decimals."""
 _CONFIG = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
 
 
-class Boxes(BaseModel):
+class Boxes(Document):
     """Upright boxes, all in one format.
 
     xyxy: left, top, right, bottom; xywh: left, top, width, height; cxcywh: centre, width, height; yolo: the same as
@@ -43,13 +46,13 @@ class Boxes(BaseModel):
 
     format: BoxFormat = "xyxy"
     """How each box is written; results are written the same way."""
-    values: Annotated[tuple[tuple[Number, Number, Number, Number], ...], Field(max_length=10_000)] = ()
+    values: Annotated[tuple[tuple[Number, Number, Number, Number], ...], at_most(MOST)] = ()
     """Four numbers for each box."""
-    classes: tuple[ClassName, ...] | None = None
+    classes: Annotated[tuple[ClassName, ...], at_most(MOST)] | None = None
     """One class for each box."""
 
 
-class Polygon(BaseModel):
+class Polygon(Document):
     """An outline, closed from its last point to its first; one of four points is an oriented box.
 
     Matrices keep its corners; where a picture's edge cuts it or a field bends it, it becomes the outline of what is left.
@@ -57,13 +60,13 @@ class Polygon(BaseModel):
 
     model_config = _CONFIG
 
-    points: Annotated[tuple[tuple[Number, Number], ...], Field(min_length=3, max_length=10_000)]
+    points: Annotated[tuple[tuple[Number, Number], ...], at_most(MOST, at_least=3)]
     """x and y of each corner."""
     category: ClassName | None = Field(default=None, alias="class")
     """Class of the object."""
 
 
-class Keypoints(BaseModel):
+class Keypoints(Document):
     """Points of one object, in a fixed order. A point with visibility 0 is not there, and is written 0, 0, 0.
 
     So is a point that leaves the picture; an object is dropped when it has lost all of its points.
@@ -71,13 +74,13 @@ class Keypoints(BaseModel):
 
     model_config = _CONFIG
 
-    points: Annotated[tuple[tuple[Number, Number, Number], ...], Field(min_length=1, max_length=10_000)]
+    points: Annotated[tuple[tuple[Number, Number, Number], ...], at_most(MOST, at_least=1)]
     """x, y and visibility of each point."""
     category: ClassName | None = Field(default=None, alias="class")
     """Class of the object."""
 
 
-class Dropped(BaseModel):
+class Dropped(Document):
     """A label that a result no longer has: its kind, its place in the list it came in, and why. See `LabelRules`."""
 
     model_config = _CONFIG
@@ -94,16 +97,16 @@ class Dropped(BaseModel):
     """The other picture it came with, by its custom_id, else its key as 16 hex digits; absent: the picture's own."""
 
 
-class Labels(BaseModel):
+class Labels(Document):
     """All labels of one picture. Build one with `Labels.parse`, which checks them against their picture."""
 
     model_config = _CONFIG
 
     boxes: Boxes | None = None
     """Upright boxes."""
-    polygons: Annotated[tuple[Polygon, ...], Field(max_length=10_000)] = ()
+    polygons: Annotated[tuple[Polygon, ...], at_most(MOST)] = ()
     """Outlines."""
-    keypoints: Annotated[tuple[Keypoints, ...], Field(max_length=10_000)] = ()
+    keypoints: Annotated[tuple[Keypoints, ...], at_most(MOST)] = ()
     """Points of objects."""
     mask: str | None = None
     """A picture of class numbers, as large as the picture: PNG (8 or 16 bits, grey or palette) in base64."""
@@ -113,6 +116,8 @@ class Labels(BaseModel):
     @classmethod
     def parse(cls, value: object, size: Size, pointer: str = "") -> Labels:
         """The labels in a decoded JSON document, for a picture of `size`. LabelInvalid carries a JSON pointer."""
+        if isinstance(value, dict):
+            value = {name: member for name, member in value.items() if name != "dropped"}
         try:
             labels = cls.model_validate(value)
         except ValidationError as error:
@@ -123,7 +128,7 @@ class Labels(BaseModel):
             _check_boxes(labels.boxes, f"{pointer}/boxes")
         if labels.mask is not None:
             _check_mask(labels.mask, size, f"{pointer}/mask")
-        return labels.model_copy(update={"dropped": ()})
+        return labels
 
     def document(self) -> dict[str, Any]:
         """The labels as plain JSON, without what is absent."""

@@ -240,8 +240,8 @@ Weight = Annotated[float, Field(ge=0, le=1_000_000, strict=True)]
 class Weighted(Group):
     """Parent of containers that take some of their steps by weights."""
 
-    weights: tuple[Weight, ...] = Field(
-        max_length=MAX_STEPS, default_factory=lambda found: (1.0,) * len(found.get("steps", ()))
+    weights: Annotated[tuple[Weight, ...], Field(max_length=MAX_STEPS), listed(MAX_STEPS)] = Field(
+        default_factory=lambda found: (1.0,) * len(found.get("steps", ()))
     )
     """How much more often one step is taken than another, a number for each; all alike if not given."""
 

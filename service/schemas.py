@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic import ValidationError as FieldErrors
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from batching.items import Priority
+from kernels.documents import Document
 from kernels.labels import Labels
 from kernels.params import SizeField
 from kernels.recipe import Output as OutputForm
@@ -64,7 +65,7 @@ Variants = Annotated[int, Field(ge=1, strict=True)]
 Group = Annotated[str, Field(min_length=1, max_length=255)]
 
 
-class Request(BaseModel):
+class Request(Document):
     """Parent of the requests: frozen, unknown fields are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
@@ -129,7 +130,7 @@ class ImageEntry(Request):
 class BatchImagesRequest(BatchRequest):
     """What to make of many pictures that were uploaded before, or are to be fetched."""
 
-    images: list[ImageEntry] | None = None
+    images: Annotated[list[ImageEntry], Field(fail_fast=True)] | None = None
     """The pictures, in order."""
     source: str | None = None
     """Bucket prefixes are not read by this service: always refused."""

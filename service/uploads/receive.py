@@ -76,6 +76,9 @@ _Checked = tuple[Any, BatchRequest, Chosen]
 
 async def _checked_request(content: bytes, parts: Parts, tenant: str, model: type[BatchRequest], what: str) -> _Checked:
     document = await parse_long_json(content, what)
+    images = document.get("images") if isinstance(document, dict) else None
+    if isinstance(images, list) and len(images) > parts.settings.max_batch_items:  # before each is looked at
+        raise TooManyItems(parts.settings.max_batch_items)
     ask = checked(model, document)
     chosen = await choose(parts, tenant, ask.recipe, ask.output)
     parts.recipes.check_variants(ask.variants)
@@ -92,8 +95,6 @@ async def _references(request: Request, parts: Parts, tenant: str, intake: Intak
     if ask.source is not None:
         raise SourceUrlForbidden("/source")
     entries = ask.images or []
-    if len(entries) > parts.settings.max_batch_items:
-        raise TooManyItems(parts.settings.max_batch_items)
     addresses = {place: _address(entry, place, parts) for place, entry in enumerate(entries) if entry.url is not None}
     ids = [entry.image_id for entry in entries if entry.image_id]
     images = await queries.images_by_id(parts.engine, tenant, ids)

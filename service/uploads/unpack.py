@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gzip
 import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, TypeVar
 
 from batching.errors import StorageFull
@@ -26,6 +26,7 @@ from service.errors import (
     TooManyItems,
 )
 from service.settings import Settings
+from service.uploads.gunzip import Gunzip
 from service.uploads.tar import TarStream, sums_up
 
 Value = TypeVar("Value")
@@ -39,9 +40,14 @@ _SPARE_MEMBERS = 1000
 _DIRECTORY_BYTES = 2**20
 _DIRECTORY_BYTES_A_MEMBER = 512
 """Most bytes of a zip's directory: 46 a member, its path, and what writers add of times and owners."""
+_PADDING_BYTES = 64 * 2**20
+"""Most that may follow the end of a tar, which is padded to whole records."""
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _NESTED = (".zip", ".tar", ".tgz", ".tar.gz", ".gz", ".7z", ".rar", ".bz2", ".xz", ".zst")
 _LITTER = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
+
+_UNPACKING = ThreadPoolExecutor(2, "unpack")
+"""Threads of their own: a large member takes seconds, and all other requests share the others."""
 
 
 class Spool:
@@ -96,7 +102,7 @@ async def unpacked(spool: Spool, settings: Settings) -> AsyncIterator[Member]:
     if not spool.bytes:
         raise EmptyBody("the archive")
     members = _members(spool.file, spool.bytes, settings)
-    while (member := await _in_thread(next, members, None)) is not None:
+    while (member := await asyncio.get_running_loop().run_in_executor(_UNPACKING, next, members, None)) is not None:
         yield member
 
 
@@ -109,8 +115,7 @@ def _members(file: IO[bytes], archive_bytes: int, settings: Settings) -> Iterato
         if start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
             yield from _zip_members(file, archive_bytes, budget, settings)
         elif start.startswith(b"\x1f\x8b"):
-            with gzip.GzipFile(fileobj=file) as inflated:
-                yield from _tar_members(inflated, budget)
+            yield from _tar_members(Gunzip(file), budget)
         elif len(start) == 512 and (start[257:262] == b"ustar" or not any(start) or sums_up(start)):
             yield from _tar_members(file, budget)
         else:
@@ -118,8 +123,7 @@ def _members(file: IO[bytes], archive_bytes: int, settings: Settings) -> Iterato
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError, NotImplementedError):
         raise ArchiveCorrupt("the archive is damaged or cut short") from None
     except OSError as error:
-        # gzip's own errors have no number; the other is that of an offset before the beginning
-        if error.errno not in (None, errno.EINVAL):
+        if error.errno != errno.EINVAL:  # that of an offset before the beginning
             raise
         raise ArchiveCorrupt("the archive is damaged or cut short") from None
 
@@ -218,12 +222,14 @@ def _check_overlaps(infos: list[zipfile.ZipInfo], archive_bytes: int) -> None:
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
             raise ArchiveRatio("two members of the archive share the same bytes")
-        end = info.header_offset + 30 + len(info.orig_filename.encode()) + info.compress_size
+        # the bytes of the name as they stand there, which the module has decoded by the same flag
+        name = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
+        end = info.header_offset + 30 + len(name) + info.compress_size
     if end > archive_bytes:
         raise ArchiveCorrupt("the archive is cut short")
 
 
-def _tar_members(file: IO[bytes] | gzip.GzipFile, budget: _Budget) -> Iterator[Member]:
+def _tar_members(file: IO[bytes] | Gunzip, budget: _Budget) -> Iterator[Member]:
     def read(count: int) -> bytes:
         content = file.read(count)
         budget.spend(len(content))
@@ -237,8 +243,11 @@ def _tar_members(file: IO[bytes] | gzip.GzipFile, budget: _Budget) -> Iterator[M
         if _wanted(header.name, folder=header.kind == "folder"):
             budget.admit(header.name, header.bytes)
             yield header.name, archive.content()
-    while read(_FLUSH_BYTES):
-        pass  # padding; read so that the sum behind it is checked
+    padding = 0
+    while content := read(_FLUSH_BYTES):  # so that the sum behind it is checked
+        padding += len(content)
+        if padding > _PADDING_BYTES:
+            raise ArchiveCorrupt(f"the archive goes on for more than {_PADDING_BYTES} bytes behind its end")
 
 
 def _wanted(name: str, *, folder: bool) -> bool:

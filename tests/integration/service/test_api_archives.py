@@ -44,6 +44,14 @@ async def test_folders_and_litter_in_archives_are_no_pictures(api: httpx2.AsyncC
     assert answer.json()["counts"]["failed"] == 1
 
 
+async def test_names_of_a_zip_in_the_old_code_page(api: httpx2.AsyncClient) -> None:
+    made = zip_of({f"K_se/{number}/_______.jpg": jpeg(seed=number) for number in range(3)})
+    content = made.replace(b"K_se", b"K\x84se").replace(b"_______", b"\xe1\x94\xe1\x94\xe1\x94\xe1")
+    answer = await api.post("/v1/batches", files=form({"recipe": RECIPE}, ("a.zip", content), field="archive"))
+
+    assert await custom_ids(api, answer) == [f"Käse/{number}/ßößößöß.jpg" for number in range(3)]
+
+
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [

@@ -16,7 +16,7 @@ import pytest
 
 from service.settings import Settings
 from tests.helpers.api import jpeg
-from tests.helpers.archives import zip_of
+from tests.helpers.archives import tar_of, zip_of
 from tests.helpers.processes import forget_peak, peak_mib
 from tests.helpers.sockets import chunked, connected, exchanged, head
 from tests.helpers.stack import Stack, running
@@ -215,6 +215,9 @@ ARCHIVES: dict[str, tuple[Any, int, str]] = {
     "zip of a long directory": (lambda: zip_with_directory(200_000), 422, "archive_corrupt"),
     "zip of many entries": (lambda: zip_with_directory(30_000), 413, "too_many_items"),
     "gzip of zeros": (lambda: gzip.compress(bytes(150 * 2**20), 1), 422, "archive_ratio"),
+    "gzip of a name without an end": (lambda: b"\x1f\x8b\x08\x08" + bytes(6) + b"A" * 8_000_000, 422, "archive_corrupt"),
+    "gzip of empty members": (lambda: gzip.compress(b"") * 400_000, 422, "archive_corrupt"),
+    "tar that goes on behind its end": (lambda: tar_of({"a.jpg": jpeg()}) + bytes(70 * 2**20), 422, "archive_corrupt"),
     "a gzip in a gzip": (lambda: gzip.compress(gzip.compress(bytes(10**6))), 422, "archive_corrupt"),
 }
 

@@ -11,6 +11,7 @@ import uvicorn
 from batching.threads import switch_often
 from service.app import create_app
 from service.settings import Settings
+from service.system.bounded_http import bounded_http
 from service.telemetry import configure_logging
 
 _DRAIN_S = 5
@@ -22,6 +23,8 @@ def serve(settings: Settings, listener: int | None = None) -> None:
     switch_often()
     config = uvicorn.Config(
         create_app(settings),
+        http=bounded_http(settings.body_timeout_s),
+        ws="none",  # there are none, and what speaks them writes headers, keys too, to the log
         host=settings.host,
         port=settings.port,
         log_config=None,  # our own log lines go through structlog

@@ -132,7 +132,9 @@ async def parts(request: Request, limit_bytes: int, max_parts: int, settings: Se
             raise EmptyBody()
         parser.close()
     except multipart.ParserLimitReached:
-        raise BadRequest(f"the body has more than {max_parts} parts, or a part's header is too long") from None
+        raise BadRequest(
+            f"the body has more than {max_parts} parts, or the header of a part is longer than {_HEADER_BYTES} bytes"
+        ) from None
     except multipart.MultipartError:
         raise BadRequest("the body is not complete multipart/form-data") from None
 

@@ -9,7 +9,7 @@ import json
 import tarfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from service.settings import Settings
 from tests.helpers.api import jpeg
 from tests.helpers.archives import tar_of, zip_of
 from tests.helpers.processes import forget_peak, peak_mib
-from tests.helpers.sockets import chunked, connected, exchanged, head
+from tests.helpers.sockets import Answer, chunked, connected, exchanged, head
 from tests.helpers.stack import Stack, running
 
 MOST_MIB = 64
@@ -228,6 +228,50 @@ def test_an_archive_made_to_exhaust(stack: Stack, name: str) -> None:
     begin = head("/v1/batches", FORM, "Transfer-Encoding: chunked")
     answer = exchanged(stack.client, begin, chunked(archive(make())))
     assert (answer.status, answer.code) == (status, code), answer.body
+
+
+def told(stack: Stack, sent: Iterable[bytes]) -> Answer:
+    answer = exchanged(stack.client, b"POST /v1/images HTTP/1.1\r\nHost: t\r\nContent-Type: image/jpeg\r\n", sent)
+    assert b"request_id" in answer.body
+    return answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        lambda: (b"a:b\r\n" * 10_000 for _ in range(400)),
+        lambda: [b"a:b\r\n" * 200 + b"\r\n"],
+        lambda: (b"x-%d: %s\r\n" % (number, b"v" * 1000) for number in range(100_000)),
+        lambda: itertools.chain([b"x: "], (b"v" * 65_536 for _ in range(2000))),
+        lambda: itertools.chain([b"Transfer-Encoding: chunked\r\n\r\n"], (b"1;" + b"e" * 65_536 for _ in range(2000))),
+    ],
+    ids=["short", "short in one piece", "long", "one without an end", "an extension without an end"],
+)
+def test_headers_made_to_exhaust(stack: Stack, sent: Any) -> None:
+    answer = told(stack, sent())
+    assert (answer.status, answer.code) == (431, "bad_request")
+    assert answer.sent_bytes < 30_000_000
+
+
+@pytest.mark.parametrize("sent", [[], [b"x: "], [b"x: y\r\n"]])
+def test_headers_that_do_not_come(stack: Stack, sent: list[bytes]) -> None:
+    begun_s = time.monotonic()
+    answer = told(stack, sent)
+    assert (answer.status, answer.code) == (408, "request_timeout")
+    assert time.monotonic() - begun_s < 10
+
+
+def test_a_connection_that_asks_nothing_is_closed(stack: Stack) -> None:
+    for sent in (b"", b"\r\n"):
+        with connected(stack.client) as connection:
+            connection.sendall(sent)
+            while connection.recv(65_536):
+                pass
+
+
+def test_what_is_no_http(stack: Stack) -> None:
+    answer = told(stack, [b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n"])
+    assert (answer.status, answer.code) == (400, "bad_request")
 
 
 def test_names_with_line_ends_do_not_reach_logs_or_headers(stack: Stack) -> None:

@@ -34,6 +34,7 @@ def test_no_secret_is_in_logs_answers_or_command_lines(settings: Settings) -> No
                 ask("GET", f"/v1/batches?api_key={secret}"),
                 ask("POST", "/v1/keys", headers=bearing(secret), json={"name": "x", secret: 1, "role": "root"}),
                 ask("POST", "/v1/recipes", headers=bearing(secret), content=b"\xff"),
+                ask("GET", "/v1/batches", headers={**bearing(secret), "Connection": "upgrade", "Upgrade": "websocket"}),
                 ask("POST", "/users-api/sign-in", headers={"X-External-User-ID": "u", "X-Gateway-Secret": secret}),
             ]
         files = batch_parts({"a.jpg": jpeg(32, 32)}, {"recipe": {"steps": [{"op": "solarize"}]}})

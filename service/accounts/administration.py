@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -66,8 +66,8 @@ async def issue_key(
     check_text(name, "/name")
     if not 1 <= len(name) <= MAX_NAME:
         raise ValidationError(f"has 1 to {MAX_NAME} characters", "/name", MAX_NAME)
-    if expires_at is not None and expires_at <= datetime.now(UTC):
-        raise ValidationError("is over", "/expires_at")
+    if expires_at is not None:
+        expires_at = _end(expires_at)
     key = keys.new_key()
     row = await account_queries.issue_key(
         engine,
@@ -86,6 +86,16 @@ async def issue_key(
             raise NotFound("tenant")
         raise Conflict(f"the tenant has {MAX_KEYS} keys; revoke some that are not used")
     return Issued(key, row)
+
+
+def _end(asked: datetime) -> datetime:
+    """The end of a key in UTC. ValidationError."""
+    now = datetime.now(UTC)
+    if asked <= now:
+        raise ValidationError("is over", "/expires_at")
+    if asked > now + timedelta(days=keys.LONGEST_LIFE_DAYS):  # asked before it is put in UTC, where it may have no date
+        raise ValidationError(f"is at most {keys.LONGEST_LIFE_DAYS} days from now", "/expires_at")
+    return asked.astimezone(UTC)
 
 
 async def revoke_key(engine: AsyncEngine, tenant: str | None, key_id: UUID, actor: str) -> None:

@@ -12,7 +12,9 @@ from service.accounts.roles import Role
 from service.truth.database import AsyncEngine, as_json, statement
 
 _TENANT = "name, limits, created_at, disabled_at"
-_KEY = "id, tenant, name, role, hint, created_at, expires_at, revoked_at, last_used_at"
+_END = "CASE WHEN expires_at > '9999-12-31 00:00Z' THEN timestamptz '9999-12-31 00:00Z' ELSE expires_at END AS expires_at"
+"""PostgreSQL has years that Python has not: keys that were issued with such an end are shown with the last one there is."""
+_KEY = f"id, tenant, name, role, hint, created_at, {_END}, revoked_at, last_used_at"
 _LOG = "INSERT INTO account_log (tenant, actor, action, subject, detail)"
 
 _CREATE_TENANT = f"""

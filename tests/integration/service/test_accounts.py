@@ -7,6 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from service.accounts import administration
 from service.accounts.callers import CONFIGURED, FRESH_S, Callers
 from service.accounts.jwks import MAX_BYTES, JwksUnreadable, keep_fresh, read_keys
+from service.accounts.keys import LONGEST_LIFE_DAYS
 from service.accounts.roles import ROLES
 from service.accounts.tokens import TokenRules, Tokens
 from service.app import create_app
@@ -304,3 +306,30 @@ async def test_an_open_service_takes_keys_too_and_no_wrong_ones(shared_settings:
         assert (await api.get("/v1/batches", headers=bearing(keys["read"]))).status_code == 200
         answer = await api.post("/v1/tokens", headers=bearing(keys["read"]))
         assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+async def test_a_key_ends_within_a_hundred_years(api: httpx2.AsyncClient, engine: AsyncEngine) -> None:
+    admin = await make_tenant(api, "patient")
+    for end in ("9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59Z", "2999-01-01T00:00:00+05:00"):
+        answer = await api.post("/v1/keys", json={"name": "x", "expires_at": end}, headers=admin)
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_error"), end
+        assert answer.json()["pointer"] == "/expires_at"
+    end = datetime.now(UTC) + timedelta(days=LONGEST_LIFE_DAYS - 1)
+    elsewhere = end.astimezone(timezone(timedelta(hours=-14)))
+    issued = await api.post("/v1/keys", json={"name": "long", "expires_at": elsewhere.isoformat()}, headers=admin)
+    assert datetime.fromisoformat(issued.json()["expires_at"]) == end
+    changes = (await api.get("/v1/audit", headers=admin)).json()["changes"]
+    assert [change["detail"].get("name") for change in changes] == ["long", "first", None], "what is refused is not written"
+
+
+async def test_keys_whose_end_has_no_date_here_are_listed(api: httpx2.AsyncClient, engine: AsyncEngine) -> None:
+    """Earlier releases issued them."""
+    admin = await make_tenant(api, "eternal")
+    for end in ("10000-01-01 23:58:59+00", "infinity"):
+        issued = await api.post("/v1/keys", json={"name": end}, headers=admin)
+        values = {"id": issued.json()["id"], "end": end}
+        await statement(engine, "UPDATE api_keys SET expires_at = CAST(:end AS timestamptz) WHERE id = :id", values)
+        assert (await api.get("/v1/batches", headers=bearing(issued.json()["key"]))).status_code == 200
+    answer = await api.get("/v1/keys", headers=admin)
+    assert answer.status_code == 200
+    assert [key["expires_at"] for key in answer.json()["keys"]] == ["9999-12-31T00:00:00Z"] * 2 + [None]

@@ -56,7 +56,7 @@ class TenantLimits(Request):
     max_requests_per_minute: Limit | None = None
     """Requests in a minute."""
     max_pictures_per_minute: Limit | None = None
-    """Pictures submitted in a minute."""
+    """Pictures submitted, or run again, in a minute."""
     max_pixels_per_day: Limit | None = None
     """Estimated pixels of work submitted on a day (UTC)."""
     max_stored_bytes: Limit | None = None
@@ -145,7 +145,7 @@ class DayView(BaseModel):
     requests: int
     """Authorised requests."""
     pictures: int
-    """Pictures submitted."""
+    """Pictures submitted; again where they were run again."""
     outputs: int
     """Results made."""
     pixels: int

@@ -25,7 +25,7 @@ from service.truth.database import AsyncEngine, make_engine, statement
 from service.truth.ledger import SqlLedger
 from tests.helpers.accounts import bearing, make_keys
 from tests.helpers.api import jpeg, running_api
-from tests.helpers.rows import make_batch, make_done, one
+from tests.helpers.rows import make_batch, make_done, make_failed, one
 
 RECIPE: dict[str, Any] = {"steps": [{"op": "solarize"}]}
 STORED = """
@@ -86,6 +86,37 @@ async def test_pixels_of_a_day(settings: Settings) -> None:
         assert abs(wait_s - (tomorrow - datetime.now(UTC)).total_seconds()) < 5
     async with limited(settings, max_pixels_per_day=4000) as another:
         check_refused(await another.post("/v1/batches", files=form(3, 4, 5, 6)), "quota_exceeded", 4000)
+
+
+async def failed(api: httpx2.AsyncClient, engine: AsyncEngine, *seeds: int) -> str:
+    """The id of a batch of these pictures, all of which a worker gave up."""
+    batch_id: str = (await api.post("/v1/batches", files=form(*seeds))).json()["id"]
+    rows = await statement(engine, "SELECT id FROM items WHERE batch_id = :id ORDER BY position", {"id": batch_id})
+    ledger = SqlLedger(engine, 30.0)
+    await ledger.finish([make_failed(item) for item in await ledger.lease([row["id"] for row in rows], "w")])
+    return batch_id
+
+
+async def test_a_retry_counts_as_a_submit(settings: Settings, engine: AsyncEngine) -> None:
+    used = "SELECT pictures, pixels FROM usage_days WHERE tenant = 'default'"
+    async with limited(settings) as api:
+        batch_id = await failed(api, engine, 1, 2)
+        before = await one(engine, used)
+        assert (await api.post(f"/v1/batches/{batch_id}/retry")).status_code == 202
+        assert await one(engine, used) == {name: 2 * value for name, value in before.items()}
+        again = await api.post(f"/v1/batches/{batch_id}/retry")
+        assert (again.status_code, again.json()["code"]) == (409, "conflict"), "and that counts nothing"
+        assert await one(engine, used) == {name: 2 * value for name, value in before.items()}
+        other = await failed(api, engine, 3, 4)
+    async with limited(settings, max_pictures_per_minute=1) as api:
+        check_refused(await api.post(f"/v1/batches/{other}/retry"), "quota_exceeded", 1)
+    quota = 3 * int(before["pixels"]) + 1  # what was used until here, and nothing of a picture
+    async with limited(settings, max_pixels_per_day=quota) as api:
+        check_refused(await api.post(f"/v1/batches/{other}/retry"), "quota_exceeded", quota)
+        assert (await api.get(f"/v1/batches/{other}")).json()["counts"]["failed"] == 2
+    async with limited(settings) as api:
+        assert (await api.post(f"/v1/batches/{other}/retry")).status_code == 202
+        assert await one(engine, used) == {"pictures": 8, "pixels": 4 * int(before["pixels"])}
 
 
 async def test_bytes_stored(settings: Settings, database_url: str) -> None:

@@ -24,7 +24,8 @@ class KeyRequest(Request):
     role: Role = "submit"
     """What it may do; at most what you may do yourself."""
     expires_at: AwareDatetime | None = None
-    """When it ends by itself, a hundred years from now at most; never where this is not given."""
+    """When it ends by itself, a hundred years from now at most. Where this is not given it ends with the key or token that
+    you ask with, or never."""
 
 
 class TokenRequest(Request):

@@ -28,7 +28,7 @@ _ALGORITHMS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",), "OKP": ("EdDSA",)}
 """By type of key, those that are taken; the first where the key does not say which it is for."""
 _REQUIRED = ["exp", "iss", "aud", "sub"]
 _MIN_RSA_BITS = 2048
-_OF_ODD_JSON = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_OF_ODD_JSON = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 """What the library, or we, run into where a header or a claim is JSON of another kind than it should be."""
 
 

@@ -197,13 +197,20 @@ def over_quota(allowance: Allowance, pixels_today: int, bytes_stored: int, load:
     """What refuses `load` to one who has submitted and stored that much; None where there is room for it."""
     limit = allowance.max_pixels_per_day
     if limit is not None and load.pixels > 0 and pixels_today + load.pixels > limit:
-        reason = f"{pixels_today} pixels were submitted today; at most {limit} may be on a day (UTC)"
+        asked = _asked(load.pixels, pixels_today, limit)
+        reason = f"{pixels_today} pixels were submitted today{asked}; at most {limit} may be on a day (UTC)"
         return QuotaExceeded(reason, limit, _until_tomorrow_s(datetime.now(UTC)))
     limit = allowance.max_stored_bytes
     if limit is not None and load.bytes > 0 and bytes_stored + load.bytes > limit:
-        reason = f"{bytes_stored} bytes are stored; at most {limit} may be. Delete batches or images"
+        asked = _asked(load.bytes, bytes_stored, limit)
+        reason = f"{bytes_stored} bytes are stored{asked}; at most {limit} may be. Delete batches or images"
         return QuotaExceeded(reason, limit, REMOVAL_S)
     return None
+
+
+def _asked(more: int, there: int, limit: int) -> str:
+    """How much more is asked for, where it is that which is too much: of a full quota nothing more can be had."""
+    return f" and {more} more are asked for" if there < limit else ""
 
 
 def _wait_s(reading: _Reading, excess: int) -> float:

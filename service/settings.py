@@ -156,7 +156,8 @@ class Settings(BaseSettings):
     max_requests_per_minute: Count | None = None
     """Most requests of one tenant in a minute; above it they answer 429. Empty: any number."""
     max_pictures_per_minute: Count | None = None
-    """Most pictures that one tenant may submit, or run again, in a minute. Empty: any number."""
+    """Most pictures that one tenant may submit, or run again, in a minute. Empty: any number. One that is uploaded
+    to be used later counts when it is used."""
     max_pixels_per_day: Count | None = None
     """Most estimated pixels of work that one tenant may submit on a day (UTC). Empty: any number. This and the next
     hold for workers too, where they fetch pictures by address."""

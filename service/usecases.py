@@ -33,7 +33,7 @@ from service.schemas import MAX_CUSTOM_ID_BYTES, AugmentRequest, BatchRequest
 from service.submitted import Fresh
 from service.truth import batch_moves, queries, submissions
 from service.truth.submissions import Key, NewBatch, NewItem, SameKey
-from service.uploads.intake import Intake, Sent
+from service.uploads.intake import Intake, Sent, sha256_of
 from service.uploads.json_text import check_text, escaped
 
 MAX_KEY_CHARACTERS = 255
@@ -319,19 +319,26 @@ async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -
     check_text(filename, "/filename")
     if len(filename.encode()) > MAX_CUSTOM_ID_BYTES:
         raise ValidationError(f"a file name has at most {MAX_CUSTOM_ID_BYTES} bytes", "/filename", MAX_CUSTOM_ID_BYTES)
-    image_id = new_id()
-    intake = Intake(parts.store, parts.settings, Owner(tenant, "images", image_id), alone=True)
-    await intake.add(None, content)
-    [sent] = await intake.stored()
-    assert sent.probe is not None  # it is alone, so an error was raised
-    load = Load(bytes=sent.bytes)
-    await parts.depth.admit(tenant, load)
-    picture = queries.Picture(
-        sent.sha256, sent.bytes, sent.probe.format, sent.probe.width, sent.probe.height, sent.object_key
-    )
-    image, new = await queries.keep_image(parts.engine, tenant, image_id, picture, filename)
+    # what is there already needs no room
+    if kept := await queries.image_of(parts.engine, tenant, await sha256_of(content)):
+        return kept, False
+    load = Load(bytes=len(content))
+    await parts.depth.admit(tenant, load)  # before it is stored: what is refused would lie there until it is collected
+    new = False
+    try:
+        image_id = new_id()
+        intake = Intake(parts.store, parts.settings, Owner(tenant, "images", image_id), alone=True)
+        await intake.add(None, content)
+        [sent] = await intake.stored()
+        assert sent.probe is not None  # it is alone, so an error was raised
+        picture = queries.Picture(
+            sent.sha256, sent.bytes, sent.probe.format, sent.probe.width, sent.probe.height, sent.object_key
+        )
+        image, new = await queries.keep_image(parts.engine, tenant, image_id, picture, filename)
+    finally:
+        if not new:
+            parts.depth.give_back(tenant, load)
     if not new:
-        parts.depth.give_back(tenant, load)
         with suppress(StoreUnavailable):  # nobody needs the second copy, so that it is collected some day is good enough
             await parts.store.delete([sent.object_key])
     return image, new

@@ -88,6 +88,39 @@ async def test_pixels_of_a_day(settings: Settings) -> None:
         check_refused(await another.post("/v1/batches", files=form(3, 4, 5, 6)), "quota_exceeded", 4000)
 
 
+async def test_refusals_say_what_was_asked_for_and_what_is_there(settings: Settings) -> None:
+    async with limited(settings, max_pixels_per_day=4000) as api:
+        refused = await api.post("/v1/batches", files=form(1, 2, 3))
+        check_refused(refused, "quota_exceeded", 4000)
+        assert f"0 pixels were submitted today and {3 * 2 * 32 * 24} more are asked for; at most 4000" in refused.text
+    size = len(jpeg(seed=1))
+    async with limited(settings, max_stored_bytes=size - 1) as api:
+        refused = await api.post("/v1/images", content=jpeg(seed=1))
+        check_refused(refused, "quota_exceeded", size - 1)
+        assert f"0 bytes are stored and {size} more are asked for; at most {size - 1} may be" in refused.text
+    async with limited(settings, max_stored_bytes=size) as api:
+        assert (await api.post("/v1/images", content=jpeg(seed=1))).status_code == 201
+        refused = await api.post("/v1/images", content=jpeg(seed=2))
+        check_refused(refused, "quota_exceeded", size)
+        assert f"{size} bytes are stored; at most {size} may be" in refused.text
+
+
+async def test_a_picture_that_is_there_needs_no_room_and_one_that_is_refused_leaves_nothing(settings: Settings) -> None:
+    limit = len(jpeg(seed=1)) + 1
+    async with limited(settings, max_stored_bytes=limit) as api:
+        first = await api.post("/v1/images", content=jpeg(seed=1))
+        again = await api.post("/v1/images", content=jpeg(seed=1))
+        assert (first.status_code, again.status_code) == (201, 200)
+        assert first.json()["id"] == again.json()["id"]
+        check_refused(await api.post("/v1/images", content=jpeg(seed=2)), "quota_exceeded", limit)
+        assert stored_files(settings) == 1
+        assert (await api.post("/v1/images", content=b"no picture")).status_code == 429
+    async with limited(settings, max_stored_bytes=3 * limit) as api:
+        for _ in range(50):  # what is no picture is counted out again
+            assert (await api.post("/v1/images", content=b"x" * 100)).status_code == 415
+        assert (await api.post("/v1/images", content=jpeg(seed=2))).status_code == 201
+
+
 async def failed(api: httpx2.AsyncClient, engine: AsyncEngine, *seeds: int) -> str:
     """The id of a batch of these pictures, all of which a worker gave up."""
     batch_id: str = (await api.post("/v1/batches", files=form(*seeds))).json()["id"]

@@ -72,10 +72,12 @@ class ItemTimeout(AugmentationError):
 
 
 class ResourceExhausted(AugmentationError):
-    """The item needs more memory than the device and the host have, even when it runs alone."""
+    """The item needs more than there is: memory of device and host, even alone; or, fetched by its address, pixels or bytes
+    that its tenant has no quota for."""
 
-    def __init__(self) -> None:
-        super().__init__("there is not enough memory to run this picture, even alone")
+    def __init__(self, reason: str = "there is not enough memory to run this picture, even alone") -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Poison(AugmentationError):

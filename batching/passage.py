@@ -14,7 +14,7 @@ from batching import failpoints
 from batching.arrivals import Arrivals
 from batching.company import Companies
 from batching.engine import Engine
-from batching.errors import Internal, Poison, SourceMissing, Unavailable
+from batching.errors import Internal, Poison, ResourceExhausted, SourceMissing, Unavailable
 from batching.execute import Died, Guest, Lacking, Ran, Result, Unread, Work
 from batching.fetching import FetchGate
 from batching.items import Done, Encoded, Failed, Item, Outcome, Stored
@@ -238,7 +238,7 @@ class Passage:
         for pause_s in back_off():
             try:
                 return await get()
-            except (SourceMissing, InputError) as error:
+            except (SourceMissing, ResourceExhausted, InputError) as error:
                 return Failed(item, error.code, error.message)
             except Unavailable as error:
                 log.warning("cannot fetch: %s", error)

@@ -157,7 +157,8 @@ class Depth:
         return age_s > FRESH_S or (age_s > EXACT_S and self._excess(reading, load) is not None)
 
     def _excess(self, reading: _Reading, load: Load) -> ServiceError | None:
-        return _too_many(reading, load) or _over_quota(reading, load)
+        over = over_quota(reading.allowance, reading.pixels_today, reading.bytes_stored, load)
+        return _too_many(reading, load) or over
 
     async def _read(self, tenant: str, last: _Reading | None) -> _Reading:
         found = await usage_queries.level(self._engine, tenant)
@@ -192,16 +193,24 @@ def _too_many(reading: _Reading, load: Load) -> ServiceError | None:
     return None
 
 
-def _over_quota(reading: _Reading, load: Load) -> ServiceError | None:
-    limit = reading.allowance.max_pixels_per_day
-    if limit is not None and load.pixels and reading.pixels_today + load.pixels > limit:
-        reason = f"{reading.pixels_today} pixels were submitted today; at most {limit} may be on a day (UTC)"
+def over_quota(allowance: Allowance, pixels_today: int, bytes_stored: int, load: Load) -> QuotaExceeded | None:
+    """What refuses `load` to one who has submitted and stored that much; None where there is room for it."""
+    limit = allowance.max_pixels_per_day
+    if limit is not None and load.pixels > 0 and pixels_today + load.pixels > limit:
+        asked = _asked(load.pixels, pixels_today, limit)
+        reason = f"{pixels_today} pixels were submitted today{asked}; at most {limit} may be on a day (UTC)"
         return QuotaExceeded(reason, limit, _until_tomorrow_s(datetime.now(UTC)))
-    limit = reading.allowance.max_stored_bytes
-    if limit is not None and load.bytes and reading.bytes_stored + load.bytes > limit:
-        reason = f"{reading.bytes_stored} bytes are stored; at most {limit} may be. Delete batches or images"
+    limit = allowance.max_stored_bytes
+    if limit is not None and load.bytes > 0 and bytes_stored + load.bytes > limit:
+        asked = _asked(load.bytes, bytes_stored, limit)
+        reason = f"{bytes_stored} bytes are stored{asked}; at most {limit} may be. Delete batches or images"
         return QuotaExceeded(reason, limit, REMOVAL_S)
     return None
+
+
+def _asked(more: int, there: int, limit: int) -> str:
+    """How much more is asked for, where it is that which is too much: of a full quota nothing more can be had."""
+    return f" and {more} more are asked for" if there < limit else ""
 
 
 def _wait_s(reading: _Reading, excess: int) -> float:

@@ -156,9 +156,11 @@ class Settings(BaseSettings):
     max_requests_per_minute: Count | None = None
     """Most requests of one tenant in a minute; above it they answer 429. Empty: any number."""
     max_pictures_per_minute: Count | None = None
-    """Most pictures that one tenant may submit in a minute. Empty: any number."""
+    """Most pictures that one tenant may submit, or run again, in a minute. Empty: any number. One that is uploaded
+    to be used later counts when it is used."""
     max_pixels_per_day: Count | None = None
-    """Most estimated pixels of work that one tenant may submit on a day (UTC). Empty: any number."""
+    """Most estimated pixels of work that one tenant may submit on a day (UTC). Empty: any number. This and the next
+    hold for workers too, where they fetch pictures by address."""
     max_stored_bytes: Count | None = None
     """Most bytes that one tenant may have stored: pictures as often as they were sent, and results. Empty: any number."""
     rate_timeout_s: Seconds = 0.05

@@ -33,13 +33,15 @@ from service.schemas import MAX_CUSTOM_ID_BYTES, AugmentRequest, BatchRequest
 from service.submitted import Fresh
 from service.truth import batch_moves, queries, submissions
 from service.truth.submissions import Key, NewBatch, NewItem, SameKey
-from service.uploads.intake import Intake, Sent
+from service.uploads.intake import Intake, Sent, sha256_of
 from service.uploads.json_text import check_text, escaped
 
 MAX_KEY_CHARACTERS = 255
 _LARGE = 64
+_RETRIED = ("queued", "running", "completed")
+"""States of batches whose failed pictures may run again."""
 _UNSEEN_PIXELS = 2**20
-"""What is taken for the size of a picture that is to be fetched, until it is."""
+"""What is taken for the size of a picture that is to be fetched; what it is off by is metered when it was."""
 
 
 @dataclass(frozen=True)
@@ -282,12 +284,23 @@ async def cancel(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
 
 
 async def retry(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
-    """Runs the failed pictures of a batch again. NotFound, Conflict, RateLimited."""
+    """Runs the failed pictures of a batch again, which count as if they were submitted anew.
+
+    NotFound, Conflict, RateLimited, QuotaExceeded.
+    """
     batch = await find_batch(parts, tenant, batch_id)
-    await parts.depth.admit(tenant, Load(batch.priority, batch.failed))
-    retried = await batch_moves.retry(parts.engine, tenant, batch_id)
+    found = await batch_moves.retriable(parts.engine, tenant, batch_id)
+    load = Load(batch.priority, found.items, found.pixels)
+    retried: Sequence[batch_moves.Retried] = ()
+    if found.items and batch.state in _RETRIED:
+        allowance = await parts.depth.allowance(tenant)
+        await parts.rates.take(tenant, "pictures", allowance.max_pictures_per_minute, found.items)
+        await parts.depth.admit(tenant, load)
+        retried = await batch_moves.retry(parts.engine, tenant, batch_id)
+        if not retried:
+            parts.depth.give_back(tenant, load)
     if not retried:
-        if batch.failed and batch.state in ("queued", "running", "completed"):
+        if batch.failed and batch.state in _RETRIED:
             raise Conflict("the pictures that failed were refused when they were sent; send them again, mended")
         raise Conflict(f"the batch is {batch.state} and has {batch.failed} failed pictures: there is nothing to retry")
     await parts.hand_offs[batch.priority].ask(Fresh(tenant, tuple((item.id, item.cost_pixels) for item in retried)))
@@ -306,19 +319,26 @@ async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -
     check_text(filename, "/filename")
     if len(filename.encode()) > MAX_CUSTOM_ID_BYTES:
         raise ValidationError(f"a file name has at most {MAX_CUSTOM_ID_BYTES} bytes", "/filename", MAX_CUSTOM_ID_BYTES)
-    image_id = new_id()
-    intake = Intake(parts.store, parts.settings, Owner(tenant, "images", image_id), alone=True)
-    await intake.add(None, content)
-    [sent] = await intake.stored()
-    assert sent.probe is not None  # it is alone, so an error was raised
-    load = Load(bytes=sent.bytes)
-    await parts.depth.admit(tenant, load)
-    picture = queries.Picture(
-        sent.sha256, sent.bytes, sent.probe.format, sent.probe.width, sent.probe.height, sent.object_key
-    )
-    image, new = await queries.keep_image(parts.engine, tenant, image_id, picture, filename)
+    # what is there already needs no room
+    if kept := await queries.image_of(parts.engine, tenant, await sha256_of(content)):
+        return kept, False
+    load = Load(bytes=len(content))
+    await parts.depth.admit(tenant, load)  # before it is stored: what is refused would lie there until it is collected
+    new = False
+    try:
+        image_id = new_id()
+        intake = Intake(parts.store, parts.settings, Owner(tenant, "images", image_id), alone=True)
+        await intake.add(None, content)
+        [sent] = await intake.stored()
+        assert sent.probe is not None  # it is alone, so an error was raised
+        picture = queries.Picture(
+            sent.sha256, sent.bytes, sent.probe.format, sent.probe.width, sent.probe.height, sent.object_key
+        )
+        image, new = await queries.keep_image(parts.engine, tenant, image_id, picture, filename)
+    finally:
+        if not new:
+            parts.depth.give_back(tenant, load)
     if not new:
-        parts.depth.give_back(tenant, load)
         with suppress(StoreUnavailable):  # nobody needs the second copy, so that it is collected some day is good enough
             await parts.store.delete([sent.object_key])
     return image, new

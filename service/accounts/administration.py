@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from service.accounts import keys
 from service.accounts.callers import DEFAULT_TENANT, TENANT_NAME
-from service.accounts.roles import Role
-from service.errors import Conflict, NotFound, ValidationError
+from service.accounts.roles import Role, Scope
+from service.accounts.tokens import Tokens
+from service.errors import Conflict, Forbidden, NotFound, ValidationError
 from service.ids import new_id
 from service.truth import account_queries
 from service.truth.account_queries import ApiKey, Tenant
@@ -60,14 +61,26 @@ async def change_tenant(
 
 
 async def issue_key(
-    engine: AsyncEngine, tenant: str, actor: str, name: str, role: Role, expires_at: datetime | None = None
+    engine: AsyncEngine,
+    tenant: str,
+    actor: str,
+    name: str,
+    role: Role,
+    expires_at: datetime | None = None,
+    *,
+    issuer_ends_s: float | None = None,
 ) -> Issued:
-    """A new key of a tenant. ValidationError, NotFound, Conflict where it has too many."""
+    """A new key of a tenant. ValidationError, Forbidden, NotFound, Conflict where it has too many.
+
+    issuer_ends_s: when the credential that asks for it ends, where it does. The key ends then too, or before.
+    """
     check_text(name, "/name")
     if not 1 <= len(name) <= MAX_NAME:
         raise ValidationError(f"has 1 to {MAX_NAME} characters", "/name", MAX_NAME)
-    if expires_at is not None and expires_at <= datetime.now(UTC):
-        raise ValidationError("is over", "/expires_at")
+    if issuer_ends_s is not None:
+        expires_at = _outlived_by(issuer_ends_s, expires_at)
+    if expires_at is not None:
+        expires_at = _end(expires_at)
     key = keys.new_key()
     row = await account_queries.issue_key(
         engine,
@@ -86,6 +99,38 @@ async def issue_key(
             raise NotFound("tenant")
         raise Conflict(f"the tenant has {MAX_KEYS} keys; revoke some that are not used")
     return Issued(key, row)
+
+
+def _outlived_by(issuer_ends_s: float, asked: datetime | None) -> datetime | None:
+    """The end of a key that its issuer may ask for: its own where none is asked for. Forbidden.
+
+    Otherwise whoever has a credential for some minutes could make one for good of it.
+    """
+    if asked is not None and asked.timestamp() > issuer_ends_s:
+        raise Forbidden("a key may not end after the key or token that issues it")
+    # that of a token may lie anywhere
+    latest_s = (datetime.now(UTC) + timedelta(days=keys.LONGEST_LIFE_DAYS)).timestamp()
+    return asked or datetime.fromtimestamp(min(issuer_ends_s, latest_s), UTC)
+
+
+def _end(asked: datetime) -> datetime:
+    """The end of a key in UTC. ValidationError."""
+    now = datetime.now(UTC)
+    if asked <= now:
+        raise ValidationError("is over", "/expires_at")
+    if asked > now + timedelta(days=keys.LONGEST_LIFE_DAYS):  # asked before it is put in UTC, where it may have no date
+        raise ValidationError(f"is at most {keys.LONGEST_LIFE_DAYS} days from now", "/expires_at")
+    return asked.astimezone(UTC)
+
+
+async def issue_token(
+    engine: AsyncEngine, tokens: Tokens, tenant: str, actor: str, key_id: UUID, scopes: frozenset[Scope], lifetime_s: int
+) -> str:
+    """A token for the owner of a key, written down before anybody has it. DatabaseUnavailable."""
+    token_id = new_id()
+    detail = {"scopes": sorted(scopes), "expires_in": lifetime_s}
+    await account_queries.log_token(engine, tenant, actor, token_id, detail)
+    return tokens.issue(tenant, scopes, key_id, lifetime_s, token_id)
 
 
 async def revoke_key(engine: AsyncEngine, tenant: str | None, key_id: UUID, actor: str) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from service.accounts.keys import LONGEST_LIFE_DAYS
 from service.accounts.roles import Role
 
 accounts_app = typer.Typer(
@@ -72,7 +73,9 @@ def issue_key(
     tenant: Name,
     name: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
     role: Annotated[Role, typer.Option(help="What it may do.")] = "submit",
-    days: Annotated[int | None, typer.Option(min=1, help="Days until it ends; never where this is not given.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=LONGEST_LIFE_DAYS, help="Days until it ends; never where this is not given.")
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:

@@ -15,6 +15,8 @@ import zlib
 
 PREFIX = "augk_"
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+LONGEST_LIFE_DAYS = 36_525
+"""A key that ends does so within a hundred years: later ends are mistakes, and the last ones have no date in UTC."""
 _RANDOM, _CHECK = 32, 6
 _HINT = len(PREFIX) + 4
 _FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM + _CHECK}}}")

@@ -28,7 +28,7 @@ _ALGORITHMS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",), "OKP": ("EdDSA",)}
 """By type of key, those that are taken; the first where the key does not say which it is for."""
 _REQUIRED = ["exp", "iss", "aud", "sub"]
 _MIN_RSA_BITS = 2048
-_OF_ODD_JSON = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_OF_ODD_JSON = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 """What the library, or we, run into where a header or a claim is JSON of another kind than it should be."""
 
 
@@ -77,8 +77,10 @@ class Tokens:
         """Whether there is a secret to sign with."""
         return bool(self._ours)
 
-    def issue(self, tenant: str, scopes: frozenset[Scope], key_id: UUID, lifetime_s: float) -> str:
-        """A token of ours for the owner of an API key."""
+    def issue(
+        self, tenant: str, scopes: frozenset[Scope], key_id: UUID, lifetime_s: float, token_id: UUID | None = None
+    ) -> str:
+        """A token of ours for the owner of an API key. token_id: what the log knows it by."""
         signer, signing = next(iter(self._ours.items()))
         now_s = int(time.time())
         claims = {
@@ -89,7 +91,7 @@ class Tokens:
             "scope": " ".join(sorted(scopes)),
             "iat": now_s,
             "exp": now_s + round(lifetime_s),
-            "jti": str(new_id()),
+            "jti": str(token_id or new_id()),
         }
         return jwt.encode(claims, signing.key, signing.algorithm, headers={"kid": signer, "typ": OUR_TYPE})
 

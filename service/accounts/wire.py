@@ -24,7 +24,8 @@ class KeyRequest(Request):
     role: Role = "submit"
     """What it may do; at most what you may do yourself."""
     expires_at: AwareDatetime | None = None
-    """When it ends by itself; never where this is not given."""
+    """When it ends by itself, a hundred years from now at most. Where this is not given it ends with the key or token that
+    you ask with, or never."""
 
 
 class TokenRequest(Request):
@@ -56,7 +57,7 @@ class TenantLimits(Request):
     max_requests_per_minute: Limit | None = None
     """Requests in a minute."""
     max_pictures_per_minute: Limit | None = None
-    """Pictures submitted in a minute."""
+    """Pictures submitted, or run again, in a minute."""
     max_pixels_per_day: Limit | None = None
     """Estimated pixels of work submitted on a day (UTC)."""
     max_stored_bytes: Limit | None = None
@@ -145,7 +146,7 @@ class DayView(BaseModel):
     requests: int
     """Authorised requests."""
     pictures: int
-    """Pictures submitted."""
+    """Pictures submitted; again where they were run again."""
     outputs: int
     """Results made."""
     pixels: int

@@ -50,6 +50,8 @@ MOST_PROMISED = 100_000
 """Items of one lane that are looked for after the death of an API process."""
 RETENTION_EVERY_S = 600.0
 """Pause between two looks at what is older than it is kept."""
+KEYS_EVERY_S = 21_600.0
+"""Pause between two walks over idempotency keys, nearly all of which stay as long as their batches."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Reconciler:
 
     def __post_init__(self) -> None:
         self._divided, self._retained = Period(RETENTION_EVERY_S), Period(RETENTION_EVERY_S)
+        self._keys, self._keys_walked = retention.Keys(self.engine), Period(KEYS_EVERY_S)
         self._images = retention.Images(self.engine, self.keep.images_days)
         self._days = Days(self.engine, self.store, self.keep.orphan_s)
         self._orphans = Orphans(self.engine, self.store, self.keep.orphan_s)
@@ -241,12 +244,15 @@ class Reconciler:
         removed, more_days = await self._days.step()
         self._count(removed)
         more = more or more_days
-        keys = await retention.forget_keys(self.engine)
+        if self._keys_walked.due:
+            keys, more_keys = await self._keys.step()
+            if not more_keys:
+                self._keys_walked.done()
+            more = more or more_keys
         self._count(Counter(retired_batches=hidden, retired_keys=keys))
-        if not (more or keys == retention.PAGE):
+        if not more:
             self._retained.done()
-            return False
-        return True
+        return more
 
     async def _collect(self) -> bool:
         more = await self._orphans.step()

@@ -5,6 +5,7 @@ Each function does one page or less. What it hides is removed, bytes and rows, b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -49,12 +50,18 @@ SELECT p.id, h.id IS NOT NULL AS hidden FROM page p LEFT JOIN hidden h USING (id
 """
 
 _KEYS = """
-DELETE FROM idempotency k WHERE (k.tenant, k.key) IN (
-  SELECT i.tenant, i.key FROM idempotency i
-  WHERE i.created_at < now() - make_interval(secs => :kept_s) AND i.created_at > now() - make_interval(secs => 8 * :kept_s)
-    AND NOT EXISTS (SELECT FROM batches b WHERE b.id = i.batch_id)
-  LIMIT :page)
-RETURNING k.key
+WITH page AS MATERIALIZED (
+  SELECT tenant, key, created_at FROM idempotency
+  WHERE created_at >= :at AND (created_at, tenant, key) > (:at, :tenant, :key)
+    AND created_at < now() - make_interval(secs => :kept_s)
+  ORDER BY created_at, tenant, key LIMIT :page
+), removed AS (
+  DELETE FROM idempotency k USING page p
+  WHERE k.tenant = p.tenant AND k.key = p.key AND NOT EXISTS (SELECT FROM batches b WHERE b.id = k.batch_id)
+  RETURNING k.tenant, k.key
+)
+SELECT p.created_at AS at, p.tenant, p.key, r.key IS NOT NULL AS removed FROM page p LEFT JOIN removed r USING (tenant, key)
+ORDER BY at, tenant, key
 """
 
 
@@ -64,12 +71,8 @@ async def hide_batches(engine: AsyncEngine, days: float) -> int:
     return len(await statement(engine, _BATCHES, {"age_s": days * DAY_S, "page": PAGE, "today": today}))
 
 
-async def forget_keys(engine: AsyncEngine, days: float = KEYS_KEPT_DAYS) -> int:
-    """Removes idempotency keys of that age whose batches are gone; says how many, PAGE at most."""
-    return len(await statement(engine, _KEYS, {"kept_s": days * DAY_S, "page": PAGE}))
-
-
 _FIRST = UUID(int=0)
+_FIRST_KEY: Mapping[str, object] = {"at": datetime.fromtimestamp(0, UTC), "tenant": "", "key": ""}
 
 
 @dataclass
@@ -86,3 +89,22 @@ class Images:
         more = len(rows) == PAGE
         self.after = rows[-1]["id"] if more else _FIRST
         return sum(row["hidden"] for row in rows), more
+
+
+@dataclass
+class Keys:
+    """A walk over all idempotency keys of more than so many days, oldest first, to remove those whose batches are gone.
+
+    A batch may be kept for years before it goes, so no age is too old to be looked at.
+    """
+
+    engine: AsyncEngine
+    days: float = KEYS_KEPT_DAYS
+    after: Mapping[str, object] = field(default_factory=lambda: _FIRST_KEY)
+
+    async def step(self) -> tuple[int, bool]:
+        """Looks at a page; says how many were removed, and whether there are more to look at."""
+        rows = await statement(self.engine, _KEYS, {**self.after, "kept_s": self.days * DAY_S, "page": PAGE})
+        more = len(rows) == PAGE
+        self.after = {name: rows[-1][name] for name in _FIRST_KEY} if more else _FIRST_KEY
+        return sum(row["removed"] for row in rows), more

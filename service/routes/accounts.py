@@ -65,11 +65,22 @@ async def key_owner_of(request: Request) -> Caller:
     openapi_extra={"requestBody": body_of({"application/json": schema_of(KeyRequest)})},
 )
 async def issue_key(request: Request, parts: PartsOf, caller: Admin) -> Response:
-    """Issues an API key of your tenant. It is shown in this answer and never again."""
+    """Issues an API key of your tenant. It is shown in this answer and never again.
+
+    It does not outlive what you ask with: where that ends, so does the key, then or at an earlier `expires_at`.
+    """
     ask = checked(KeyRequest, await _body(request, parts))
     if beyond := ROLES[ask.role] - caller.scopes:
         raise Forbidden(f"a key may not have the scope `{min(beyond)}`, which you have not yourself")
-    issued = await administration.issue_key(parts.engine, caller.tenant, caller.actor, ask.name, ask.role, ask.expires_at)
+    issued = await administration.issue_key(
+        parts.engine,
+        caller.tenant,
+        caller.actor,
+        ask.name,
+        ask.role,
+        ask.expires_at,
+        issuer_ends_s=caller.expires_at_s,
+    )
     return answer(issued_view(issued), 201, _SECRET)
 
 
@@ -106,7 +117,9 @@ async def issue_token(request: Request, parts: PartsOf, caller: Annotated[Caller
         raise ValidationError(f"is at most {longest}", "/expires_in", longest)
     seconds = ask.expires_in or longest
     assert caller.key_id is not None  # whoever has none was refused
-    token = parts.tokens.issue(caller.tenant, scopes, caller.key_id, seconds)
+    token = await administration.issue_token(
+        parts.engine, parts.tokens, caller.tenant, caller.actor, caller.key_id, scopes, seconds
+    )
     return answer(TokenView(access_token=token, expires_in=seconds, scope=" ".join(sorted(scopes))), 200, _SECRET)
 
 
@@ -146,10 +159,15 @@ async def list_changes(parts: PartsOf, caller: Admin, limit: Limit = 100, cursor
     openapi_extra={"requestBody": body_of({"application/json": schema_of(TenantRequest)})},
 )
 async def create_tenant(request: Request, parts: PartsOf, caller: Operator) -> Response:
-    """Makes a tenant, with a first key of the role admin, which is shown this once. For operators."""
+    """Makes a tenant, with a first key of the role admin, which is shown this once. For operators.
+
+    The key does not outlive what you ask with.
+    """
     ask = checked(TenantRequest, await _body(request, parts))
     made = await administration.create_tenant(parts.engine, ask.name, caller.actor)
-    issued = await administration.issue_key(parts.engine, made.name, caller.actor, "first", "admin")
+    issued = await administration.issue_key(
+        parts.engine, made.name, caller.actor, "first", "admin", issuer_ends_s=caller.expires_at_s
+    )
     return answer(NewTenant(tenant=tenant_view(made), key=issued_view(issued)), 201, _SECRET)
 
 

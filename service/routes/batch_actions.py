@@ -78,7 +78,10 @@ async def cancel_batch(batch_id: UUID, parts: PartsOf, tenant: Tenant) -> Respon
 
 @router.post("/retry", status_code=202, responses={202: {"model": BatchView}, **problems(404, 409, 429)})
 async def retry_batch(batch_id: UUID, parts: PartsOf, tenant: Tenant) -> Response:
-    """Runs the failed pictures again, and only those. Pictures that were refused when they were sent stay failed."""
+    """Runs the failed pictures again, and only those. Pictures that were refused when they were sent stay failed.
+
+    What runs again counts as submitted again: against the rates and quotas, and in what you use.
+    """
     return answer(batch_view(await retry(parts, tenant, batch_id)), 202, {"Location": f"/v1/batches/{batch_id}"})
 
 

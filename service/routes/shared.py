@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -17,7 +17,8 @@ from service.errors import ValidationError
 from service.parts import Parts
 
 MAX_PAGE = 1000
-_WAIT = re.compile(r"""(?:^|[,;\s])wait\s*=\s*"?(\d{1,9}(?:\.\d{1,9})?)""", re.IGNORECASE)
+_WAIT = re.compile(r"""(?:^|[,;\s])wait\s*=\s*"?([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)(?=$|[",;\s])""", re.IGNORECASE)
+"""A number in JSON's form. What is none is no preference that we know, and passed over (RFC 7240)."""
 
 
 async def parts_of(request: Request) -> Parts:
@@ -34,9 +35,14 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 
 
 def wait_s(request: Request, parts: Parts) -> float:
-    """Seconds that the caller prefers to wait (RFC 7240), within the limit; 0 where it does not say."""
-    found = _WAIT.search(",".join(request.headers.getlist("prefer")))
-    return min(float(found[1]), parts.settings.max_wait_s) if found else 0.0
+    """Seconds that the caller prefers to wait, the longest that is waited where they are more."""
+    return preferred_s(request.headers.getlist("prefer"), parts.settings.max_wait_s)
+
+
+def preferred_s(prefer: Sequence[str], most_s: float) -> float:
+    """Seconds to wait by the `Prefer` headers (RFC 7240), `most_s` at most; 0 where they do not say."""
+    found = _WAIT.search(",".join(prefer))
+    return min(float(found[1]), most_s) if found else 0.0
 
 
 def wants_fresh(request: Request) -> bool:

@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from service.accounts.roles import Role
-from service.truth.database import AsyncEngine, as_json, statement
+from service.truth.database import AsyncEngine, as_json, fetch, statement, transaction
 
 _TENANT = "name, limits, created_at, disabled_at"
-_KEY = "id, tenant, name, role, hint, created_at, expires_at, revoked_at, last_used_at"
+_END = "CASE WHEN expires_at > '9999-12-31 00:00Z' THEN timestamptz '9999-12-31 00:00Z' ELSE expires_at END AS expires_at"
+"""PostgreSQL has years that Python has not: keys that were issued with such an end are shown with the last one there is."""
+_KEY = f"id, tenant, name, role, hint, created_at, {_END}, revoked_at, last_used_at"
 _LOG = "INSERT INTO account_log (tenant, actor, action, subject, detail)"
 
 _CREATE_TENANT = f"""
@@ -57,6 +59,7 @@ WITH found AS MATERIALIZED (
 )
 SELECT id FROM found
 """  # noqa: S608 - made of constants
+_LOG_TOKEN = f"{_LOG} VALUES (:tenant, :actor, 'issue_token', :subject, CAST(:detail AS jsonb))"
 _LIST_KEYS = f"""
 SELECT {_KEY} FROM api_keys WHERE tenant = :tenant AND (CAST(:before AS uuid) IS NULL OR id < :before)
 ORDER BY id DESC LIMIT :limit
@@ -197,6 +200,13 @@ async def issue_key(
 async def revoke_key(engine: AsyncEngine, tenant: str | None, key_id: UUID, actor: str) -> bool:
     """Revokes a key of `tenant`, or of any where the operator names none; False: there is none. Again changes nothing."""
     return bool(await statement(engine, _REVOKE, {"tenant": tenant, "id": key_id, "actor": actor}))
+
+
+async def log_token(engine: AsyncEngine, tenant: str, actor: str, token_id: UUID, detail: Mapping[str, Any]) -> None:
+    """Notes that a token was issued. Not tried again by itself: it would be noted twice. DatabaseUnavailable."""
+    values = {"tenant": tenant, "actor": actor, "subject": str(token_id), "detail": _json(detail)}
+    async with transaction(engine) as connection:
+        await fetch(connection, _LOG_TOKEN, values)
 
 
 async def keys(engine: AsyncEngine, tenant: str, before: UUID | None, limit: int) -> Sequence[ApiKey]:

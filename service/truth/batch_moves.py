@@ -74,6 +74,14 @@ WITH found AS MATERIALIZED (
 SELECT id, cost_pixels FROM moved ORDER BY id
 """
 
+_RETRIABLE = """
+SELECT count(*) AS items, coalesce(sum(cost_pixels), 0) AS pixels FROM items
+WHERE batch_id = :id AND id BETWEEN :low AND :high AND tenant = :tenant AND state = 'failed'
+  AND (source_key <> '' OR source_url IS NOT NULL)
+"""
+_METER = "SELECT meter(:tenant, :pictures, 0, CAST(:pixels AS bigint), 0)"
+"""What the triggers do where items are new: those that run again cost as much."""
+
 _RETRY_BATCH = """
 WITH found AS MATERIALIZED (
   SELECT id, state FROM batches
@@ -100,6 +108,14 @@ class Retried:
 
     id: UUID
     cost_pixels: int
+
+
+@dataclass(frozen=True)
+class Retriable:
+    """What a retry would run again: how many items, and their estimated pixels together."""
+
+    items: int
+    pixels: int
 
 
 class _BatchMovedOn(Exception):
@@ -129,10 +145,16 @@ async def hide(engine: AsyncEngine, tenant: str, batch_id: UUID) -> bool:
     return bool(await statement(engine, _HIDE, {"id": batch_id, "tenant": tenant}))
 
 
+async def retriable(engine: AsyncEngine, tenant: str, batch_id: UUID) -> Retriable:
+    """The failed items of a batch whose bytes were kept, or can be fetched again."""
+    [row] = await statement(engine, _RETRIABLE, {"id": batch_id, "tenant": tenant, **bounds_of(batch_id)})
+    return Retriable(int(row["items"]), int(row["pixels"]))
+
+
 async def retry(engine: AsyncEngine, tenant: str, batch_id: UUID) -> Sequence[Retried]:
     """Makes the failed items of a batch wait again, those whose bytes were kept, and says which.
 
-    Counts move in the same transaction, and a completed batch runs again.
+    Counts and what is metered move in the same transaction, and a completed batch runs again.
     """
 
     async def run() -> list[Row]:
@@ -140,6 +162,9 @@ async def retry(engine: AsyncEngine, tenant: str, batch_id: UUID) -> Sequence[Re
             rows = await fetch(connection, _RETRY_ITEMS, {"id": batch_id, "tenant": tenant, **bounds_of(batch_id)})
             if rows and not await fetch(connection, _RETRY_BATCH, {"id": batch_id, "tenant": tenant, "retried": len(rows)}):
                 raise _BatchMovedOn
+            if rows:  # counters last, in the order in which everybody takes them
+                pixels = sum(row["cost_pixels"] for row in rows)
+                await fetch(connection, _METER, {"tenant": tenant, "pictures": len(rows), "pixels": pixels})
             return rows
 
     try:

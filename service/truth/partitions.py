@@ -46,7 +46,9 @@ def bounds_of(identity: UUID) -> dict[str, UUID]:
     They carry the same millisecond. Those of the first databases were made up to a day after their batch.
     """
     moment = identity.int >> 80
-    return {"low": UUID(int=moment << 80), "high": UUID(int=(moment + DAY_MS) << 80)}
+    # the last ids, which anybody may ask for, have no day behind them
+    high = min((moment + DAY_MS) << 80, EVERYTHING["high"].int)
+    return {"low": UUID(int=moment << 80), "high": UUID(int=high)}
 
 
 async def of_output(run: Callable[[dict[str, UUID]], Awaitable[list[Row]]], output_id: UUID) -> list[Row]:

@@ -269,6 +269,16 @@ async def image(engine: AsyncEngine, tenant: str, image_id: UUID) -> Image | Non
     return found.get(image_id)
 
 
+async def image_of(engine: AsyncEngine, tenant: str, sha256: str) -> Image | None:
+    """The tenant's uploaded picture of these bytes, or None."""
+    rows = await statement(
+        engine,
+        f"SELECT {IMAGE_COLUMNS} FROM images WHERE tenant = :tenant AND sha256 = :sha256 AND deleted_at IS NULL",
+        {"tenant": tenant, "sha256": sha256},
+    )
+    return Image(**rows[0]) if rows else None
+
+
 async def images_by_id(engine: AsyncEngine, tenant: str, image_ids: Sequence[UUID]) -> dict[UUID, Image]:
     """Those of the asked pictures that the tenant has."""
     rows = await statement(
@@ -308,13 +318,12 @@ async def keep_image(
     columns = ", ".join(values)
     insert = f"""INSERT INTO images ({columns}) VALUES ({", ".join(f":{name}" for name in values)})
         ON CONFLICT (tenant, sha256) WHERE deleted_at IS NULL DO NOTHING RETURNING {IMAGE_COLUMNS}"""
-    find = f"SELECT {IMAGE_COLUMNS} FROM images WHERE tenant = :tenant AND sha256 = :sha256 AND deleted_at IS NULL"
     while True:
         if rows := await statement(engine, insert, values):
             return Image(**rows[0]), True
-        if rows := await statement(engine, find, {"tenant": tenant, "sha256": picture.sha256}):
+        if there := await image_of(engine, tenant, picture.sha256):
             # a statement that was run again finds the row that it made itself
-            return Image(**rows[0]), rows[0]["id"] == image_id
+            return there, there.id == image_id
 
 
 async def hide_image(engine: AsyncEngine, tenant: str, image_id: UUID) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from service.accounts import administration
 from service.accounts.callers import CONFIGURED, FRESH_S, Callers
 from service.accounts.jwks import MAX_BYTES, JwksUnreadable, keep_fresh, read_keys
+from service.accounts.keys import LONGEST_LIFE_DAYS
 from service.accounts.roles import ROLES
 from service.accounts.tokens import TokenRules, Tokens
 from service.app import create_app
@@ -304,3 +306,91 @@ async def test_an_open_service_takes_keys_too_and_no_wrong_ones(shared_settings:
         assert (await api.get("/v1/batches", headers=bearing(keys["read"]))).status_code == 200
         answer = await api.post("/v1/tokens", headers=bearing(keys["read"]))
         assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+async def test_a_key_ends_within_a_hundred_years(api: httpx2.AsyncClient, engine: AsyncEngine) -> None:
+    admin = await make_tenant(api, "patient")
+    for end in ("9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59Z", "2999-01-01T00:00:00+05:00"):
+        answer = await api.post("/v1/keys", json={"name": "x", "expires_at": end}, headers=admin)
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_error"), end
+        assert answer.json()["pointer"] == "/expires_at"
+    end = datetime.now(UTC) + timedelta(days=LONGEST_LIFE_DAYS - 1)
+    elsewhere = end.astimezone(timezone(timedelta(hours=-14)))
+    issued = await api.post("/v1/keys", json={"name": "long", "expires_at": elsewhere.isoformat()}, headers=admin)
+    assert datetime.fromisoformat(issued.json()["expires_at"]) == end
+    changes = (await api.get("/v1/audit", headers=admin)).json()["changes"]
+    assert [change["detail"].get("name") for change in changes] == ["long", "first", None], "what is refused is not written"
+
+
+async def test_keys_whose_end_has_no_date_here_are_listed(api: httpx2.AsyncClient, engine: AsyncEngine) -> None:
+    """Earlier releases issued them."""
+    admin = await make_tenant(api, "eternal")
+    for end in ("10000-01-01 23:58:59+00", "infinity"):
+        issued = await api.post("/v1/keys", json={"name": end}, headers=admin)
+        values = {"id": issued.json()["id"], "end": end}
+        await statement(engine, "UPDATE api_keys SET expires_at = CAST(:end AS timestamptz) WHERE id = :id", values)
+        assert (await api.get("/v1/batches", headers=bearing(issued.json()["key"]))).status_code == 200
+    answer = await api.get("/v1/keys", headers=admin)
+    assert answer.status_code == 200
+    assert [key["expires_at"] for key in answer.json()["keys"]] == ["9999-12-31T00:00:00Z"] * 2 + [None]
+
+
+async def test_a_key_does_not_outlive_what_issued_it(api: httpx2.AsyncClient) -> None:
+    admin = await make_tenant(api, "mortal")
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    issued = await api.post(
+        "/v1/keys", json={"name": "ends", "role": "admin", "expires_at": end.isoformat()}, headers=admin
+    )
+    ends = bearing(issued.json()["key"])
+    usual = await api.post("/v1/keys", json={"name": "child", "role": "admin"}, headers=ends)
+    assert (usual.status_code, datetime.fromisoformat(usual.json()["expires_at"])) == (201, end)
+    earlier = {"name": "earlier", "expires_at": (end - timedelta(minutes=1)).isoformat()}
+    assert (await api.post("/v1/keys", json=earlier, headers=ends)).status_code == 201
+    grandchild = await api.post("/v1/keys", json={"name": "grandchild"}, headers=bearing(usual.json()["key"]))
+    assert datetime.fromisoformat(grandchild.json()["expires_at"]) == end
+    for late in (end + timedelta(seconds=1), datetime(9999, 12, 31, tzinfo=UTC)):
+        answer = await api.post("/v1/keys", json={"name": "late", "expires_at": late.isoformat()}, headers=ends)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), late
+    token = (await api.post("/v1/tokens", json={"expires_in": 60}, headers=admin)).json()["access_token"]
+    by_token = await api.post("/v1/keys", json={"name": "by token"}, headers=bearing(token))
+    assert by_token.status_code == 201
+    assert datetime.fromisoformat(by_token.json()["expires_at"]) - datetime.now(UTC) < timedelta(minutes=2)
+    without = await api.post("/v1/keys", json={"name": "for good"}, headers=admin)
+    assert (without.status_code, without.json()["expires_at"]) == (201, None)
+
+
+async def test_nor_does_a_key_that_another_issuers_token_issued(api: httpx2.AsyncClient) -> None:
+    await make_tenant(api, "guests")
+    claims = {"iss": ISSUER, "aud": "augment", "sub": "bob", "tenant": "guests", "scope": "read submit admin"}
+    for life_s, longest in ((60, timedelta(minutes=2)), (10**15, timedelta(days=LONGEST_LIFE_DAYS))):
+        said = {**claims, "exp": int(time.time()) + life_s}
+        headers = bearing(jwt.encode(said, PRIVATE, "ES256", headers={"kid": "one"}))
+        for _ in range(600):  # the file of public keys is read beside the first requests
+            if (issued := await api.post("/v1/keys", json={"name": "x"}, headers=headers)).status_code != 401:
+                break
+            await asyncio.sleep(0.05)
+        assert issued.status_code == 201, issued.text
+        assert datetime.fromisoformat(issued.json()["expires_at"]) - datetime.now(UTC) <= longest
+
+
+async def test_the_first_key_of_a_tenant_does_not_outlive_the_operators(
+    api: httpx2.AsyncClient, engine: AsyncEngine
+) -> None:
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    operator = await administration.issue_key(engine, "default", "a test", "for an hour", "operator", end)
+    made = await api.post("/v1/tenants", json={"name": "hourly"}, headers=bearing(operator.key))
+    assert datetime.fromisoformat(made.json()["key"]["expires_at"]) == end
+
+
+async def test_tokens_that_are_issued_are_written_down(api: httpx2.AsyncClient) -> None:
+    admin = await make_tenant(api, "noted")
+    answer = await api.post("/v1/tokens", json={"scopes": ["read"], "expires_in": 60}, headers=admin)
+    token = answer.json()["access_token"]
+    audit = await api.get("/v1/audit", headers=admin)
+    [issued, first, _] = audit.json()["changes"]
+    assert (issued["action"], issued["actor"]) == ("issue_token", f"key {first['subject']}")
+    assert issued["subject"] == jwt.decode(token, options={"verify_signature": False})["jti"]
+    assert issued["detail"] == {"scopes": ["read"], "expires_in": 60}
+    assert token.rpartition(".")[2] not in audit.text
+    assert (await api.post("/v1/tokens", json={"expires_in": 10**6}, headers=admin)).status_code == 422
+    assert (await api.get("/v1/audit", headers=admin)).json() == audit.json(), "what is refused is not written"

@@ -92,7 +92,7 @@ async def test_batches_go_whole_days_after_their_end(
     await statement(engine, "UPDATE batches SET created_at = now() - interval '9 days' WHERE id = :id", {"id": running.id})
     before = await keys(store)
     await passes(reconciler)
-    assert await retention.forget_keys(engine) == 1
+    assert await retention.Keys(engine).step() == (1, False)
     left = {row["id"] for row in await statement(engine, "SELECT id FROM batches", {})}
     assert left == {young.id, running.id}
     for table in ("items", "outputs", "state_log", "idempotency"):
@@ -115,11 +115,53 @@ async def test_a_key_of_a_deleted_batch_is_known_for_a_week(engine: AsyncEngine,
         batch = await finished(engine, store, days_ago=ago)
         await statement(engine, "DELETE FROM batches WHERE id = :id", {"id": batch.id})
     kept = await finished(engine, store, days_ago=20)
-    assert await retention.forget_keys(engine) == 1
+    assert await retention.Keys(engine).step() == (1, False)
     ages = await statement(engine, "SELECT batch_id, created_at FROM idempotency ORDER BY created_at", {})
     assert len(ages) == 2
     assert ages[0]["batch_id"] == kept.id
     assert (now() - ages[1]["created_at"]).days == 1
+
+
+async def make_keys(engine: AsyncEngine, days_ago: float, count: int, batch_id: UUID | None = None) -> None:
+    """Keys that were all used at that moment, of one batch or, without, of batches that are gone."""
+    await statement(
+        engine,
+        """INSERT INTO idempotency (tenant, key, fingerprint, batch_id, created_at)
+           SELECT 'acme', CAST(gen_random_uuid() AS text), 'f', coalesce(CAST(:id AS uuid), gen_random_uuid()),
+                  now() - make_interval(secs => :ago)
+           FROM generate_series(1, CAST(:count AS int))""",
+        {"id": batch_id, "ago": days_ago * DAY_S, "count": count},
+    )
+
+
+@pytest.mark.parametrize("days_ago", [8, 57, 90, 400])
+async def test_a_key_goes_however_late_its_batch_went(engine: AsyncEngine, days_ago: float) -> None:
+    await make_keys(engine, days_ago, 1)
+    await make_keys(engine, days_ago, 1, (await make_batch(engine)).id)
+    assert await retention.Keys(engine).step() == (1, False)
+    assert await count(engine, "idempotency") == 1
+
+
+async def test_keys_that_stay_do_not_hide_those_behind_them(engine: AsyncEngine) -> None:
+    """A page of keys of one moment that stay, and one more; then those of the next walk."""
+    there = (await make_batch(engine)).id
+    await make_keys(engine, 400, retention.PAGE + 1, there)
+    await make_keys(engine, 90, 2)
+    walk = retention.Keys(engine)
+    assert await walk.step() == (0, True)
+    assert await walk.step() == (2, False)
+    await make_keys(engine, 500, 1)
+    assert await walk.step() == (1, True)
+    assert await walk.step() == (0, False)
+    assert await count(engine, "idempotency") == retention.PAGE + 1
+
+
+async def test_the_reconciler_walks_all_keys(engine: AsyncEngine, reconciler: Reconciler) -> None:
+    await make_keys(engine, 400, retention.PAGE + 1, (await make_batch(engine)).id)
+    await make_keys(engine, 60, 3)
+    await passes(reconciler)
+    assert reconciler.repaired["retired_keys"] == 3
+    assert await count(engine, "idempotency") == retention.PAGE + 1
 
 
 async def test_images_go_days_after_their_last_use(

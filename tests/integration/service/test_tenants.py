@@ -235,7 +235,7 @@ async def test_lists_hold_nothing_of_another_tenant(world: World) -> None:
     assert len(ours) == len(ROLES)
     assert world.owned["key_id"] not in ours
     changes = (await world.api.get("/v1/audit", headers=theirs)).json()["changes"]
-    assert {change["subject"] for change in changes} == {"other", *ours}
+    assert {change["subject"] for change in changes if change["action"] != "issue_token"} == {"other", *ours}
 
 
 async def test_the_same_bytes_key_and_name_of_two_tenants_are_two_things(world: World) -> None:

@@ -97,6 +97,23 @@ def test_what_cannot_be_had_fails_alone_and_may_be_tried_again(stack: Stack, sit
     check_log(stack, batch)
 
 
+def test_what_there_is_no_quota_for_fails_and_may_be_tried_again(stack: Stack, site: Site) -> None:
+    def limit(**limits: int) -> None:
+        assert stack.client.patch("/v1/tenants/default", json={"limits": limits}).status_code == 200
+
+    stored = rows(stack.settings.database_url, "SELECT coalesce(sum(bytes_stored), 0) AS n FROM tenant_counters")[0]["n"]
+    limit(max_stored_bytes=int(stored) + 100)  # less than any picture has, and room enough to submit some
+    batch = asked(stack, [{"url": site.url("/3.jpg")}]).json()["id"]
+    stack.batch(batch)
+    [item] = items(stack.client, batch)
+    assert item["error"]["code"] == "resource_exhausted"
+    assert "bytes are stored" in item["error"]["detail"]
+    limit()
+    assert stack.client.post(f"/v1/batches/{batch}/retry").status_code == 202
+    assert stack.batch(batch)["counts"]["succeeded"] == 1
+    check_log(stack, batch)
+
+
 @pytest.mark.parametrize(
     ("entry", "code", "pointer"),
     [

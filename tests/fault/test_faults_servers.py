@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import cast
 
 import psycopg
@@ -12,8 +13,11 @@ import pytest
 from redis import Redis
 
 from tests.helpers.faults.history import PICTURES_A_BATCH
-from tests.helpers.faults.system import LEASE_S, System, restart_order, trial
+from tests.helpers.faults.relay import Relay
+from tests.helpers.faults.system import LEASE_S, Run, System, restart_order, trial
+from tests.helpers.nursery import Forked
 from tests.helpers.processes import gone
+from tests.helpers.truth import Row
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -156,23 +160,65 @@ def test_f10_tables_are_locked(system: System, attempt: int) -> None:
         assert all(call.status in (202, 503, None) for call in run.history.calls)
 
 
-@pytest.mark.parametrize("part", [pytest.param("postgres"), pytest.param("redis", marks=pytest.mark.long)])
-def test_f17_a_worker_is_cut_off(system: System, part: str, attempt: int) -> None:
-    """Half open: what it sends vanishes, and nobody tells it."""
+CUTS: dict[str, Callable[[Relay], None]] = {
+    "silence": lambda relay: setattr(relay, "mode", "swallow"),
+    "connections refused": lambda relay: setattr(relay, "mode", "refuse"),
+    "answers lost": lambda relay: setattr(relay, "mode", "mute"),
+    "longer than a lease on the way": lambda relay: setattr(relay, "delay_s", 1.5 * LEASE_S),
+}
+"""What becomes of what a worker sends to PostgreSQL and of what it is told."""
+
+
+@pytest.mark.parametrize("cut", [pytest.param(cut, marks=() if cut == "silence" else pytest.mark.long) for cut in CUTS])
+def test_f17_a_worker_is_cut_off_from_postgresql(system: System, cut: str, attempt: int) -> None:
+    """Others finish what it held. It comes back with results that are no longer its to write, and writes none of them."""
     system.start()
-    with trial(system, "F17", f"worker cut off from {'PostgreSQL' if part == 'postgres' else 'Redis'}") as run:
-        relay, url = system.relay(part)
-        over_it = {"database_url" if part == "postgres" else "redis_url": url}
-        load, cut_off = run.load_on_one(3, "stored=sleep:0.1", **over_it)
+    with trial(system, "F17", f"worker cut off from PostgreSQL: {cut}") as run:
+        relay, url = system.relay("postgres")
+        load, cut_off = run.load_on_one(3, "stored=sleep:0.1", database_url=url)
+        run.wait_for_leases(2)
+        CUTS[cut](relay)
+        run.hit(system.count("state = 'leased'"), "it held nothing")
+        system.wait_for(lambda: lapsed(system, cut_off), 10 * LEASE_S, "a lease of it that lapsed")
+        system.resume_workers()
+        load.join(60)
+        system.wait_for(lambda: unfinished(system) == 0, 60, "the others' results")
+        before = facts_of_outputs(system, run)
+        relay.delay_s, relay.mode = 0.0, "pass"
+        system.wait_for(lambda: int(system.facts_of(cut_off).get("fenced", 0)) > 0, 30, "a writer that is fenced")
+        assert facts_of_outputs(system, run) == before
+        assert cut_off.exit_status() is None
+    assert lapsed(system, cut_off, "JOIN outputs o USING (item_id, token)") == 0
+    system.kill(cut_off)
+
+
+def lapsed(system: System, worker: Forked, joined: str = "") -> int:
+    """Leases of a worker that ran out; joined: those of them of which there is something else, too."""
+    sql = f"SELECT count(*) AS n FROM state_log l {joined} WHERE l.reason = 'lease_expired' AND l.worker LIKE %(name)s"  # noqa: S608 - made of constants
+    return int(system.rows(sql, name=f"%-{worker.pid}-%")[0]["n"])
+
+
+def facts_of_outputs(system: System, run: Run) -> list[Row]:
+    """What rows of results say, and by which lease."""
+    ids = [wanted.batch_id for wanted in run.history.expected]
+    sql = "SELECT item_id, variant, token, object_key FROM outputs WHERE batch_id = ANY(%(ids)s::uuid[]) ORDER BY 1, 2"
+    return system.rows(sql, ids=ids)
+
+
+@pytest.mark.long
+def test_f17_a_worker_is_cut_off_from_redis(system: System, attempt: int) -> None:
+    """It keeps its leases, which PostgreSQL counts, and finishes what it holds; there is nothing to be fenced."""
+    system.start()
+    with trial(system, "F17", "worker cut off from Redis") as run:
+        relay, url = system.relay("redis")
+        load, cut_off = run.load_on_one(3, "stored=sleep:0.1", redis_url=url)
         run.wait_for_leases(2)
         relay.mode = "swallow"
         run.hit(system.count("state = 'leased'"), "it held nothing")
+        system.wait_for(lambda: relay.swallowed, what="something that it says")
         time.sleep(1.5 * LEASE_S)
         system.resume_workers()
         load.join(60)
-        if part == "postgres":
-            system.wait_for(lambda: unfinished(system) == 0, 60, "the others' results")
-            assert relay.swallowed > 0
         relay.mode = "pass"
     assert cut_off.exit_status() is None
     system.kill(cut_off)

@@ -195,6 +195,10 @@ class Lanes:
         found = await self._redis.get("epoch")
         return _text(found) if found is not None else None
 
+    async def takes_more(self) -> None:
+        """Returns when something could be written: one that is full, or only follows another, answers all the same."""
+        await self._redis.set("probe", "1", px=60_000)
+
     async def ensure_epoch(self) -> str:
         """The epoch, begun if there was none."""
         await self._redis.set("epoch", secrets.token_hex(16), nx=True)

@@ -38,8 +38,8 @@ async def livez() -> Response:
 async def readyz(request: Request, parts: PartsOf, workers: Annotated[int, Query(ge=0, le=1)] = 0) -> Response:
     """Whether pictures are accepted: PostgreSQL and the store can be written, and workers do not die one after the other.
 
-    Without Redis the status is `degraded`, and pictures are accepted all the same. With `workers=1` it also takes a live
-    worker, and the answer lists them.
+    Without Redis, or with one that takes nothing more, the status is `degraded`, and pictures are accepted all the same.
+    With `workers=1` it also takes a live worker, and the answer lists them.
     """
     report = await _checked(request, parts)
     ready = report["checks"]["database"] == report["checks"]["store"] == "ok" and report["checks"]["fleet"] != DYING
@@ -88,6 +88,7 @@ async def _report(parts: Parts) -> dict[str, Any]:
     async def redis() -> None:
         facts = await parts.lanes.workers()
         workers.extend({"name": name, **_shown(fields)} for name, fields in sorted(facts.items()))
+        await parts.lanes.takes_more()
 
     checks: dict[str, Callable[[], Awaitable[object]]] = {
         "database": lambda: queries.writable(parts.engine),

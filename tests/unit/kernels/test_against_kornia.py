@@ -30,7 +30,7 @@ PICTURES = {"photo": make_photo("astronaut", 201, 331), "cat": make_photo("chels
 LARGE = make_photo("astronaut", 280, 300)
 """Larger than twice what any window reaches."""
 SHAPES = [(1, 1), (1, 41), (41, 1), (2, 3), (17, 16)]
-DRAWS = range(4)
+DRAWS, MOST_DRAWS = 4, 40
 
 
 @dataclass(frozen=True)
@@ -73,33 +73,45 @@ def shrinks(planned: Plan) -> bool:
     return bool(moved) and smoothing(numbers(moved))[:4] != (0.0, 0.0, 1, 1)
 
 
-def compare(name: str, pixels: Pixels, step: dict[str, object], key: int) -> None:
+def compare(name: str, pixels: Pixels, step: dict[str, object], key: int) -> bool:
+    """Whether values were compared: none are where the fused profile smooths first, only shapes."""
     planned, fused, kornia = both(step, pixels, key)
     assert fused.shape == kornia.shape
     if shrinks(planned):
-        return
+        return False
     off = np.abs(inner(fused, planned).astype(int) - inner(kornia, planned))
     assert off.size
     rule = LOOSER.get(name, Rule())
     found = f"{step}, key {key}: at most {off.max()} levels, {np.mean(off):.4f} on average"
     assert np.mean(off <= rule.levels) >= rule.share, found
     assert np.mean(off) <= rule.mean, found
+    return True
 
 
-@pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("name", [op.name for op in ALONE])
-def test_examples_agree_with_kornia(name: str, picture: str) -> None:
-    for key, example in enumerate(OPS[name].examples):
-        compare(name, PICTURES[picture], {"op": name, **example.model_dump(mode="json")}, key)
+def test_examples_agree_with_kornia(name: str) -> None:
+    """On every picture; a third of the comparisons at least is of values."""
+    examples = OPS[name].examples
+    compared = [
+        compare(name, pixels, {"op": name, **example.model_dump(mode="json")}, key)
+        for pixels in PICTURES.values()
+        for key, example in enumerate(examples)
+    ]
+    assert 3 * sum(compared) >= len(compared), f"{name}: {compared}"
 
 
 @pytest.mark.parametrize("name", [op.name for op in ALONE])
 def test_any_draws_agree_with_kornia(name: str) -> None:
+    """Two draws of values at least, among four or as many as it takes."""
     reaches = name in EQUIVALENTS and EQUIVALENTS[name].reach is not None
-    for key in DRAWS:
+    compared = 0
+    for key in range(MOST_DRAWS):
         rng = random.Random(f"{name} {key}")
         pixels = LARGE if reaches else PICTURES[rng.choice(list(PICTURES))]
-        compare(name, pixels, any_step(rng, OPS[name], gated=False), key)
+        compared += compare(name, pixels, any_step(rng, OPS[name], gated=False), key)
+        if key >= DRAWS - 1 and compared >= 2:
+            return
+    pytest.fail(f"{name}: {compared} of {MOST_DRAWS} draws do not shrink the picture")
 
 
 @pytest.mark.parametrize("name", [name for name, op in OPS.items() if isinstance(op.kind, OnPixels) or name in EQUIVALENTS])
@@ -108,7 +120,7 @@ def test_smallest_pictures_agree_with_kornia(name: str) -> None:
         example = OPS[name].examples[0].model_dump(mode="json")
         reach = EQUIVALENTS[name].reach if name in EQUIVALENTS else None
         if reach is None:
-            compare(name, make_image(height, width), {"op": name, **example}, 0)
+            assert compare(name, make_image(height, width), {"op": name, **example}, 0)
 
 
 # ------------------------------------------------------------------------------------------------ T8 at the borders

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import torch
 from kornia import color, enhance, filters, morphology
+from kornia.color.sepia import sepia_from_rgb
 
 from kernels import stencils, windows
 from kernels.ops.equalize import equalize
@@ -60,6 +61,27 @@ def _grayscale(image: torch.Tensor, strength: float) -> torch.Tensor:
 
 def _invert(image: torch.Tensor) -> torch.Tensor:
     return enhance.invert(image, image.new_ones(()))
+
+
+def _sepia(image: torch.Tensor, strength: float) -> torch.Tensor:
+    brown = sepia_from_rgb(image, rescale=False).clamp(0.0, 1.0)
+    return enhance.add_weighted(brown, float(strength), image, 1.0 - strength, 0.0)
+
+
+def _rgb_shift(image: torch.Tensor, red: float, green: float, blue: float) -> torch.Tensor:
+    return enhance.shift_rgb(image, *(image.new_tensor([amount]) for amount in (red, green, blue)))
+
+
+def _brightness_contrast(image: torch.Tensor, brightness: float, contrast: float) -> torch.Tensor:
+    grey = torch.full_like(image, 0.5)
+    return enhance.add_weighted(image, float(contrast), grey, 1.0 - contrast, float(brightness))
+
+
+def _hsv_shift(image: torch.Tensor, hue: float, saturation: float, value: float) -> torch.Tensor:
+    turn, colourful, bright = color.rgb_to_hsv(image).unbind(dim=1)
+    colourful = torch.where(colourful > 0.0, (colourful + saturation).clamp(0.0, 1.0), 0.0)
+    shifted = torch.stack([(turn + math.tau * hue) % math.tau, colourful, (bright + value).clamp(0.0, 1.0)], dim=1)
+    return color.hsv_to_rgb(shifted)
 
 
 def _tint(image: torch.Tensor, channel: str, amount: float) -> torch.Tensor:
@@ -198,6 +220,7 @@ EQUIVALENTS: Mapping[str, Equivalent] = MappingProxyType(
         "black_hat": Equivalent(_BOTH, lambda image, size: _closed(image, size) - image, differs=_SMALL),
         "box_blur": Equivalent(("filters.box_blur",), _box_blur, _box_reach, _REFLECTS),
         "brightness": Equivalent(("enhance.adjust_brightness_accumulative", "enhance.adjust_brightness"), _brightness),
+        "brightness_contrast": Equivalent(("enhance.add_weighted",), _brightness_contrast),
         "color_jitter": Equivalent(
             (
                 "enhance.adjust_brightness_accumulative",
@@ -225,9 +248,11 @@ EQUIVALENTS: Mapping[str, Equivalent] = MappingProxyType(
         ),
         "gaussian_blur": Equivalent(("filters.gaussian_blur2d",), _gaussian_blur, _gaussian_reach, _REFLECTS),
         "grayscale": Equivalent(("color.rgb_to_grayscale", "enhance.add_weighted"), _grayscale),
+        "hsv_shift": Equivalent(("color.rgb_to_hsv", "color.hsv_to_rgb"), _hsv_shift),
         "hue": Equivalent(("enhance.adjust_hue",), _hue),
         "invert": Equivalent(("enhance.invert",), _invert),
         "laplacian": Equivalent(("filters.laplacian",), _laplacian, lambda gain: 1, _REFLECTS),
+        "log_contrast": Equivalent(("enhance.adjust_log",), lambda image, gain: enhance.adjust_log(image, float(gain))),
         "max_filter": Equivalent(("morphology.dilation",), _max_filter, differs=_SMALL),
         "min_filter": Equivalent(("morphology.erosion",), _min_filter, differs=_SMALL),
         "morph_close": Equivalent(_BOTH, _closed, differs=_SMALL),
@@ -247,11 +272,17 @@ EQUIVALENTS: Mapping[str, Equivalent] = MappingProxyType(
             lambda image, bits: enhance.posterize(image, int(bits)),
             differs="Kornia drops the fraction of a level that earlier steps have left; it is rounded first otherwise.",
         ),
+        "rgb_shift": Equivalent(("enhance.shift_rgb",), _rgb_shift),
         "saturation": Equivalent(
             ("enhance.adjust_saturation_with_gray_subtraction",),
             lambda image, factor: enhance.adjust_saturation_with_gray_subtraction(image, float(factor)),
         ),
+        "sepia": Equivalent(("color.sepia_from_rgb", "enhance.add_weighted"), _sepia),
         "sharpness": Equivalent(("enhance.sharpness",), _sharpness),
+        "sigmoid_contrast": Equivalent(
+            ("enhance.adjust_sigmoid",),
+            lambda image, gain, cutoff: enhance.adjust_sigmoid(image, float(cutoff), float(gain)),
+        ),
         "solarize": Equivalent(("enhance.solarize",), lambda image, threshold: enhance.solarize(image, float(threshold))),
         "tint": Equivalent(("enhance.shift_rgb",), _tint),
         "top_hat": Equivalent(_BOTH, lambda image, size: image - _opened(image, size), differs=_SMALL),

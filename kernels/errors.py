@@ -85,8 +85,8 @@ class LabelAmbiguous(InputError):
 class UnsupportedFormat(InputError):
     """The bytes are not a picture of a supported format, whatever their name or declared type says."""
 
-    def __init__(self, found: str = "not a picture") -> None:
-        super().__init__(f"{found}; supported are JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF")
+    def __init__(self, found: str = "not a picture", supported: str = "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF") -> None:
+        super().__init__(f"{found}; supported are {supported}")
         self.found = found
 
 

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from kernels import rng
-from kernels.codec import decode
-from kernels.errors import InputError
+from kernels.codec import Limits, decode
+from kernels.codec.limits import check_size
+from kernels.errors import InputError, UnsupportedFormat
 from kernels.inverses import Inverse, inverse
 from kernels.labels import Labels
 from kernels.partners import Partner, Partners, PartnerUnusable, Pool, most_partners
@@ -24,6 +25,8 @@ from kernels.tensors import Picture
 
 Source = bytes | NDArray[np.uint8] | torch.Tensor
 """A picture file's bytes, or (height, width, 3) uint8 pixels; also (height, width) grey and four channels with alpha."""
+_LIMITS = Limits()
+_PIXELS = "bytes of files and arrays of (height, width) or (height, width, 1, 3 or 4) uint8"
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,19 @@ def augment(
     A result depends on its picture and labels, recipe, seed, key and variant only; where the recipe mixes pictures, on
     those that it takes of this call too. keys: one for each picture, their places 0, 1, 2, ... if not given; no two alike
     where the recipe mixes. labels: one for each picture (None for none), as documents or `Labels`.
-    RecipeInvalid and UnknownOp for a recipe given as a document that is wrong.
+    RecipeInvalid and UnknownOp for a recipe given as a document that is wrong; ValueError for a key, a number of variants
+    or a device that cannot be, TypeError for a key that is neither text nor a whole number.
     """
     checked = Recipe.parse(recipe)
+    if variants < 1:
+        raise ValueError(f"there is at least 1 variant of a picture, not {variants}")
+    where = _device(device)
     keys = range(len(pictures)) if keys is None else keys
     labels = [None] * len(pictures) if labels is None else labels
     if not len(keys) == len(labels) == len(pictures):
         raise ValueError(f"{len(pictures)} pictures, but {len(keys)} keys and {len(labels)} labels")
+    for key in keys:
+        rng.item_key(key)
 
     keep_alpha = checked.output.alpha == "keep"
 
@@ -81,10 +90,10 @@ def augment(
     pool, find = _pool(checked, keys, read)
 
     def one(place: int) -> list[Augmented]:
-        return _variants(lambda: read(place), checked, seed, keys[place], variants, torch.device(device), pool, find)
+        return _variants(lambda: read(place), checked, seed, keys[place], variants, where, pool, find)
 
     allowed = torch.get_num_threads()
-    threads = min(allowed, len(pictures)) if device == "cpu" else 1
+    threads = min(allowed, len(pictures)) if where.type == "cpu" else 1
     if threads <= 1:
         return [output for place in range(len(pictures)) for output in one(place)]
     # whole pictures side by side: each is computed by one thread, so the number of threads changes no result
@@ -94,6 +103,16 @@ def augment(
     finally:
         torch.set_num_threads(allowed)
     return [output for outputs in done for output in outputs]
+
+
+def _device(name: str) -> torch.device:
+    """The device of that name. ValueError where it is not here."""
+    device = torch.device(name)
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"a device is cpu or cuda, not {name}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"there is no device {name}: torch finds {torch.cuda.device_count()} GPUs here")
+    return device
 
 
 def _pool(recipe: Recipe, keys: Sequence[int | str], read: Callable[[int], Picture]) -> tuple[Pool, Partners]:
@@ -155,14 +174,29 @@ def _picture(source: Source, keep_alpha: bool) -> Picture:
     """Any source as pixels: grey tripled, alpha kept or composited over black. The source itself is not changed."""
     if isinstance(source, bytes | bytearray | memoryview):
         return Picture(decode(bytes(source), alpha="keep" if keep_alpha else "drop"))
+    channels = _checked(source)
     # a copy, because torch warns of arrays that may not be written to, though nothing here would
     pixels = source if isinstance(source, torch.Tensor) else torch.from_numpy(np.array(source, order="C"))
-    if pixels.dim() == 2:
-        pixels = pixels[:, :, None]
-    if pixels.dim() == 3 and pixels.shape[2] == 1:
-        pixels = pixels.expand(-1, -1, 3)
-    picture = Picture(pixels)
-    if pixels.shape[2] == 3 or keep_alpha:
-        return picture
+    if channels == 1:
+        pixels = pixels.reshape(*pixels.shape[:2], 1).expand(-1, -1, 3)
+    if channels < 4 or keep_alpha:
+        return Picture(pixels)
     colour, alpha = pixels[:, :, :3].to(torch.int32), pixels[:, :, 3:].to(torch.int32)
     return Picture(torch.div(colour * alpha + 127, 255, rounding_mode="floor").to(torch.uint8))
+
+
+def _checked(source: object) -> int:
+    """How many channels an array or a tensor has. Looked at before it is copied: it may be anything, of any size.
+
+    UnsupportedFormat, ImageDimensions, ImageTooManyPixels.
+    """
+    if not isinstance(source, torch.Tensor):
+        if not (hasattr(source, "__array__") or hasattr(source, "__array_interface__")):
+            raise UnsupportedFormat(f"a {type(source).__name__}", _PIXELS)
+        source = np.asarray(source)
+    shape, kind = tuple(source.shape), str(source.dtype).removeprefix("torch.")
+    channels = shape[2] if len(shape) == 3 else 1
+    if kind != "uint8" or len(shape) not in (2, 3) or channels not in (1, 3, 4):
+        raise UnsupportedFormat(f"an array of {shape} {kind}", _PIXELS)
+    check_size(shape[1], shape[0], _LIMITS)
+    return channels

@@ -16,6 +16,7 @@ are written. Block `NOISE_BLOCK` gives the two 32-bit words that seed the step's
 from __future__ import annotations
 
 import hashlib
+import operator
 from functools import lru_cache
 
 import numpy as np
@@ -68,9 +69,19 @@ def fractions(words: Words) -> NDArray[np.float64]:
 
 
 def item_key(key: int | str) -> int:
-    """The 64-bit number that stands for an item: the caller's integer, or the first 64 bits of SHA-256 of its name."""
+    """The 64-bit number that stands for an item: the caller's integer, or the first 64 bits of SHA-256 of its name.
+
+    ValueError for a number out of range and for text that UTF-8 cannot write; TypeError for anything else.
+    """
     if isinstance(key, str):
-        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
-    if not 0 <= key < 2**64:
+        try:
+            return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+        except UnicodeEncodeError:
+            raise ValueError(f"an item key is text without halves of surrogates, not {key!a}") from None
+    try:
+        number = operator.index(key)
+    except TypeError:
+        raise TypeError(f"an item key is text or a whole number, not {key!r}") from None
+    if not 0 <= number < 2**64:
         raise ValueError(f"an item key is 0 to 2^64-1, not {key}")
-    return key
+    return number

@@ -26,7 +26,8 @@ def engine_version(device: str, codec: str = "cpu") -> str:
     """At most 64 characters, such as `1a2b3c4d5e6f7a8b-cpu-avx512`: results of one engine version have the same bytes.
 
     16 hex digits of SHA-256 over the kernels' sources and the versions of libraries and codecs, then the kind of device
-    and the class of CPU, which choose between vector instructions that round differently; then the codec, if it is a GPU's.
+    and the class of CPU, by which torch and OpenCV choose vector instructions that may round differently (compiled kernels
+    give the same bytes with AVX2 and with AVX-512); then the codec, if it is a GPU's.
     """
     from kernels.codec import CODEC_VERSION
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from kernels.equivalents import EQUIVALENTS
 from kernels.errors import RecipeInvalid, WorkTooLarge
 from kernels.op import Mix, Places, arguments
 from kernels.ops import OPS
@@ -60,7 +61,7 @@ class RecipeBook:
 
         RecipeInvalid where the recipe does not fit a picture of this size, whatever is drawn.
         """
-        if not any(_resizes(step) for step in preorder(recipe.steps)):
+        if not any(_resizes(step) or _reaches(recipe, step) for step in preorder(recipe.steps)):
             return size.pixels
         key = (recipe.digest, size)
         if (known := self._pixels.get(key)) is not None:
@@ -90,18 +91,27 @@ def _resizes(params: Params) -> bool:
     return isinstance(kind := OPS[params.op].kind, Places | Mix) and kind.canvas is not None
 
 
+def _reaches(recipe: Recipe, params: Params) -> bool:
+    """Whether a step may ask for more of what lies outside the picture than there is."""
+    if recipe.profile != "kornia" or params.op not in EQUIVALENTS:
+        return False
+    return EQUIVALENTS[params.op].reach is not None
+
+
 def _varies(recipe: Recipe) -> bool:
-    """Whether drawn numbers decide the size of results: by a chance, a branch, or a field that a new size is made of."""
+    """Whether drawn numbers decide the size of results, or whether there is one: by a chance, a branch, or a range."""
     if not tree(recipe).is_flat:
         return True
-    return any(step.chance < 1.0 or _drawn(step) for step in recipe.steps if _resizes(step))
+    deciding = (step for step in recipe.steps if _resizes(step) or _reaches(recipe, step))
+    return any(step.chance < 1.0 or _drawn(recipe, step) for step in deciding)
 
 
-def _drawn(params: Params) -> bool:
-    kind = OPS[params.op].kind
-    assert isinstance(kind, Places | Mix)
+def _drawn(recipe: Recipe, params: Params) -> bool:
     open_ended = {name for name, _ in drawn_fields(type(params)) if len(set(getattr(params, name))) > 1}
-    return bool(open_ended.intersection(arguments(kind.canvas)))
+    kind = OPS[params.op].kind
+    if isinstance(kind, Places | Mix) and kind.canvas is not None:
+        return bool(open_ended.intersection(arguments(kind.canvas)))
+    return bool(open_ended) and _reaches(recipe, params)
 
 
 def _expected(recipe: Recipe, size: Size) -> int:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from kernels.labels import ClassName
+from kernels.labels import ClassName, Corners
 from kernels.op import Aim, Aimed, Op, Places
 from kernels.ops.box_safe_crop import canvas, matrix
 from kernels.params import OfClasses, Params, Range, SizeField, Uniform
@@ -16,13 +16,16 @@ from kernels.tensors import Size
 if TYPE_CHECKING:
     from kernels.sight import Sight
 
+_POINT = 1.01
+"""What is seen of an object of one keypoint is a pixel wide and high, but for rounding."""
 Margin = Annotated[Range, Uniform(-0.5, 2, unit="sides of the object")]
 
 
 class CropNearBox(Params):
     """Cut one labelled object out, each side of the window at a random place near the object's.
 
-    Without labels the picture itself is the object: only sides that are moved inwards cut something off.
+    Without labels the picture itself is the object: only sides that are moved inwards cut something off. An object of
+    a single keypoint counts only where there is no larger one.
     """
 
     op: Literal["crop_near_box"] = "crop_near_box"
@@ -52,13 +55,18 @@ def aim(
     bottom: float,
     classes: Sequence[ClassName],
 ) -> Aimed:
-    boxes = [] if sight is None else sight.extents(classes)
+    boxes = [] if sight is None else _larger(sight.extents(classes))
     height, width = size_in
     a, b, c, d = one_of(boxes, pick) if boxes else (0.0, 0.0, float(width), float(height))
     begin, end = _reach(a, c, left, right, width)
     first, last = _reach(b, d, top, bottom, height)
     found = [begin, first, end, last]
     return Aimed({"window": tuple(found)}, {"window": found, "objects": len(boxes)})
+
+
+def _larger(boxes: list[Corners]) -> list[Corners]:
+    """Those that are more than the pixel about a point; all if none is."""
+    return [box for box in boxes if max(box[2] - box[0], box[3] - box[1]) > _POINT] or boxes
 
 
 def _reach(low: float, high: float, before: float, after: float, side: int) -> tuple[int, int]:

@@ -100,7 +100,7 @@ def stepwise(op: Op) -> str:
         return "the steps that it makes up, each by itself."
     found = EQUIVALENTS.get(op.name)
     if found is None:
-        return "as in the torch reference; Kornia has no such function of fixed numbers."
+        return "as in the torch reference: Kornia has no function that gives the same for fixed numbers."
     named = ", ".join(f"`kornia.{name}`" for name in found.names)
     return f"{named}. {found.differs}".strip()
 

@@ -103,20 +103,23 @@ def middle(weights: tuple[float, ...]) -> float:
 
 
 def averaged(levels: Levels, of: Boxes, border: str) -> tuple[Levels, int, int]:
-    """Weighted means of boxes, and the row and column where the first begins: all that hold something of the picture."""
+    """Weighted means of boxes, and the row and column where the first begins: all that hold something of the picture.
+
+    Where its edge pixels go on without end, some that hold nothing else too: they are what is seen from there on.
+    """
     starts, small = [], levels
     for axis, weights, apart in ((0, of.rows, of.down), (1, of.columns, of.across)):
         side, more = levels.shape[axis], len(weights)
-        first = 0 if border == "wrap" else -more // apart
-        begin = [k * apart for k in range(first, side) if k * apart + more > 0 and k * apart < side]
+        first, beyond = 0 if border == "wrap" else -more // apart - 1, apart if border == "replicate" else 0
+        begin = [k * apart for k in range(first, side + 1) if -beyond < k * apart + more and k * apart < side + beyond]
         if border == "wrap":
             begin = [start for start in begin if start >= 0]
         ring = [(0, 0)] * 3
-        ring[axis] = (more, 2 * more)
+        ring[axis] = (more + beyond, 2 * more + beyond)
         # numpy's names: "symmetric" shows the outermost pixel twice, as `reflect` here does
         mode = {"constant": "constant", "replicate": "edge", "reflect": "symmetric", "wrap": "wrap"}[border]
         around = np.moveaxis(np.pad(small, ring, mode=mode), axis, 0)  # type: ignore[call-overload]  # a mode by name
-        means = [np.tensordot(weights, around[start + more : start + 2 * more], 1) for start in begin]
+        means = [np.tensordot(weights, around[more + beyond + start :][:more], 1) for start in begin]
         small = np.moveaxis(np.stack(means), 0, axis)
         starts.append(begin[0])
     return small, starts[0], starts[1]

@@ -79,6 +79,11 @@ async def nothing_was_kept(api: httpx2.AsyncClient) -> None:
         ({"recipe": RECIPE, "output": {"format": "gif"}}, "recipe_invalid", "/output/format"),
         ({"recipe": RECIPE, "output": {"quality": 0}}, "recipe_invalid", "/output/quality"),
         ({"recipe": {"steps": [{"op": "resize", "size": [16384, 3000]}]}, "variants": 64}, "work_too_large", None),
+        (
+            {"recipe": {"steps": [{"op": "hflip"}, {"op": "gaussian_blur", "sigma": 32}], "profile": "kornia"}},
+            "recipe_invalid",
+            "/recipe/steps/1",
+        ),
     ],
 )
 async def test_a_wrong_field_is_named(api: httpx2.AsyncClient, request_object: Any, code: str, pointer: str | None) -> None:

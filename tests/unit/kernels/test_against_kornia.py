@@ -1,7 +1,9 @@
 """Classes T2 and T8: each operation alone against Kornia 0.9.0, with the same draws, on photographs and on noise.
 
-Profile kornia is Kornia's own functions, so both profiles of one plan are compared. The rule: within a level on 99.5 % of
-the values, 0.02 levels on average; hue too, though two levels would be allowed it. `LOOSER` has what cannot keep it.
+Profile kornia is Kornia's own functions for what moves pixels and for what `EQUIVALENTS` has, so both profiles of one plan
+are compared; for other operations it is the torch reference, and so is what they are compared with. The rule: within a
+level on 99.5 % of the values, 0.02 levels on average; hue too, though two levels would be allowed it. `LOOSER` has what
+cannot keep it.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+import kornia
 import numpy as np
 import pytest
 import torch
@@ -30,7 +33,7 @@ PICTURES = {"photo": make_photo("astronaut", 201, 331), "cat": make_photo("chels
 LARGE = make_photo("astronaut", 280, 300)
 """Larger than twice what any window reaches."""
 SHAPES = [(1, 1), (1, 41), (41, 1), (2, 3), (17, 16)]
-DRAWS = range(4)
+DRAWS, MOST_DRAWS = 4, 40
 
 
 @dataclass(frozen=True)
@@ -73,33 +76,45 @@ def shrinks(planned: Plan) -> bool:
     return bool(moved) and smoothing(numbers(moved))[:4] != (0.0, 0.0, 1, 1)
 
 
-def compare(name: str, pixels: Pixels, step: dict[str, object], key: int) -> None:
+def compare(name: str, pixels: Pixels, step: dict[str, object], key: int) -> bool:
+    """Whether values were compared: none are where the fused profile smooths first, only shapes."""
     planned, fused, kornia = both(step, pixels, key)
     assert fused.shape == kornia.shape
     if shrinks(planned):
-        return
+        return False
     off = np.abs(inner(fused, planned).astype(int) - inner(kornia, planned))
     assert off.size
     rule = LOOSER.get(name, Rule())
     found = f"{step}, key {key}: at most {off.max()} levels, {np.mean(off):.4f} on average"
     assert np.mean(off <= rule.levels) >= rule.share, found
     assert np.mean(off) <= rule.mean, found
+    return True
 
 
-@pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("name", [op.name for op in ALONE])
-def test_examples_agree_with_kornia(name: str, picture: str) -> None:
-    for key, example in enumerate(OPS[name].examples):
-        compare(name, PICTURES[picture], {"op": name, **example.model_dump(mode="json")}, key)
+def test_examples_agree_with_kornia(name: str) -> None:
+    """On every picture; a third of the comparisons at least is of values."""
+    examples = OPS[name].examples
+    compared = [
+        compare(name, pixels, {"op": name, **example.model_dump(mode="json")}, key)
+        for pixels in PICTURES.values()
+        for key, example in enumerate(examples)
+    ]
+    assert 3 * sum(compared) >= len(compared), f"{name}: {compared}"
 
 
 @pytest.mark.parametrize("name", [op.name for op in ALONE])
 def test_any_draws_agree_with_kornia(name: str) -> None:
+    """Two draws of values at least, among four or as many as it takes."""
     reaches = name in EQUIVALENTS and EQUIVALENTS[name].reach is not None
-    for key in DRAWS:
+    compared = 0
+    for key in range(MOST_DRAWS):
         rng = random.Random(f"{name} {key}")
         pixels = LARGE if reaches else PICTURES[rng.choice(list(PICTURES))]
-        compare(name, pixels, any_step(rng, OPS[name], gated=False), key)
+        compared += compare(name, pixels, any_step(rng, OPS[name], gated=False), key)
+        if key >= DRAWS - 1 and compared >= 2:
+            return
+    pytest.fail(f"{name}: {compared} of {MOST_DRAWS} draws do not shrink the picture")
 
 
 @pytest.mark.parametrize("name", [name for name, op in OPS.items() if isinstance(op.kind, OnPixels) or name in EQUIVALENTS])
@@ -108,7 +123,16 @@ def test_smallest_pictures_agree_with_kornia(name: str) -> None:
         example = OPS[name].examples[0].model_dump(mode="json")
         reach = EQUIVALENTS[name].reach if name in EQUIVALENTS else None
         if reach is None:
-            compare(name, make_image(height, width), {"op": name, **example}, 0)
+            assert compare(name, make_image(height, width), {"op": name, **example}, 0)
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_auto_contrast_that_loses_nothing_is_kornias(picture: str) -> None:
+    pixels = PICTURES[picture]
+    _, fused, _ = both({"op": "auto_contrast", "cutoff": 0}, pixels, 0)
+    planes = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255.0
+    expected = (kornia.enhance.normalize_min_max(planes)[0].permute(1, 2, 0) * 255.0).round().numpy()
+    assert np.mean(np.abs(fused - expected) <= 1.0) >= 0.995
 
 
 # ------------------------------------------------------------------------------------------------ T8 at the borders

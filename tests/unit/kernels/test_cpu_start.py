@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -18,20 +19,21 @@ from kernels.cpu.compiled import kernels
 from kernels.ops import OPS
 from kernels.run import run, run_reference
 from kernels.tensors import Picture
+from tests.helpers.kernel_hashes import hashes
 from tests.helpers.pictures import CPU, made, make_image, make_photo, make_plan
 from tests.helpers.recipes import required
 
 ROOT = Path(__file__).parents[3]
 
 
-def python(source: str, **environment: str) -> str:
+def python(source: str, timeout_s: float = 100, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", source],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=timeout_s,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -90,3 +92,20 @@ def test_the_cache_folder_is_the_first_that_can_be_written(tmp_path: Path, monke
     with machine._cache_folder(None, "") as place:
         assert place.is_dir()
     assert not place.exists(), "a temporary folder stays behind"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(
+    "avx512f" not in machine.cpu_flags(), reason="this processor has no AVX-512: there is one form of the kernels"
+)
+def test_kernels_compiled_for_avx2_give_the_bytes_of_those_for_avx512(tmp_path: Path) -> None:
+    """Two minutes, nearly all of them to compile."""
+    source = "from tests.helpers.kernel_hashes import print_those_of_haswell as told; told()"
+    found = json.loads(python(source, timeout_s=580, NUMBA_CACHE_DIR=str(tmp_path)))
+    expected = hashes()
+    assert len(expected) > 1000
+    assert {name: found.get(name) for name, digest in expected.items() if found.get(name) != digest} == {}
+    compiled = b"".join(code.read_bytes() for code in tmp_path.rglob("*.nbc"))
+    assert compiled
+    assert b"haswell" in b"".join(index.read_bytes() for index in tmp_path.rglob("*.nbi"))

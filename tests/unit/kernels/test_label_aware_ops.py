@@ -97,6 +97,23 @@ def test_a_near_crop_reaches_beyond_and_into_its_object() -> None:
     assert at(output)["window"] == [6, 10, 70, 38]
 
 
+def test_a_crop_near_an_object_takes_a_single_point_only_where_there_is_nothing_larger() -> None:
+    point = [{"points": [[40, 30, 2]]}]
+    step = {"op": "crop_near_box", "left": 0, "top": 0, "right": 0, "bottom": 0}
+    for output in augmented([step], {**LABELS, "keypoints": point}):
+        assert at(output)["window"] in BOXES
+        assert at(output)["objects"] == len(BOXES)
+    for output in augmented([step], {"keypoints": [*point, {"points": [[40, 30, 2], [40, 50, 1]]}]}):
+        assert at(output) == {"window": [40, 30, 41, 51], "objects": 1} or at(output) == {
+            "window": [39, 29, 40, 50],
+            "objects": 1,
+        }
+    for output in augmented([step], {"keypoints": point}):
+        assert at(output)["objects"] == 1
+        assert output.image is not None
+        assert output.image.shape == (1, 1, 3)
+
+
 def test_a_window_shows_an_object_whole_where_it_fits() -> None:
     kept = set()
     for output in augmented([{"op": "non_empty_crop", "size": [30, 32]}], variants=24):

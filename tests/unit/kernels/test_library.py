@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,15 @@ from PIL import Image
 
 import kernels
 from kernels import Labels, Recipe, augment
-from kernels.errors import ImageTruncated, LabelInvalid, RecipeInvalid, UnknownOp, UnsupportedFormat
+from kernels.errors import (
+    ImageDimensions,
+    ImageTooManyPixels,
+    ImageTruncated,
+    LabelInvalid,
+    RecipeInvalid,
+    UnknownOp,
+    UnsupportedFormat,
+)
 from kernels.library import Augmented
 from kernels.version import engine_version
 from tests.helpers.pictures import Pixels, make_image, make_photo
@@ -80,6 +89,39 @@ def test_a_bad_picture_fails_alone(threads: int) -> None:
     assert np.array_equal(image(outputs[0]), image(outputs[6]))
 
 
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (np.zeros((5, 4, 3), np.float32), UnsupportedFormat),
+        (np.zeros((5, 4, 3), np.uint16), UnsupportedFormat),
+        (torch.zeros(5, 4, 3), UnsupportedFormat),
+        (np.zeros((5, 4, 2), np.uint8), UnsupportedFormat),
+        (torch.zeros(3, 5, 7, dtype=torch.uint8), UnsupportedFormat),
+        (np.zeros((1, 5, 4, 3), np.uint8), UnsupportedFormat),
+        (np.zeros(5, np.uint8), UnsupportedFormat),
+        (np.array([b"x", None], dtype=object), UnsupportedFormat),
+        ("cat.jpg", UnsupportedFormat),
+        (None, UnsupportedFormat),
+        (np.zeros((0, 5, 3), np.uint8), ImageDimensions),
+        (torch.zeros(5, 0, 3, dtype=torch.uint8), ImageDimensions),
+        (np.zeros((20_000, 1, 3), np.uint8), ImageDimensions),
+        (np.zeros((1, 70_000), np.uint8), ImageDimensions),
+        (np.broadcast_to(np.uint8(1), (9000, 9000, 3)), ImageTooManyPixels),
+    ],
+)
+def test_arrays_that_are_no_pictures_or_too_large_fail_alone(bad: Any, code: type, threads: int) -> None:
+    good = make_image(6, 7)
+    outputs = augment([bad, good], {"steps": [{"op": "hflip"}]}, seed=0, keys=["bad", "good"])
+    assert type(outputs[0].error) is code
+    assert np.array_equal(image(outputs[1]), good[:, ::-1])
+
+
+def test_an_array_that_is_no_picture_is_passed_over_as_a_partner() -> None:
+    pictures = [make_image(6, 7), np.zeros((6, 7, 3), np.float32), make_image(6, 7, seed=1)]
+    outputs = augment(pictures, {"steps": [{"op": "mixup"}]}, seed=0, variants=4)
+    assert [output.error is None for output in outputs] == [True] * 4 + [False] * 4 + [True] * 4
+
+
 def test_labels_move_and_wrong_ones_fail_alone() -> None:
     labels = [{"boxes": {"values": [[0, 0, 10, 10]]}}, {"boxes": {"values": [[3, 0, 1, 10]]}}, None]
     outputs = augment([make_image(20, 30)] * 3, {"steps": [{"op": "hflip"}]}, seed=0, labels=labels)
@@ -119,6 +161,21 @@ def test_wrong_recipes_and_lists_are_refused() -> None:
     with pytest.raises(ValueError, match="1 pictures, but 2 keys"):
         augment([make_image()], {}, seed=0, keys=[1, 2])
     assert augment([], Recipe.parse({}), seed=0) == []
+
+
+def test_what_no_picture_can_have_is_refused_at_once() -> None:
+    picture = [make_image(6, 7)]
+    for variants in (0, -1):
+        with pytest.raises(ValueError, match=f"at least 1 variant of a picture, not {variants}"):
+            augment(picture, {}, seed=0, variants=variants)
+    with pytest.raises(ValueError, match="surrogates"):
+        augment(picture, {}, seed=0, keys=["\ud800"])
+    with pytest.raises(TypeError, match=r"text or a whole number, not 1\.5"):
+        augment(picture, {}, seed=0, keys=[1.5])  # type: ignore[list-item]  # that is the test
+    with pytest.raises(ValueError, match=r"there is no device cuda:99: torch finds \d+ GPUs"):
+        augment(picture, {}, seed=0, device="cuda:99")
+    with pytest.raises(ValueError, match="cpu or cuda, not meta"):
+        augment(picture, {}, seed=0, device="meta")
 
 
 def test_importing_the_package_alone_imports_no_tensors() -> None:

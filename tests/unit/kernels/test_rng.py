@@ -45,6 +45,12 @@ def test_item_key_is_the_integer_or_the_start_of_the_names_digest() -> None:
     for outside in (-1, 2**64):
         with pytest.raises(ValueError, match="item key"):
             rng.item_key(outside)
+    assert rng.item_key(np.int64(17)) == 17  # type: ignore[arg-type]  # as arrays of ids give them
+    with pytest.raises(ValueError, match="surrogates"):
+        rng.item_key("cat\ud800.jpg")
+    for neither in (1.5, 17.0, None, b"cat"):
+        with pytest.raises(TypeError, match="text or a whole number"):
+            rng.item_key(neither)  # type: ignore[arg-type]  # that is the test
 
 
 def test_fractions_are_below_one_and_exact_in_float32() -> None:

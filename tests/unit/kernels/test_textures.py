@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
+from kernels import fractals
 from kernels.fractals import frequencies, plasma, simplex
 from kernels.ops.beta_noise import quantiles
 from kernels.tensors import Size
@@ -145,6 +149,38 @@ def test_fields_are_the_seeds_and_smooth() -> None:
     rough, smooth = plasma(size, (1, 2), 0.7), plasma(size, (1, 2), 0.1)
     assert rough.diff(dim=1).abs().mean() > 2 * smooth.diff(dim=1).abs().mean()
     assert abs(simplex(Size(200, 200), (1, 2), 20).mean()) < 0.05
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 7), (257, 131), (131, 257)])
+@pytest.mark.parametrize("at_once", [1000, 2**16])
+def test_simplex_noise_of_many_rows_is_that_of_each(
+    size: tuple[int, int], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fractals, "_PIXELS_AT_ONCE", 1)
+    row_by_row = simplex(Size(*size), (3, 4), 7)
+    monkeypatch.setattr(fractals, "_PIXELS_AT_ONCE", at_once)
+    assert torch.equal(simplex(Size(*size), (3, 4), 7), row_by_row)
+
+
+def test_simplex_noise_of_a_tall_picture_takes_as_few_calls_as_that_of_a_wide_one() -> None:
+    """Each costs microseconds, however few pixels it has."""
+    assert calls(Size(16_000, 2)) == calls(Size(2, 16_000)) < 200
+
+
+def calls(size: Size) -> int:
+    """How many of torch's functions simplex noise calls."""
+    called: list[object] = []
+
+    class Counted(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+        ) -> Any:
+            called.append(func)
+            return func(*args, **(kwargs or {}))
+
+    with Counted():
+        simplex(size, (3, 4), 7)
+    return len(called)
 
 
 def test_clouds_of_light_contrast_and_shadow() -> None:

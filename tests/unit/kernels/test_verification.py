@@ -7,6 +7,7 @@ T2 and T8, each operation alone against Kornia, are in `test_against_kornia`. Ev
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -17,19 +18,21 @@ import scipy.ndimage
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.truth import averaged, folded, followed, shown
+from benchmarks.truth import Levels, averaged, folded, followed, shown
 from kernels import rng as counted
-from kernels.chain import chain, numbers
+from kernels.chain import Link, chain, numbers
 from kernels.errors import RecipeInvalid
 from kernels.plan import Plan, plan
 from kernels.readings import smoothing
 from kernels.recipe import Recipe
 from kernels.run import run, run_reference
 from kernels.tensors import Picture, Size
-from tests.helpers import references_geometry
+from tests.helpers import references_framing, references_geometry
 from tests.helpers.pictures import CPU, Pixels, make_image, make_photo, make_picture
-from tests.helpers.recipes import ALONE, BORDERS, Step, any_recipe
+from tests.helpers.recipes import ALONE, BORDERS, MOVING, Step, any_recipe
+from tests.helpers.references_geometry import Boxes
 
+Covered = NDArray[np.bool_]
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 
 
@@ -75,6 +78,9 @@ def test_philox_has_the_bits_of_its_definition() -> None:
         assert found.tolist() == philox(counter, key), (counter, key)
 
 
+EXACT = references_framing.REFERENCES | references_geometry.REFERENCES
+
+
 def exact_step(rng: random.Random, size: tuple[int, int]) -> Step:
     """A step that only rearranges pixels, with a fill that is one of the 256 levels."""
     height, width = size
@@ -86,14 +92,22 @@ def exact_step(rng: random.Random, size: tuple[int, int]) -> Step:
         [
             {"op": "hflip"},
             {"op": "vflip"},
+            {"op": "rot90"},
+            {"op": "transpose"},
+            {"op": "d4"},
             {"op": "pad", **sides, **warp},
+            {"op": "pad_if_needed", **cut, **warp},
+            {"op": "pad_to_multiple", "multiple": rng.randint(1, 40), **warp},
+            {"op": "crop", "left": rng.randint(0, 30), "top": rng.randint(0, 30), **cut, **warp},
             {"op": "center_crop", **cut, **warp},
             {"op": "random_crop", **cut, **warp},
+            {"op": "multi_crop", **cut, **warp},
+            {"op": "random_crop_from_borders", "left": [0, 0.4], "bottom": [0, 0.4]},
         ]
     )
 
 
-@pytest.mark.parametrize("seed", seeds(60, 600))
+@pytest.mark.parametrize("seed", seeds(100, 1000))
 def test_t1_rearranging_chains_are_numpys_bit_for_bit(seed: int) -> None:
     rng = random.Random(seed)
     pixels, steps = any_pixels(rng, 70), []
@@ -104,7 +118,7 @@ def test_t1_rearranging_chains_are_numpys_bit_for_bit(seed: int) -> None:
     made = planned(steps, pixels)
     expected = pixels
     for step in made.steps:
-        levels = references_geometry.REFERENCES[step.op.name](expected, step)
+        levels = EXACT[step.op.name](expected, step)
         expected = np.rint(levels).astype(np.uint8)
     assert np.array_equal(ran(made, pixels), expected), (seed, steps)
 
@@ -134,8 +148,103 @@ def test_t1_tables_hold_the_levels_of_whole_numbers(name: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ T3: one reading
-def warps(rng: random.Random, count: int, borders: Sequence[str], elastic: bool = True) -> list[Step]:
-    """Steps that turn, lean, enlarge and bend, none of them by whole pixels."""
+@pytest.mark.parametrize("seed", seeds(40, 400))
+def test_t3_a_chain_is_one_reading_of_float64_coordinates(seed: int) -> None:
+    """Any steps that move pixels, whose places are followed back one by one."""
+    pixels, made, moved, clear = any_chain(seed, is_smoothed=False)
+    off = np.abs(ran(made, pixels) - shown(moved, pixels.astype(np.float64))).max(axis=-1)[clear]
+    assert np.mean(off <= 1.0) >= 0.999, f"seed {seed}: {off.max():.2f} levels, {np.mean(off > 1.0):.4%} beyond one"
+
+
+@pytest.mark.parametrize("seed", seeds(40, 400))
+def test_t3_a_chain_that_is_smoothed_first_is_a_reading_of_boxes(seed: int) -> None:
+    """The same, of means of boxes that are worked out in float64.
+
+    Which boxes is worked out here as well, but where a chain reads each output pixel several times: then how far aside, and
+    of which boxes, is as the kernels have it. Where a mirrored or repeated picture ends, boxes meet other ones.
+    """
+    pixels, made, moved, clear = any_chain(seed, is_smoothed=True)
+    off = np.abs(ran(made, pixels) - smoothed(moved, pixels.astype(np.float64))).max(axis=-1)[clear]
+    assert np.mean(off <= 1.0) >= 0.98, f"seed {seed}: {off.max():.2f} levels, {np.mean(off > 1.0):.4%} beyond one"
+
+
+Moved = tuple[Link, ...]
+
+
+def any_chain(seed: int, *, is_smoothed: bool) -> tuple[Pixels, Plan, Moved, Covered]:
+    """A picture, a chain of any steps that move pixels, and which of its output pixels show no edge on the way."""
+    rng = random.Random(f"chain {seed}")
+    pixels = make_photo(rng.choice(PHOTOS), 131, 170) if seed % 2 else make_image(131, 170, seed=seed)
+    while True:
+        made = planned(any_recipe(rng, 4, MOVING), pixels)
+        if not made.steps or made.size_out.pixels > 100_000:
+            continue
+        moved = chain(made.steps)
+        clear = ~edges_on_the_way(moved)
+        if clear.sum() > 300 and is_smoothed == (smoothing(numbers(moved))[:4] != (0.0, 0.0, 1, 1)):
+            return pixels, made, moved, clear
+
+
+def smoothed(moved: Moved, pixels: Levels) -> Levels:
+    """What `shown` is where the first canvas is read by boxes."""
+    aside, off, wide, high, across, down, column_weight, row_weight = smoothing(numbers(moved))
+    if aside or off:
+        boxes = Boxes(counting(high, row_weight), counting(wide, column_weight), down, across)
+    else:
+        boxes = boxes_of(moved)
+    rows, columns = moved[-1].size_out
+    seen = []
+    for shift_y, shift_x in itertools.product({-off, off}, {-aside, aside}):
+        y, x = np.meshgrid(np.arange(rows) + 0.5 + shift_y, np.arange(columns) + 0.5 + shift_x, indexing="ij")
+        found = followed(moved, x, y)
+        levels = references_geometry.read(pixels, found.x, found.y, moved[0].border, moved[0].fill, boxes)
+        for coverage, fill in found.veils:
+            levels = coverage[..., None] * levels + (1.0 - coverage[..., None]) * 255.0 * np.array(fill)
+        seen.append(levels)
+    mean: Levels = np.mean(seen, axis=0)
+    return mean
+
+
+def boxes_of(moved: Moved) -> Boxes:
+    """Those fitted to an output pixel, in the middle."""
+    matrix = np.eye(3)
+    for link in moved:
+        matrix = np.reshape(link.forward, (3, 3)) @ matrix
+    back = np.linalg.inv(matrix)
+
+    def backward(x: float, y: float) -> tuple[float, float]:
+        place = back @ (x, y, 1.0)
+        return place[0] / place[2], place[1] / place[2]
+
+    x, y = moved[-1].size_out.width / 2, moved[-1].size_out.height / 2
+    return references_geometry.boxes(backward, x, y, *moved[0].size_in) if (back @ (x, y, 1.0))[2] > 1e-9 else Boxes()
+
+
+def counting(length: int, weight: int) -> tuple[float, ...]:
+    """Pixels along a side of a box, of which the inner ones, or the first of two, count so many times."""
+    weights = [weight] * length if length > 2 else [weight, 1][:length]
+    if length > 2:
+        weights[0] = weights[-1] = 1
+    return tuple(each / sum(weights) for each in weights)
+
+
+def edges_on_the_way(moved: Moved) -> Covered:
+    """Output pixels that show an edge of a canvas on the way: it is as soft as the chain shrinks after it."""
+    rows, columns = moved[-1].size_out
+    y, x = np.meshgrid(np.arange(rows) + 0.5, np.arange(columns) + 0.5, indexing="ij")
+    near = np.zeros((rows, columns), dtype=bool)
+    for number in range(1, len(moved)):
+        link, rest = moved[number], moved[number:]
+        found, right, below = followed(rest, x, y), followed(rest, x + 1.0, y), followed(rest, x, y + 1.0)
+        pace = np.maximum(*(np.hypot(other.x - found.x, other.y - found.y) for other in (right, below)))
+        for places, side in ((found.x, link.size_in.width), (found.y, link.size_in.height)):
+            inside = places if link.border == "constant" else folded(places, side, link.border, 0.0)
+            near |= np.minimum(np.abs(inside), np.abs(inside - side)) < 2.0 * (1.0 + pace)
+    return near
+
+
+def warps(rng: random.Random, count: int, borders: Sequence[str]) -> list[Step]:
+    """Steps that turn, lean and enlarge, none of them by whole pixels."""
     fill = [round(rng.random(), 2) for _ in range(3)]
     kinds: list[Step] = [
         {"op": "rotate", "degrees": rng.uniform(-180, 180)},
@@ -143,44 +252,18 @@ def warps(rng: random.Random, count: int, borders: Sequence[str], elastic: bool 
         {"op": "affine", "degrees": rng.uniform(-40, 40), "scale": rng.uniform(1.0, 1.4)},
         {"op": "perspective", "distortion": rng.uniform(0.05, 0.3)},
         {"op": "translate", "x": rng.uniform(-0.3, 0.3), "y": rng.uniform(-0.3, 0.3)},
+        {"op": "rotate_expand", "degrees": rng.uniform(-180, 180)},
+        {"op": "shift_scale_rotate", "degrees": rng.uniform(-40, 40), "scale": rng.uniform(1.0, 1.4)},
+        {"op": "scale", "x": rng.uniform(1.0, 1.4), "y": rng.uniform(1.0, 1.4)},
+        {"op": "crop", "left": rng.randint(0, 60), "top": rng.randint(0, 60), "size": [rng.randint(150, 260), 230]},
     ]
-    if elastic:
-        kinds.append({"op": "elastic", "alpha": rng.uniform(0.01, 0.06)})
     return [{**rng.choice(kinds), "border": rng.choice(borders), "fill": fill} for _ in range(count)]
-
-
-@pytest.mark.parametrize("seed", seeds(24, 240))
-def test_t3_a_chain_is_one_reading_of_float64_coordinates(seed: int) -> None:
-    rng = random.Random(seed)
-    pixels = make_photo(rng.choice(PHOTOS), 131, 170) if seed % 2 else make_image(131, 170, seed=seed)
-    made = planned(warps(rng, 2 + seed % 3, BORDERS), pixels)
-    moved = chain(made.steps)
-    if smoothing(numbers(moved))[:4] != (0.0, 0.0, 1, 1):
-        pytest.skip("smoothed first")
-    off = np.abs(ran(made, pixels) - shown(moved, pixels.astype(np.float64))).max(axis=-1)
-    off = off[~edges_on_the_way(made)]
-    assert off.size > 2000
-    assert np.mean(off <= 1.0) >= 0.999, f"seed {seed}: {off.max():.2f} levels, {np.mean(off > 1.0):.4%} beyond one"
-
-
-def edges_on_the_way(made: Plan) -> NDArray[np.bool_]:
-    """Output pixels that show an edge of a canvas on the way: it is as soft as the chain shrinks after it."""
-    moved = chain(made.steps)
-    rows, columns = made.size_out
-    y, x = np.meshgrid(np.arange(rows) + 0.5, np.arange(columns) + 0.5, indexing="ij")
-    near = np.zeros((rows, columns), dtype=bool)
-    for number in range(1, len(moved)):
-        link, found = moved[number], followed(moved[number:], x, y)
-        for places, side in ((found.x, link.size_in.width), (found.y, link.size_in.height)):
-            inside = places if link.border == "constant" else folded(places, side, link.border, 0.0)
-            near |= (np.abs(inside) < 2.0) | (np.abs(inside - side) < 2.0)
-    return near
 
 
 @pytest.mark.parametrize("seed", seeds(6, 60))
 def test_t3_a_chain_is_nearer_to_the_truth_than_kornias(seed: int) -> None:
     rng = random.Random(seed)
-    steps = warps(rng, 2 + seed % 3, ["reflect"], elastic=False)
+    steps = warps(rng, 2 + seed % 3, ["reflect"])
     if seed % 2:
         steps.append({"op": "affine", "degrees": 5, "scale": rng.uniform(0.8, 1.0), "shear_x": 0, "border": "reflect"})
     fused, kornia = distances(make_photo(PHOTOS[seed % len(PHOTOS)]), steps, finer=4, points=4)
@@ -278,10 +361,13 @@ def distances(photo: Pixels, steps: Sequence[Step], finer: int, points: int) -> 
 # ------------------------------------------------------------------------------------------------ T4: what is covered
 @pytest.mark.parametrize("seed", seeds(20, 200))
 def test_t4_a_chain_covers_what_single_steps_cover(seed: int) -> None:
-    """Against bilinear reading with zeros outside, step by step."""
+    """Against bilinear reading with zeros outside, step by step; of 200 chains one is off the truth so."""
     steps = covering(seed, ["constant"])
     fused, kornia = (covered(steps, profile) for profile in ("fused", "kornia"))
-    assert overlap(fused, kornia) >= 0.998, f"seed {seed}: {steps}"
+    if overlap(fused, kornia) < 0.998:
+        truth = covered_in_truth(steps)
+        assert overlap(fused, truth) >= 0.9995, f"seed {seed}: {steps}"
+        assert overlap(kornia, truth) < 0.998, f"seed {seed}: {steps}"
     assert beyond(fused, kornia) == 0.0, f"seed {seed}: {steps}"
 
 
@@ -295,21 +381,19 @@ def test_t4_every_border_among_the_steps_covers_what_it_covers_in_truth(seed: in
     """
     steps = covering(seed, BORDERS)
     fused, kornia = (covered(steps, profile) for profile in ("fused", "kornia"))
-    twice = np.full((2 * WHITE.shape[0], 2 * WHITE.shape[1], 3), 255.0)
-    truth = shown(chain(planned(steps, WHITE).steps), twice, points=3, finer=2)[..., 0] > 127.5
+    truth = covered_in_truth(steps)
     assert overlap(fused, truth) >= 0.9995, f"seed {seed}: {steps}"
     assert overlap(fused, kornia) >= 0.998 or overlap(kornia, truth) < 0.9982, f"seed {seed}: {steps}"
     assert beyond(fused, kornia) <= 0.0005, f"seed {seed}: {steps}"
 
 
 WHITE = np.full((260, 340, 3), 255, dtype=np.uint8)
-Covered = NDArray[np.bool_]
 
 
 def covering(seed: int, borders: Sequence[str]) -> list[Step]:
     """Steps that are black beyond the picture; at least one of them shows it."""
     rng = random.Random(seed)
-    steps = [{**step, "fill": [0, 0, 0]} for step in warps(rng, rng.randint(1, 4), borders, elastic=False)]
+    steps = [{**step, "fill": [0, 0, 0]} for step in warps(rng, rng.randint(1, 4), borders)]
     rng.choice(steps)["border"] = "constant"
     return steps
 
@@ -317,6 +401,13 @@ def covering(seed: int, borders: Sequence[str]) -> list[Step]:
 def covered(steps: Sequence[Step], profile: str) -> Covered:
     """Where a white picture is shown."""
     covered: Covered = ran(planned(steps, WHITE, profile), WHITE)[..., 0] > 127
+    return covered
+
+
+def covered_in_truth(steps: Sequence[Step]) -> Covered:
+    """Where one of twice the size is shown, by nine points of each pixel."""
+    twice = np.full((2 * WHITE.shape[0], 2 * WHITE.shape[1], 3), 255.0)
+    covered: Covered = shown(chain(planned(steps, WHITE).steps), twice, points=3, finer=2)[..., 0] > 127.5
     return covered
 
 

@@ -56,6 +56,25 @@ def test_a_recipe_is_refused_for_its_size_only_if_no_draw_fits() -> None:
     assert refused.value.pointer.startswith("/recipe/steps/0")
 
 
+def test_a_window_beyond_the_picture_is_refused_where_kornia_has_to_reflect_it() -> None:
+    """Only if no draw fits; whatever stands around it, and after steps that change the size too."""
+
+    def of(*steps: dict[str, Any], profile: str = "kornia") -> int:
+        return RecipeBook(64, 10**9).output_pixels(Recipe.parse({"steps": list(steps), "profile": profile}), SIZE)
+
+    wide, narrow = ({"op": "gaussian_blur", "sigma": sigma} for sigma in (32, 1))
+    for steps, pointer in [
+        ([wide], "/recipe/steps/0"),
+        ([{"op": "invert"}, {"op": "sequence", "steps": [narrow, wide]}], "/recipe/steps/1/steps/1"),
+        ([SMALL, {"op": "box_blur", "size": 64}], "/recipe/steps/1"),
+    ]:
+        with pytest.raises(RecipeInvalid, match=f"^{pointer}: ") as refused:
+            of(*steps)
+        assert refused.value.pointer == pointer
+        assert of(*steps, profile="fused")
+    assert of(narrow) == of({**wide, "sigma": [1, 32]}) == of({**wide, "chance": 0.5}) == of(LARGE, wide) / 50 == 20_000
+
+
 def test_the_limit_is_on_what_is_expected() -> None:
     book = RecipeBook(64, 1_000_000)
     recipe = Recipe.parse({"steps": [{"op": "one_of", "steps": [LARGE, SMALL]}]})

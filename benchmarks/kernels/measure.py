@@ -59,6 +59,13 @@ class Watch:
         else:
             list(self._pool.map(work, range(self.pictures)))
 
+    def parts(self, work: Callable[[Sequence[int]], object]) -> None:
+        """`work` for the numbers of all pictures, shared out to the cores: it may do something for all of its own first."""
+        if self._pool is None:
+            work(range(self.pictures))
+        else:
+            list(self._pool.map(work, (range(first, self.pictures, self.cores) for first in range(self.cores))))
+
     def timed(self, subject: str, tasks: Mapping[str, Callable[[], object]]) -> dict[str, Taken]:
         """What every task takes; a task works on all pictures. A first round, not counted, fills caches."""
         cpu: dict[str, list[float]] = {name: [] for name in tasks}

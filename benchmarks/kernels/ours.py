@@ -22,15 +22,15 @@ _OBJECT = ((0.2, 0.3), (0.6, 0.1), (0.8, 0.5), (0.5, 0.9))
 """The outline of what there is to paste in each picture, in fractions of its width and height."""
 
 
-def planned(recipe: Recipe, photos: Sequence[Pixels]) -> list[Plan]:
-    """A plan for each picture, prepared for the CPU.
+def planned(recipe: Recipe, photos: Sequence[Pixels], numbers: Sequence[int] | None = None) -> list[Plan]:
+    """A plan for each picture, or for those of these numbers, prepared for the CPU.
 
     Those that mix are mixed with each other, and steps that look for an object find one.
     """
     pool = Pool(range(len(photos))) if most_partners(recipe) else None
     looks = any(OPS[step.op].aim for step in recipe.steps)
-    sizes = [Size(*photo.shape[:2]) for photo in photos]
-    wanted = [Variant(key, 0, size, _labels(size) if looks else None) for key, size in enumerate(sizes)]
+    sizes = {key: Size(*photos[key].shape[:2]) for key in (range(len(photos)) if numbers is None else numbers)}
+    wanted = [Variant(key, 0, size, _labels(size) if looks else None) for key, size in sizes.items()]
     return prepared(plans(recipe, SEED, wanted, pool), CPU)
 
 

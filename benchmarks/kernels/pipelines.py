@@ -32,9 +32,10 @@ def reference_tasks(watch: Watch, photos: Sequence[Pixels], peers: Sequence[Peer
     def finished(change: Callable[[int, Pixels], Pixels]) -> Callable[[int], object]:
         return lambda number: codec.encode(change(number, codec.decode(files[number])), recipe.output)
 
-    def kernels() -> None:
-        plans = planned(recipe, photos)
-        watch.each(finished(lambda number, pixels: augmented(plans[number], pixels)))
+    def some(numbers: Sequence[int]) -> None:
+        # each thread plans for its own, as those of an engine do
+        for number, plan in zip(numbers, planned(recipe, photos, numbers), strict=True):
+            codec.encode(augmented(plan, codec.decode(files[number])), recipe.output)
 
     def by(peer: Peer) -> Task:
         plans = planned(recipe, photos)
@@ -55,16 +56,17 @@ def reference_tasks(watch: Watch, photos: Sequence[Pixels], peers: Sequence[Peer
 
     steps = {step.op for step in recipe.steps}
     able = [peer for peer in peers if peer.pipeline or steps <= peer.forms.keys()]
-    return {"floor": lambda: watch.each(floor), "kernels": kernels} | {peer.name: by(peer) for peer in able}
+    ours = {"floor": lambda: watch.each(floor), "kernels": lambda: watch.parts(some)}
+    return ours | {peer.name: by(peer) for peer in able}
 
 
 def colour_tasks(watch: Watch, photos: Sequence[Pixels], peers: Sequence[Peer]) -> dict[str, Task]:
     """Ten colour steps, from 8-bit pixels to 8-bit pixels, by every way that has them all."""
     recipe = Recipe.parse(TEN_COLOURS)
 
-    def kernels() -> None:
-        plans = planned(recipe, photos)
-        watch.each(lambda number: augmented(plans[number], photos[number]))
+    def some(numbers: Sequence[int]) -> None:
+        for number, plan in zip(numbers, planned(recipe, photos, numbers), strict=True):
+            augmented(plan, photos[number])
 
     def by(peer: Peer) -> Task:
         plans = planned(recipe, photos)
@@ -75,7 +77,7 @@ def colour_tasks(watch: Watch, photos: Sequence[Pixels], peers: Sequence[Peer]) 
         return lambda: watch.each(lambda number: peer.unload(peer.applied(peer.load(photos[number]), [plans[number]])))
 
     able = [peer for peer in peers if {step.op for step in recipe.steps} <= peer.forms.keys()]
-    return {"kernels": kernels} | {peer.name: by(peer) for peer in able}
+    return {"kernels": lambda: watch.parts(some)} | {peer.name: by(peer) for peer in able}
 
 
 def _in_batches(pictures: Sequence[Pixels], peer: Peer, change: Callable[[Any, int], Any]) -> list[Pixels]:

@@ -85,7 +85,9 @@ def box_safe_crop(pixels: Pixels, step: PlannedStep) -> Levels:
 def crop_near_box(pixels: Pixels, step: PlannedStep) -> Levels:
     fields: Any = step.fields
     height, width = pixels.shape[:2]
-    left, top, right, bottom = nth(extents(height, width), fields["pick"])
+    objects = extents(height, width)
+    larger = [box for box in objects if max(box[2] - box[0], box[3] - box[1]) > 1.01]
+    left, top, right, bottom = nth(larger or objects, fields["pick"])
     across, down = right - left, bottom - top
     begin = min(max(math.floor(left - fields["left"] * across + 0.5), 0), width - 1)
     first = min(max(math.floor(top - fields["top"] * down + 0.5), 0), height - 1)

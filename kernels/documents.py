@@ -5,6 +5,7 @@ pydantic goes on, and makes an error of everything: 16 MB of wrong entries take 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
@@ -31,5 +32,6 @@ class Document(BaseModel):
         return value
 
     @classmethod
+    @cache
     def _aliases(cls) -> set[str | None]:
         return {field.alias for field in cls.__pydantic_fields__.values()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -25,6 +27,7 @@ from tests.helpers.faults.checker import Expected, custom_id
 from tests.helpers.faults.history import numbers_of, submit
 from tests.helpers.faults.system import LEASE_S, System, trial
 from tests.helpers.nursery import Forked
+from tests.helpers.truth import Row
 
 pytestmark = pytest.mark.timeout(300)
 HOLDS_ITEMS = RUN[RUN.index("leased") : RUN.index("before_finish") + 1]
@@ -121,7 +124,53 @@ def test_f4_a_worker_is_asked_to_leave_twice(system: System, attempt: int) -> No
         assert system.count("state = 'leased'") == 0
         system.resume_workers()
         load.join(60)
-    assert system.rows("SELECT count(*) AS n FROM items WHERE executions > 1 AND NOT suspect AND crashes > 0")[0]["n"] == 0
+    assert charged_by(system, leaving) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", RUN)
+def test_f4_a_worker_is_asked_to_leave_at_any_step(system: System, point: str, attempt: int) -> None:
+    """It stands still at that step when it is asked: the signal is what comes next."""
+    system.start()
+    with trial(system, "F4", f"SIGTERM: {point}") as run:
+        load, leaving = run.load_on_one(2, f"{point}=stop:1")
+        system.wait_for(lambda: stands_still(leaving), 30, f"the worker to come to {point}")
+        run.hit(stands_still(leaving), "it goes on")
+        os.kill(leaving.pid, signal.SIGTERM)
+        os.kill(leaving.pid, signal.SIGCONT)
+        assert ended(system, leaving, system.settings.drain_s + 10) == 0
+        assert system.count("state = 'leased'") == 0
+        assert taken(system) == 0
+        system.resume_workers()
+        load.join(60)
+    assert charged_by(system, leaving) == []
+
+
+def stands_still(worker: Forked) -> bool:
+    """Whether a process is stopped."""
+    return Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def taken(system: System) -> int:
+    """Entries of lanes that a worker has taken and neither settled nor given back."""
+    with Redis.from_url(system.redis_url) as redis:
+        lanes = cast(list[bytes], redis.keys("lane:*"))
+        return sum(cast(dict[str, int], redis.xpending(lane, "workers"))["pending"] for lane in lanes)
+
+
+# what became of an item after that is none of the leaving worker's business, so leases of others that lapsed are left out
+CHARGED = """
+SELECT i.id, i.executions, i.crashes, i.suspect FROM items i JOIN state_log m ON m.item_id = i.id
+GROUP BY i.id, i.executions, i.crashes, i.suspect
+HAVING bool_or(m.reason = 'lease_expired' AND m.worker LIKE %(name)s)
+    OR (bool_or(m.reason = 'hand_back' AND m.worker LIKE %(name)s) AND NOT bool_or(m.reason = 'lease_expired')
+        AND (i.executions <> 1 OR i.crashes > 0 OR i.suspect))
+"""
+
+
+def charged_by(system: System, left: Forked) -> list[Row]:
+    """Items that a worker left behind when it left, and those that it handed back and that were charged for it."""
+    return system.rows(CHARGED, name=f"%-{left.pid}-%")
 
 
 def test_f13_sources_are_damaged_after_the_answer(system: System, attempt: int) -> None:
@@ -131,15 +180,18 @@ def test_f13_sources_are_damaged_after_the_answer(system: System, attempt: int) 
         run.load(batches=3).join(60)
         good = [wanted for wanted in run.history.expected if not wanted.codes]
         gone, damaged = good[3], good[17]
-        sql = "SELECT source_key FROM items WHERE batch_id = %(batch)s AND custom_id = %(name)s"
+        sql = "SELECT source_key, source_sha256, state FROM items WHERE batch_id = %(batch)s AND custom_id = %(name)s"
         for wanted in (gone, damaged):
             [row] = system.rows(sql, batch=wanted.batch_id, name=custom_id(wanted.number))
             path = system.folder / "store" / str(row["source_key"])
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == row["source_sha256"]
             if wanted is gone:
                 path.unlink()
             else:
                 path.write_bytes(path.read_bytes()[:-5] + b"other")
-            run.hit(not path.exists() or wanted is damaged, "the object is still there")
+            kept = path.read_bytes() if path.exists() else b""
+            run.hit(hashlib.sha256(kept).hexdigest() != row["source_sha256"], "the object is as it was")
+            run.hit(row["state"] == "queued", "it was read before that")
         run.history.expected = [
             replace(wanted, codes=frozenset({"source_missing"})) if wanted in (gone, damaged) else wanted
             for wanted in run.history.expected
@@ -279,6 +331,57 @@ def test_f22_the_same_key_is_sent_by_many_at_once(system: System, attempt: int) 
         run.hit(len(run.history.calls) == 50, "some were not sent")
         again = submit(system.client, key, pictures, 2)
         assert (again.status, again.batch_id) == (202, batch_id)
+        run.history.expected = [Expected(batch_id, number, 2) for number in numbers]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["the API is killed", "PostgreSQL is killed"])
+def test_f22_the_same_key_is_sent_by_many_meanwhile(system: System, fault: str, attempt: int) -> None:
+    """Each of fifty sends it until it is acknowledged after the fault: all are told of the same batch, before and after."""
+    system.start()
+    with trial(system, "F22", f"one key, 50 clients: {fault}") as run:
+        numbers = numbers_of(3)
+        pictures, key = {custom_id(number): canary(number) for number in numbers}, f"same-{numbers[0]}"
+        together, over = threading.Barrier(51), threading.Event()
+
+        def send() -> None:
+            together.wait(30)
+            while True:
+                is_after = over.is_set()
+                run.history.calls.append(call := submit(system.client, key, pictures, 2))
+                if is_after and call.status == 202:
+                    return
+                time.sleep(0.05)
+
+        threads = [threading.Thread(target=send, daemon=True) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        if fault == "the API is killed":
+            system.kill(system.api)
+            api = system.start_api("committed=kill")
+            together.wait(30)
+            run.hit(ended(system, api) == -signal.SIGKILL, "the API was not killed")
+            system.start_api()
+        else:
+            together.wait(30)
+            system.kill(system.postgres)
+            away = (503, None)  # and not 409, which says that the first of them is still under way
+            system.wait_for(lambda: any(call.status in away for call in list(run.history.calls)), 30, "a refusal")
+            run.hit(any(call.status in away for call in list(run.history.calls)), "nobody noticed")
+            system.restart_postgres()
+        run.released()
+        over.set()
+        for thread in threads:
+            thread.join(90)
+            assert not thread.is_alive(), run.history.calls[-3:]
+        assert {call.status for call in run.history.calls} <= {202, 409, 503, None}
+        [batch_id] = {cast(str, call.batch_id) for call in run.history.calls if call.status == 202}
+        mine = """SELECT count(*) AS n FROM items JOIN batches b ON b.id = %(batch)s AND b.tenant = items.tenant
+                  WHERE custom_id = %(name)s"""  # other tenants may have a picture of that name
+        [row] = system.rows(mine, batch=batch_id, name=custom_id(numbers[0]))
+        assert row["n"] == 1
+        other = submit(system.client, key, pictures, 1)
+        assert (other.status, other.code) == (422, "idempotency_key_reused")
         run.history.expected = [Expected(batch_id, number, 2) for number in numbers]
 
 

@@ -31,8 +31,9 @@ MOST_TIMES: dict[Priority, tuple[float, float]] = {"interactive": (2, 3), "bulk"
 Promised is twice. While others are sent, every process has work, and on a busy machine waits for cores as everybody does.
 Bulk results are committed in larger groups.
 """
-MEDIAN_TIMES = 5
-"""The same, at the median, in most rounds, however busy the machine is."""
+MOST_PASSED = 64
+"""Pictures of the noisy tenant that are finished while one of the quiet one is under way, at the median: no more than a few
+micro-batches of 8 that are in hand, where some 600 wait."""
 SAMPLES, MOST_ROUNDS = 24, 6
 
 
@@ -71,22 +72,53 @@ def said(worker: Forked) -> str:
 
 @pytest.mark.parametrize("priority", ["interactive", pytest.param("bulk", marks=pytest.mark.long)])
 def test_f21_a_quiet_tenant_beside_a_noisy_one(system: System, priority: Priority, attempt: int) -> None:
-    """For each picture of the quiet one, a hundred of the noisy one: its p95 is measured in turns with and without.
+    """For each picture of the quiet one, a hundred of the noisy one.
 
-    What else the machine has to do only adds to it, so the best of several rounds counts.
+    Asserted is what no clock has a part in: how many of the noisy one's pictures were finished between the row of a
+    quiet picture and its result, while hundreds waited before it. Promised is a time, a p95 of at most twice that alone;
+    how long things take is also a matter of what else the machine does, so it is measured here and printed, and asserted
+    by the long test below alone.
     """
     system.start()
+    names = f"quiet-{priority}{attempt}", f"noisy-{priority}{attempt}"
+    with (
+        trial(system, "F21", f"100:1 tenant, {priority} (aim: p95 of twice alone)") as run,
+        clients(system, *names) as (quiet, noisy),
+    ):
+        measured = quiet_beside_noise(quiet, noisy, SAMPLES, priority)
+        sys.stdout.write(f"{priority}: {measured.text()}\n")
+        run.history.expected = measured.expected
+        sent = len(measured.waiting) + len(measured.sending)
+        assert len(measured.expected) == sent
+        run.hit(measured.noise >= TIMES * sent, "the noisy tenant sent too little")
+        run.hit(measured.met > SAMPLES / 2, "the noisy tenant had hardly anything unfinished")
+        passed = [row["passed"] for row in system.rows(OVERTAKEN, quiet=names[0], noisy=names[1])]
+        sys.stdout.write(f"{priority}: finished before a quiet picture that came later: {sorted(passed)}\n")
+        assert median(passed) <= MOST_PASSED, passed
+
+
+OVERTAKEN = """
+SELECT q.id, count(n.id) AS passed FROM items q
+LEFT JOIN items n ON n.tenant = %(noisy)s AND n.state = 'succeeded' AND n.finished_at BETWEEN q.queued_at AND q.finished_at
+WHERE q.tenant = %(quiet)s AND EXISTS (
+  SELECT 1 FROM items w WHERE w.tenant = %(noisy)s AND w.queued_at < q.queued_at
+    AND (w.finished_at IS NULL OR w.finished_at > q.queued_at))
+GROUP BY q.id
+"""
+"""For each picture of the quiet tenant that met one of the noisy one's: how many of these were finished in its time."""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("priority", ["interactive", "bulk"])
+def test_f21_in_seconds(system: System, priority: Priority, attempt: int) -> None:
+    """The p95, measured in turns with and without. What else the machine does only adds to it, so the best round counts."""
+    system.start()
     rounds: list[Measured] = []
-    with clients(system, f"quiet-{priority}{attempt}", f"noisy-{priority}{attempt}") as (quiet, noisy):
+    with clients(system, f"calm-{priority}{attempt}", f"loud-{priority}{attempt}") as (quiet, noisy):
         while len(rounds) < MOST_ROUNDS and not (rounds and kept(rounds, priority)):
             rounds.append(quiet_beside_noise(quiet, noisy, SAMPLES, priority))
             sys.stdout.write(f"{priority}: {rounds[-1].text()}\n")
-    for measured in rounds:
-        assert measured.noise >= TIMES * (len(measured.waiting) + len(measured.sending))
-        assert measured.met > SAMPLES / 2, "the noisy tenant had hardly anything unfinished"
-    assert kept(rounds, priority)
-    # behind all that waits it would be some fifty times
-    assert median([measured.times(measured.sending, 50) for measured in rounds]) <= MEDIAN_TIMES
+    assert kept(rounds, priority), [measured.text() for measured in rounds]
 
 
 def kept(rounds: list[Measured], priority: Priority) -> bool:

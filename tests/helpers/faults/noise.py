@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -14,7 +14,7 @@ import httpx2
 
 from batching.items import Priority
 from tests.helpers.faults.canary import OUTPUT, STEPS, canary
-from tests.helpers.faults.checker import custom_id
+from tests.helpers.faults.checker import Expected, custom_id
 from tests.helpers.faults.history import numbers_of
 from tests.helpers.http import batch_parts
 
@@ -38,6 +38,8 @@ class Measured:
     """While they are sent, too."""
     noise: int = 0
     """Pictures of the noisy tenant that were accepted."""
+    expected: list[Expected] = field(default_factory=list)
+    """Pictures of the quiet tenant, while others waited or were sent."""
     met: int = 0
     """How often some of them were unfinished when the quiet one came, of the times that they waited."""
 
@@ -67,50 +69,52 @@ def quiet_beside_noise(quiet: httpx2.Client, noisy: httpx2.Client, samples: int,
     priority: of the quiet tenant's pictures; the other's are bulk.
     """
     measured, taken = Measured(), samples // TURNS
-    paced(quiet, 1, priority)
+    paced(quiet, 1, priority, [])
     with noise_of(noisy) as noise:
         for turn in range(TURNS):
-            measured.alone += paced(quiet, taken, priority)
+            measured.alone += paced(quiet, taken, priority, [])
             for is_sending in (turn % 2 == 0, turn % 2 == 1):
                 noise.begin(taken, None if is_sending else 0.0)
                 if is_sending:
-                    measured.sending += paced(quiet, taken, priority)
+                    measured.sending += paced(quiet, taken, priority, measured.expected)
                     noise.end()
                 else:
                     noise.end()
                     for _ in range(taken):
                         measured.met += noise.unfinished() > 0
-                        measured.waiting += paced(quiet, 1, priority)
+                        measured.waiting += paced(quiet, 1, priority, measured.expected)
                 noise.cancel()
             measured.noise = noise.sent
     return measured
 
 
-def paced(client: httpx2.Client, samples: int, priority: Priority) -> list[float]:
-    """`took_s` of one picture after the other, one in `PACE_S` where they take less."""
+def paced(client: httpx2.Client, samples: int, priority: Priority, sent: list[Expected]) -> list[float]:
+    """`took_s` of one picture after the other, one in `PACE_S` where they take less; `sent` gets what was acknowledged."""
     taken: list[float] = []
     begun_s = time.perf_counter()
     for number in range(samples):
         time.sleep(max(0.0, begun_s + number * PACE_S - time.perf_counter()))
-        taken.append(took_s(client, priority))
+        taken.append(took_s(client, priority, sent))
     return taken
 
 
-def took_s(client: httpx2.Client, priority: Priority) -> float:
+def took_s(client: httpx2.Client, priority: Priority, sent: list[Expected]) -> float:
     """Seconds until one picture sent in a batch of its own is finished."""
-    request = batch_of(client, 1, priority)
+    [number] = numbers_of(1)
+    request = batch_of(client, [number], priority)
     began_s = time.perf_counter()
     answer = client.send(request)
     assert answer.status_code == 202, answer.text
+    sent.append(Expected(answer.json()["id"], number, 1))
     path = f"/v1/batches/{answer.json()['id']}"
     while client.get(path, headers={"Prefer": "wait=10"}).json()["state"] != "completed":
         pass
     return time.perf_counter() - began_s
 
 
-def batch_of(client: httpx2.Client, pictures: int, priority: Priority) -> httpx2.Request:
-    """A batch of so many canaries, ready to be sent: what a client does to make it is not what is measured."""
-    files = {custom_id(number): canary(number) for number in numbers_of(pictures)}
+def batch_of(client: httpx2.Client, numbers: Sequence[int], priority: Priority) -> httpx2.Request:
+    """A batch of these canaries, ready to be sent: what a client does to make it is not what is measured."""
+    files = {custom_id(number): canary(number) for number in numbers}
     ask = {"recipe": {"steps": STEPS, "output": OUTPUT}, "variants": 1, "seed": 3, "priority": priority}
     request = client.build_request("POST", "/v1/batches", files=batch_parts(files, ask))
     request.read()
@@ -175,7 +179,7 @@ def noise_of(client: httpx2.Client) -> Iterator[Noise]:
 def _serve(url: str, headers: dict[str, str], asked: Connection) -> None:
     with httpx2.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
         requests = itertools.cycle(
-            [batch_of(client, TIMES, "bulk") for _ in range(BATCHES)]
+            [batch_of(client, numbers_of(TIMES), "bulk") for _ in range(BATCHES)]
         )  # no key: each is another batch
         asked.send("ready")
         while True:

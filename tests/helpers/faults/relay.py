@@ -8,14 +8,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
-Mode = Literal["pass", "refuse", "swallow"]
+Mode = Literal["pass", "refuse", "swallow", "mute"]
+DEAF = ("swallow", "mute")
 
 
 class Relay:
     """Listens on a free port of the loopback address and passes everything on to `target`, as `mode` and `delay_s` say.
 
     pass: as it is; refuse: connections are closed at once, those that there are too; swallow: nothing gets through any
-    more, and nobody is told, as when a cable is cut.
+    more, and nobody is told, as when a cable is cut; mute: only the server's answers vanish.
     """
 
     def __init__(self, target: str | tuple[str, int]) -> None:
@@ -44,7 +45,7 @@ class Relay:
     @mode.setter
     def mode(self, mode: Mode) -> None:
         self._mode = mode
-        if mode != "swallow":  # what was deaf for a while has lost bytes, so it must not go on
+        if mode not in DEAF:  # what was deaf for a while has lost bytes, so it must not go on
             self._do(self._close_all)
 
     def cut_at(self, marker: bytes | None) -> None:
@@ -114,7 +115,7 @@ class Relay:
                     await asyncio.sleep(self.delay_s)
                 if cut.is_set():
                     break
-                if self._mode == "swallow":
+                if self._mode == "swallow" or (self._mode == "mute" and not to_server):
                     self.swallowed += len(content)
                     continue
                 is_cut = to_server and self._marker is not None and self._marker in content

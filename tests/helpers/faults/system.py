@@ -29,7 +29,7 @@ from tests.helpers.faults.checker import Budgets, Facts, Violation, check
 from tests.helpers.faults.history import History, Load
 from tests.helpers.faults.objects import Objects
 from tests.helpers.faults.relay import Relay
-from tests.helpers.faults.report import LEASE_S, Trial, add
+from tests.helpers.faults.report import LEASE_S, TARGETS_S, Trial, add, within_aim
 from tests.helpers.nursery import Forked, nothing, start
 from tests.helpers.truth import Row, rows
 
@@ -84,7 +84,11 @@ class System:
     # parts
 
     def start(self, workers: int = 1) -> None:
-        """Starts API, reconciler and workers that are not there, without faults, and waits until they serve."""
+        """Starts what is not there, without faults, and waits until it serves. A failed trial may leave stores dead."""
+        if self.postgres.exit_status() is not None:
+            self.restart_postgres()
+        if self.redis.exit_status() is not None:
+            self.restart_redis()
         if self.api is None or self.api.exit_status() is not None:
             self.start_api()
         if self.reconciler is None or self.reconciler.exit_status() is not None:
@@ -167,22 +171,27 @@ class System:
             worker.wait(10)
         self.workers = []
 
-    def close(self) -> None:
-        """Ends everything."""
+    def drop(self) -> None:
+        """Ends everything but the stores, which go on if they were stopped."""
+        for store in (self.redis, self.postgres):
+            with suppress(ProcessLookupError):
+                os.kill(store.pid, signal.SIGCONT)
         self.drop_workers()
         for child in (self.api, self.reconciler, self.sandbox):
             if child is not None:
                 child.kill()
                 child.wait(10)
+
+    def close(self) -> None:
+        """Ends everything."""
+        self.drop()
         self._doors.close()
         self.client.close()
         self._listener.close()
         for relay in self._relays:
             relay.close()
-        for child in (self.redis, self.postgres):
-            with suppress(ProcessLookupError):
-                os.kill(child.pid, signal.SIGCONT)
-            child.stop()
+        for store in (self.redis, self.postgres):
+            store.stop()
         remove_socket_folder(self.folder)
 
     def _log(self, name: str) -> Path:
@@ -296,10 +305,12 @@ class Run:
     history: History = field(default_factory=History)
     hit_at: float | None = None
     released_at: float | None = None
+    loads: list[Load] = field(default_factory=list)
 
     def load(self, batches: int, **more: Any) -> Load:
         """Begins to submit."""
-        return Load(self.system.client, self.history, batches=batches, **more).start()
+        self.loads.append(load := Load(self.system.client, self.history, batches=batches, **more))
+        return load.start()
 
     def load_on_one(self, batches: int, failpoints: str = "", **worker: Any) -> tuple[Load, Forked]:
         """A load, and a worker with faults planted that gets all of it: the others are stopped until `resume_workers`."""
@@ -331,7 +342,13 @@ def _has_writer(key: str) -> bool:
 def trial(system: System, row: str, fault: str, *, recover_s: float = 60.0) -> Iterator[Run]:
     """A trial: inside, load is put on and the fault is planted; at its end all must come right within `recover_s`."""
     run = Run(system, row, fault)
-    yield run
+    try:
+        yield run
+    except BaseException:
+        for load in run.loads:
+            load.stop()
+        system.drop()  # so that the next trial begins with fresh ones
+        raise
     assert run.hit_at is not None, f"{row}: nothing says that the fault hit"
     ids = sorted({wanted.batch_id for wanted in run.history.expected})
     unfinished = f"SELECT count(*) AS n FROM items WHERE batch_id = ANY(%(ids)s::uuid[]) AND state NOT IN {FINAL}"
@@ -346,22 +363,22 @@ def trial(system: System, row: str, fault: str, *, recover_s: float = 60.0) -> I
     runs = Counter(move["item_id"] for move in facts.moves if move["to_state"] == "leased")
     again = sum(number - 1 for number in runs.values())
     kinds = [violation.kind for violation in violations]
-    add(
-        Trial(
-            row,
-            fault,
-            len(run.history.expected),
-            kinds.count("lost"),
-            kinds.count("duplicated"),
-            kinds.count("wrong content"),
-            kinds.count("other"),
-            round(max(0.0, last - (run.released_at or run.hit_at)), 2),
-            again,
-            run.history.unanswered,
-        )
+    done = Trial(
+        row,
+        fault,
+        len(run.history.expected),
+        kinds.count("lost"),
+        kinds.count("duplicated"),
+        kinds.count("wrong content"),
+        kinds.count("other"),
+        round(max(0.0, last - (run.released_at or run.hit_at)), 2),
+        again,
+        run.history.unanswered,
     )
+    add(done)
     assert violations == [], "\n".join(map(str, violations[:10]))
     assert run.history.expected, f"{row}: nothing was acknowledged"
+    assert within_aim(done), f"{row}: {done.recovery_s:g} s, of {TARGETS_S[row]:g}"
 
 
 def restart_order(parts: Sequence[str], seed: int) -> list[str]:

@@ -20,10 +20,21 @@ def mixed(value: Value, factor: float, pivot: Value | float) -> Value:
 
 
 def turned(r: Value, g: Value, b: Value, turn: float) -> tuple[Value, Value, Value]:
-    """The colour with its HSV hue moved by `turn` turns of the colour circle; saturation and value stay."""
+    """The colour with its HSV hue moved by `turn` turns of the colour circle, -1/2 to 1/2; saturation and value stay.
+
+    `at_hue` of `hue_of`, but for `chroma` times as large hues, which spares a division.
+    """
     high = maximum(r, maximum(g, b))
     chroma = high - minimum(r, minimum(g, b))
-    return at_hue(high, chroma, hue_of(r, g, b, high, chroma) + turn * 6.0)
+    h = where(high == r, g - b, where(high == g, 2.0 * chroma + (b - r), 4.0 * chroma + (r - g)))
+    h = h + (turn * 6.0) * chroma
+    circle = 6.0 * chroma
+    h = where(h < 0.0, h + circle, where(h < circle, h, h - circle))
+    return (
+        high - minimum(maximum(minimum(h - chroma, 5.0 * chroma - h), 0.0), chroma),
+        high - minimum(maximum(maximum(chroma - h, h - 3.0 * chroma), 0.0), chroma),
+        high - minimum(maximum(maximum(3.0 * chroma - h, h - 5.0 * chroma), 0.0), chroma),
+    )
 
 
 def hue_of(r: Value, g: Value, b: Value, high: Value, chroma: Value) -> Value:

@@ -320,7 +320,8 @@ async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -
     if len(filename.encode()) > MAX_CUSTOM_ID_BYTES:
         raise ValidationError(f"a file name has at most {MAX_CUSTOM_ID_BYTES} bytes", "/filename", MAX_CUSTOM_ID_BYTES)
     # what is there already needs no room
-    if kept := await queries.image_of(parts.engine, tenant, await sha256_of(content)):
+    sha256 = await sha256_of(content)
+    if kept := await queries.image_of(parts.engine, tenant, sha256):
         return kept, False
     load = Load(bytes=len(content))
     await parts.depth.admit(tenant, load)  # before it is stored: what is refused would lie there until it is collected
@@ -328,7 +329,7 @@ async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -
     try:
         image_id = new_id()
         intake = Intake(parts.store, parts.settings, Owner(tenant, "images", image_id), alone=True)
-        await intake.add(None, content)
+        await intake.add(None, content, sha256)
         [sent] = await intake.stored()
         assert sent.probe is not None  # it is alone, so an error was raised
         picture = queries.Picture(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.intrinsics import Floats, weigh_block, weigh_values
+from kernels.cpu.intrinsics import Floats, weigh_16, weigh_32, weigh_64, weigh_128
 
 f32 = np.float32
 Indices = NDArray[np.int64]
@@ -28,7 +28,6 @@ def weigh(
     """
     taps = weights.size
     stride = (width + 15) // 16 * 16
-    blocks = stride // 64 * 64
     along = np.arange(taps)
     down = np.empty(taps, np.int64)
     padded = scratch[height * stride : height * stride + stride + taps]
@@ -49,10 +48,7 @@ def weigh(
                     plane[ready * width : (ready + 1) * width], columns, weights, along, padded, scratch, ready * stride
                 )
                 ready += 1
-            for x in range(0, blocks, 64):
-                weigh_block(result, x, scratch, x, down, weights)
-            for x in range(blocks, stride, 16):
-                weigh_values(result, x, scratch, x, down, weights)
+            weigh_line(result, 0, scratch, stride, down, weights)
             line = plane[y * width : (y + 1) * width]
             for x in range(width):
                 line[x] = min(result[x], f32(1.0))
@@ -80,9 +76,20 @@ def weigh_row(
         inner[x] = line[x]
     for j in range(before + width, width + taps - 1):
         padded[j] = line[columns[j]]
-    stride = (width + 15) // 16 * 16
-    blocks = stride // 64 * 64
-    for x in range(0, blocks, 64):
-        weigh_block(scratch, at + x, padded, x, along, weights)
-    for x in range(blocks, stride, 16):
-        weigh_values(scratch, at + x, padded, x, along, weights)
+    weigh_line(scratch, at, padded, (width + 15) // 16 * 16, along, weights)
+
+
+def weigh_line(result: Floats, to: int, source: Floats, count: int, offsets: Indices, weights: Floats) -> None:
+    """`weigh_16` of `count` values, a multiple of 16, from source[0] on: as many at once as there are."""
+    x = 0
+    while count - x >= 128:
+        weigh_128(result, to + x, source, x, offsets, weights)
+        x += 128
+    if count - x >= 64:
+        weigh_64(result, to + x, source, x, offsets, weights)
+        x += 64
+    if count - x >= 32:
+        weigh_32(result, to + x, source, x, offsets, weights)
+        x += 32
+    if count - x >= 16:
+        weigh_16(result, to + x, source, x, offsets, weights)

@@ -47,8 +47,8 @@ def shrink(
     totals = np.empty(3 * (high_end - low), result.dtype)
     beside = 3 * ((last - first - 1) * across + 1)
     every = np.empty(beside if across > 1 and last > first else 0, result.dtype)
-    is_four = wide == 2 and high == 2 and column_weight == 1 and row_weight == 1 and across == 1
-    is_four = is_four and inner == begin and outer == end and beside >= STRETCH
+    is_inside = across == 1 and last > first and inner == begin and outer == end
+    is_four = is_inside and wide == 2 and high == 2 and beside >= STRETCH
     lines_seen = np.empty(line * high if not cuts else 0, np.uint8)
     for row in range(rows):
         if wanted.size > 0 and wanted[row] == 0:
@@ -78,7 +78,11 @@ def shrink(
             see_lines(source, width, height, start, high, border, lines_seen)
             lines = lines_seen
         if is_four:
-            sum_fours(lines[3 * inner :], line, beside, boxes[3 * first :])
+            sum_fours(lines[3 * inner :], line, column_weight, row_weight, beside, boxes[3 * first :])
+        elif is_inside and high == 1:
+            sum_apart(lines[3 * inner :], 3, wide, column_weight, beside, boxes[3 * first :])
+        elif is_inside and wide == 1:
+            sum_apart(lines[3 * inner :], line, high, row_weight, beside, boxes[3 * first :])
         elif last > first:
             sum_apart(lines[3 * inner :], line, high, row_weight, 3 * (outer - inner), totals[3 * (inner - low) :])
             for column in range(low, inner):

@@ -125,8 +125,11 @@ def pick_pixels(source: Sums, apart: int, count: int, result: Sums) -> None:
     _unbound("pick_pixels")
 
 
-def sum_fours(source: Levels, stride: int, count: int, result: Sums) -> None:
-    """result[i], for i < count, 32 or more = the sum of source[i], source[i + 3] and those `stride` further on."""
+def sum_fours(source: Levels, stride: int, column_weight: int, row_weight: int, count: int, result: Sums) -> None:
+    """result[i], for i < count, 32 or more = the sum of source[i], source[i + 3] and those `stride` further on.
+
+    The former of each pair along the row counts `column_weight` times, those in the upper row `row_weight` times.
+    """
     _unbound("sum_fours")
 
 
@@ -136,11 +139,21 @@ def sum_places(source: Levels, apart: int, places: int, weight: int, count: int,
     _unbound("sum_places")
 
 
-def weigh_block(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:
-    """`weigh_values` of 64 values at once, with the same bits."""
-    _unbound("weigh_block")
-
-
-def weigh_values(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:
+def weigh_16(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:
     """result[to : to + 16] = the sum over j, in order, of weights[j] source[at + offsets[j] : + 16]."""
-    _unbound("weigh_values")
+    _unbound("weigh_16")
+
+
+def weigh_32(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:
+    """`weigh_16` of 32 values at once, with the same bits."""
+    _unbound("weigh_32")
+
+
+def weigh_64(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:
+    """Of 64."""
+    _unbound("weigh_64")
+
+
+def weigh_128(result: Floats, to: int, source: Floats, at: int, offsets: NDArray[np.int64], weights: Floats) -> None:
+    """Of 128."""
+    _unbound("weigh_128")

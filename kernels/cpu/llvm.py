@@ -209,18 +209,30 @@ def _pick_pixels(context: Any, source: Any, apart: Any, count: Any, result: Any)
     return types.void(source, types.int64, types.int64, result), generate
 
 
-def _sum_fours(context: Any, source: Any, stride: Any, count: Any, result: Any) -> Any:
+def _sum_fours(context: Any, source: Any, stride: Any, column_weight: Any, row_weight: Any, count: Any, result: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        sums, three = _Sums(context, builder, signature, args), ir.Constant(I64, 3)
+        _, stride, column_weight, row_weight, _, _ = args
+        sums, one, three = _Sums(context, builder, signature, args), ir.Constant(I64, 1), ir.Constant(I64, 3)
+        along, down = sums.spread(column_weight), sums.spread(row_weight)
 
-        def four(at: Value) -> Value:
-            below = builder.add(at, args[1])
-            return reduce(sums.add, [sums.values(start) for at in (at, below) for start in (at, builder.add(at, three))])
+        def four(at: Value, weighed: bool) -> Value:
+            upper, lower = (
+                [sums.values(place), sums.values(builder.add(place, three))] for place in (at, builder.add(at, stride))
+            )
+            if weighed:
+                upper = [sums.multiply(value, down) for value in upper]
+            left, right = (sums.add(*pair) for pair in zip(upper, lower, strict=True))
+            return sums.add(sums.multiply(left, along) if weighed else left, right)
 
-        sums.written(four)
+        is_weighed = builder.or_(*(builder.icmp_signed("!=", weight, one) for weight in (column_weight, row_weight)))
+        with builder.if_else(is_weighed) as (often, once):
+            for weighed, branch in ((True, often), (False, once)):
+                with branch:
+                    sums.written(partial(four, weighed=weighed))
         return context.get_dummy_value()
 
-    return types.void(source, types.int64, types.int64, result), generate
+    whole = types.int64
+    return types.void(source, whole, whole, whole, whole, result), generate
 
 
 def _weigh(vectors: int) -> Any:
@@ -269,7 +281,9 @@ LLVM: dict[str, Any] = {
     "pick_pixels": intrinsic(_pick_pixels),
     "sum_fours": intrinsic(_sum_fours),
     "sum_places": intrinsic(_sum_places),
-    "weigh_block": _weigh(4),
-    "weigh_values": _weigh(1),
+    "weigh_16": _weigh(1),
+    "weigh_32": _weigh(2),
+    "weigh_64": _weigh(4),
+    "weigh_128": _weigh(8),
 }
 """Every word of `kernels.cpu.intrinsics` by name."""

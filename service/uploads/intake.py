@@ -71,15 +71,16 @@ class Intake:
         self._puts: dict[asyncio.Task[None], int] = {}
         self._turn_ends_s = 0.0
 
-    async def add(self, custom_id: str | None, content: bytes) -> None:
+    async def add(self, custom_id: str | None, content: bytes, sha256: str = "") -> None:
         """Takes one picture. Waits while too much of this request waits for the store, and lets other requests have a turn.
 
+        sha256: `sha256_of` it, where that is known already.
         Errors: TooManyItems, DuplicateCustomId, EmptyBody where it is alone, and where it is alone those of `probe`.
         """
         self._room()
         if not content and self._alone:
             raise EmptyBody("the picture")
-        sha256 = await sha256_of(content)
+        sha256 = sha256 or await sha256_of(content)
         name = self._named(custom_id or sha256)
         found, error = self._probed(content)
         key = self._owner.key(sha256) if found else ""

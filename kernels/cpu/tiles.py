@@ -12,7 +12,7 @@ from kernels.cpu.intrinsics import Bytes, Floats, load_pixels, rint32, store_pix
 from kernels.cpu.places import SCRATCH_ROWS, Table, read_again, read_tile, route_tile
 
 f32 = np.float32
-TILE = 1024
+TILE = 1536
 """Pixels of a tile, a multiple of 16."""
 
 

@@ -8,6 +8,7 @@ import io
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,7 +21,8 @@ from kernels.recipe import Recipe
 from tests.helpers.faults.canary import OUTPUT, STEPS, canary, number_of
 from tests.helpers.faults.checker import Budgets, Expected, Facts, check, custom_id
 from tests.helpers.faults.relay import Relay
-from tests.helpers.faults.report import BEGIN, END, Trial, add, read, table, write_into
+from tests.helpers.faults.report import BEGIN, END, VARIABLE, Trial, add, path, read, table, write_into
+from tests.helpers.faults.system import Run
 
 BATCH = str(UUID(int=1))
 NUMBERS = (11, 12, 13, 20)
@@ -206,3 +208,13 @@ def test_trials_of_all_runs_add_up(tmp_path: Any) -> None:
         assert page.read_text().startswith(f"before\n{BEGIN}\n3 trials of 2 faults")
         assert page.read_text().endswith(f"\n\n{text}\n\n{END}\nafter\n")
     assert "with 250 acknowledged pictures: 2 lost, 0 duplicated" in page.read_text().replace("\n", " ")
+
+
+def test_a_try_that_misses_is_made_again_and_is_on_record(
+    attempt: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults.json"))
+    whys = [missed["why"] for missed in read(path()).get("missed", ())]
+    if len(whys) < 2:
+        Run(None, "F0", "none").hit([], f"try {len(whys)}")  # type: ignore[arg-type]  # it needs no system
+    assert whys == ["F0 did not hit: try 0", "F0 did not hit: try 1"]

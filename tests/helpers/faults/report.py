@@ -70,21 +70,29 @@ def path() -> Path:
 
 def add(trial: Trial, file: Path | None = None) -> None:
     """Adds one trial to the file, which tests that run side by side share."""
+    _append("trials", asdict(trial), file)
+
+
+def add_missed(test: str, why: str, file: Path | None = None) -> None:
+    """Adds one try whose fault did not hit, which is no trial."""
+    _append("missed", {"test": test, "why": why}, file)
+
+
+def _append(to: str, record: dict[str, Any], file: Path | None) -> None:
     file = file or path()
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         document = read(file)
-        document["trials"].append(
-            {"at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit(), **asdict(trial)}
-        )
+        at = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit()}
+        document.setdefault(to, []).append(at | record)
         temporary = file.with_suffix(".new")
         temporary.write_text(json.dumps(document, indent=1))
         temporary.replace(file)
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The document of a file, or an empty one: {machine, trials: [...]}."""
+    """The document of a file, or an empty one: {machine, trials: [...], missed: [...]}; the last may not be there."""
     if file.exists():
         found: dict[str, Any] = json.loads(file.read_text())
         return found
@@ -139,6 +147,8 @@ def summary(document: dict[str, Any]) -> str:
         f"acknowledged pictures: {lost} lost, {twice} duplicated, {wrong} with wrong content, {other} other breaches; "
         f"{unanswered:,} submits lost their answer and were resolved by their key."
     )
+    if missed := len(document.get("missed", ())):
+        text += f" In {missed} more tries the fault did not hit, so they are no trials."
     if not lost + twice + wrong + other:
         most = 3 / max(1, len(trials))
         text += f" No breach in {len(trials):,} trials bounds their chance, over all these faults, below {most:.2%} (95 %)."

@@ -26,7 +26,7 @@ from service.system.processes import Child, tail
 from service.system.programs import Doors, api_program, listen, reconciler_program, sandbox_program, worker_program
 from service.truth.migrations import migrate
 from tests.helpers.faults.checker import Budgets, Facts, Violation, check
-from tests.helpers.faults.history import History, Load
+from tests.helpers.faults.history import Call, History, Load
 from tests.helpers.faults.objects import Objects
 from tests.helpers.faults.relay import Relay
 from tests.helpers.faults.report import LEASE_S, TARGETS_S, Trial, add, within_aim
@@ -37,6 +37,10 @@ START_S = 90.0
 FINAL = "('succeeded', 'failed', 'cancelled')"
 _DAY = re.compile(r"/(\d{4}-\d\d-\d\d)/")
 _NEEDED = "SELECT object_key AS key FROM outputs UNION SELECT source_key FROM items UNION SELECT object_key FROM images"
+
+
+class Missed(AssertionError):
+    """A fault did not hit what it was to hit: what was there a moment before is over. Such a trial says nothing."""
 
 
 class System:
@@ -318,13 +322,18 @@ class Run:
         added = self.system.add_worker(failpoints, **worker)
         return self.load(batches), added
 
+    def calls_since(self, began_s: float) -> list[Call]:
+        """Those that began after that (seconds since 1970) and are over."""
+        return [call for call in self.history.calls if call.at_s > began_s]
+
     def wait_for_leases(self, more_than: int = 4) -> None:
         """Returns when workers hold items."""
         self.system.wait_for(lambda: self.system.count("state = 'leased'") > more_than, what="leases")
 
     def hit(self, proof: object, what: str, at: float | None = None) -> None:
-        """The fault was seen to hit, now or then (seconds since 1970); a trial without it does not count."""
-        assert proof, f"{self.row} did not hit: {what}"
+        """The fault was seen to hit, now or then (seconds since 1970); a trial without it is none, but `Missed`."""
+        if not proof:
+            raise Missed(f"{self.row} did not hit: {what}")
         self.hit_at = self.hit_at or at or time.time()
 
     def released(self) -> None:
@@ -386,4 +395,4 @@ def restart_order(parts: Sequence[str], seed: int) -> list[str]:
     return random.Random(seed).sample(list(parts), len(parts))
 
 
-__all__ = ["LEASE_S", "Run", "System", "Violation", "restart_order", "trial"]
+__all__ = ["LEASE_S", "Missed", "Run", "System", "Violation", "restart_order", "trial"]

@@ -118,5 +118,5 @@ class StoreUnavailable(Unavailable):
 class StorageFull(Unavailable):
     """The object store has no room; repeating is safe and may succeed when there is."""
 
-    def __init__(self) -> None:
-        super().__init__("the object store is full")
+    def __init__(self, reason: str = "") -> None:
+        super().__init__("the object store is full" + (f": {reason}" if reason else ""))

@@ -44,7 +44,7 @@ async def replay(parts: Parts, tenant: str, output_id: UUID, wait_s: float) -> R
     """Makes the tenant's result again within `wait_s`; nothing of it stays.
 
     Errors: NotFound, Gone (its picture's bytes are no longer there), ItemFailed (it cannot be made any more), RateLimited,
-    QuotaExceeded, Overloaded (it was not done in time), DatabaseUnavailable, StoreUnavailable.
+    QuotaExceeded, StorageFull, Overloaded (it was not done in time), DatabaseUnavailable, StoreUnavailable.
     """
     origin = await replays.origin(parts.engine, tenant, output_id)
     if origin is None:
@@ -80,6 +80,7 @@ async def _made(parts: Parts, again: NewBatch, wait_s: float) -> Made:
 
 async def _begin(parts: Parts, again: NewBatch) -> None:
     """Admits, writes and hands off a replay. It counts as a submit of one interactive picture in all that is counted."""
+    parts.store.check_room()
     allowance = await parts.depth.allowance(again.tenant)
     await parts.rates.take(again.tenant, "pictures", allowance.max_pictures_per_minute, 1)
     await parts.depth.admit(again.tenant, load_of(again))

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     """Whether readers are sent on to an S3 store by a link signed for five minutes; else the API passes bytes on."""
     data: Path = Path("augment-data")
     """Folder of `augment up`: embedded servers, local store, logs. Nothing is written outside it."""
+    disk_reserve_bytes: Annotated[int, Field(ge=0)] = 256 * 2**20
+    """Room on the disks of that folder and of a local store that is kept for what was accepted: with less, pictures are
+    refused with 507. 0: none."""
 
     host: str = "127.0.0.1"
     """Address the API listens on."""

@@ -24,6 +24,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from batching.errors import SourceMissing, StorageFull, StoreUnavailable
 from service.local_files import LocalFiles
+from service.room import check_room
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,13 +59,20 @@ class ObjectStore:
     """Picture bytes by key. Every method raises StoreUnavailable or StorageFull where the store itself fails."""
 
     def __init__(
-        self, backend: Backend, *, root: Path | None = None, fsync: bool = False, signed_reads: bool = False
+        self,
+        backend: Backend,
+        *,
+        root: Path | None = None,
+        fsync: bool = False,
+        reserve_bytes: int = 0,
+        signed_reads: bool = False,
     ) -> None:
         """`root` is the local store's folder; with `fsync` a put returns when the disk has it.
 
+        reserve_bytes: room on its disk for what was accepted already (`check_room`).
         signed_reads: whether readers may be sent to the store itself (`link`), where it can sign links.
         """
-        self._backend, self._root = backend, root
+        self._backend, self._root, self._reserve_bytes = backend, root, reserve_bytes
         self._signer = backend if signed_reads and isinstance(backend, S3Store) else None
         self._files = LocalFiles(root, fsync=fsync) if root else None
 
@@ -195,8 +203,21 @@ class ObjectStore:
             found = await obstore.list_with_delimiter_async(self._backend, prefix=prefix or None)
         return [path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
 
+    def check_room(self) -> None:
+        """Nothing, where more may be accepted. How full another store than a folder is only shows when it refuses.
+
+        Errors: StorageFull.
+        """
+        if self._root is not None:
+            with _translated():
+                check_room(self._root, self._reserve_bytes)
+
     async def ready(self) -> None:
-        """Returns when an object could be written and read back. Errors: StoreUnavailable, StorageFull."""
+        """Returns when more may be accepted, and an object could be written and read back.
+
+        Errors: StoreUnavailable, StorageFull.
+        """
+        self.check_room()
         await self.put(READY_KEY, b"ready")
         try:
             content = await self.get(READY_KEY)
@@ -212,11 +233,14 @@ def open_store(settings: Settings) -> ObjectStore:
     S3 takes its key, region and endpoint from the usual AWS_ variables. Errors: ValueError for a URL that names no store.
     """
     if not settings.store_url:
-        return local_store(settings.data.absolute() / "store", fsync=settings.store_fsync)
+        folder = settings.data.absolute() / "store"
+        return local_store(folder, fsync=settings.store_fsync, reserve_bytes=settings.disk_reserve_bytes)
     url = urlsplit(settings.store_url)
     match url.scheme:
         case "file" if url.path and not url.netloc:
-            return local_store(Path(unquote(url.path)), fsync=settings.store_fsync)
+            return local_store(
+                Path(unquote(url.path)), fsync=settings.store_fsync, reserve_bytes=settings.disk_reserve_bytes
+            )
         case "s3" if url.netloc:
             return ObjectStore(_s3(url.netloc, url.path.strip("/")), signed_reads=settings.store_signed_reads)
         case "memory":
@@ -224,10 +248,11 @@ def open_store(settings: Settings) -> ObjectStore:
     raise ValueError("AUGMENT_STORE_URL must be file:///folder, s3://bucket/prefix or memory://")
 
 
-def local_store(folder: Path, *, fsync: bool = False) -> ObjectStore:
+def local_store(folder: Path, *, fsync: bool = False, reserve_bytes: int = 0) -> ObjectStore:
     """A store in a folder, made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    return ObjectStore(LocalStore(folder, automatic_cleanup=True), root=folder, fsync=fsync)
+    backend = LocalStore(folder, automatic_cleanup=True)
+    return ObjectStore(backend, root=folder, fsync=fsync, reserve_bytes=reserve_bytes)
 
 
 def _s3(bucket: str, prefix: str) -> S3Store:

@@ -286,13 +286,14 @@ async def cancel(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
 async def retry(parts: Parts, tenant: str, batch_id: UUID) -> queries.Batch:
     """Runs the failed pictures of a batch again, which count as if they were submitted anew.
 
-    NotFound, Conflict, RateLimited, QuotaExceeded.
+    NotFound, Conflict, StorageFull, RateLimited, QuotaExceeded.
     """
     batch = await find_batch(parts, tenant, batch_id)
     found = await batch_moves.retriable(parts.engine, tenant, batch_id)
     load = Load(batch.priority, found.items, found.pixels)
     retried: Sequence[batch_moves.Retried] = ()
     if found.items and batch.state in _RETRIED:
+        parts.store.check_room()
         allowance = await parts.depth.allowance(tenant)
         await parts.rates.take(tenant, "pictures", allowance.max_pictures_per_minute, found.items)
         await parts.depth.admit(tenant, load)
@@ -315,7 +316,7 @@ async def delete_batch(parts: Parts, tenant: str, batch_id: UUID) -> None:
 
 
 async def keep_image(parts: Parts, tenant: str, content: bytes, filename: str) -> tuple[queries.Image, bool]:
-    """Keeps an uploaded picture, and says whether it is new. EmptyBody, QuotaExceeded, and the errors of `probe`."""
+    """Keeps an uploaded picture, and says whether it is new. EmptyBody, QuotaExceeded, StorageFull, errors of `probe`."""
     check_text(filename, "/filename")
     if len(filename.encode()) > MAX_CUSTOM_ID_BYTES:
         raise ValidationError(f"a file name has at most {MAX_CUSTOM_ID_BYTES} bytes", "/filename", MAX_CUSTOM_ID_BYTES)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic_core import to_json
 
+from batching.errors import StorageFull
 from batching.lanes import LANES_DOWN
 from kernels.errors import AugmentationError
 from service.auth import observer_of
@@ -24,8 +25,8 @@ router = APIRouter(tags=["health"])
 CHECK_S = 2.0
 """A part that has not answered by then counts as down."""
 FRESH_S = 1.0
-DYING = "dying"
-"""What the check `fleet` says then."""
+DYING, FULL = "dying", "full"
+"""What the checks `fleet` and `store` say then."""
 
 
 @router.get("/livez", response_class=Response, responses=described({200: "It lives."}))
@@ -38,6 +39,7 @@ async def livez() -> Response:
 async def readyz(request: Request, parts: PartsOf, workers: Annotated[int, Query(ge=0, le=1)] = 0) -> Response:
     """Whether pictures are accepted: PostgreSQL and the store can be written, and workers do not die one after the other.
 
+    The store is `full` where less room is left than is kept for what was accepted.
     Without Redis, or with one that takes nothing more, the status is `degraded`, and pictures are accepted all the same.
     With `workers=1` it also takes a live worker, and the answer lists them.
     """
@@ -119,6 +121,8 @@ async def _ok(check: Callable[[], Awaitable[object]]) -> str:
             await check()
     except _Dying:
         return DYING
+    except StorageFull:
+        return FULL
     except TimeoutError:
         return "slow"
     except (AugmentationError, *LANES_DOWN):

@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from batching.errors import Unavailable
 from kernels.codec import Limits, Probe, probe
 from kernels.errors import InputError
 from kernels.rng import item_key
@@ -75,7 +77,7 @@ class Intake:
         """Takes one picture. Waits while too much of this request waits for the store, and lets other requests have a turn.
 
         sha256: `sha256_of` it, where that is known already.
-        Errors: TooManyItems, DuplicateCustomId, EmptyBody where it is alone, and where it is alone those of `probe`.
+        Errors: TooManyItems, StorageFull, DuplicateCustomId, and where it is alone EmptyBody and those of `probe`.
         """
         self._room()
         if not content and self._alone:
@@ -93,14 +95,14 @@ class Intake:
             self._turn_ends_s = time.perf_counter() + TURN_S
 
     def refer(self, custom_id: str | None, image: Image) -> None:
-        """Takes a picture that was uploaded before. Errors: TooManyItems, DuplicateCustomId."""
+        """Takes a picture that was uploaded before. Errors: TooManyItems, StorageFull, DuplicateCustomId."""
         self._room()
         name = self._named(custom_id or image.filename or image.sha256)
         seen = Probe(image.format, image.width, image.height)  # type: ignore[arg-type]  # written from a Probe's format
         self._sent.append(Sent(name, image.sha256, image.bytes, image.object_key, seen, None, image))
 
     def refer_to(self, custom_id: str, url: str) -> None:
-        """Takes a picture that is to be fetched from a checked address. Errors: TooManyItems, DuplicateCustomId."""
+        """Takes a picture that is to be fetched from a checked address. Errors as `refer`."""
         self._room()
         self._sent.append(Sent(self._named(custom_id), "", 0, "", None, None, url=url))
 
@@ -111,15 +113,18 @@ class Intake:
         return tuple(self._sent)
 
     async def abandon(self) -> None:
-        """Ends what is under way, when the request failed. Bytes that were stored stay, and nothing refers to them."""
+        """Ends what is under way, when the request failed, and removes what it stored: nothing will ever refer to it."""
         for task in self._puts:
             task.cancel()
         await asyncio.gather(*self._puts, return_exceptions=True)
         self._puts.clear()
+        with suppress(Unavailable):  # it is collected some day
+            await self._store.delete(sorted(self._keys))
 
     def _room(self) -> None:
         if len(self._sent) >= self._settings.max_batch_items:
             raise TooManyItems(self._settings.max_batch_items)
+        self._store.check_room()
 
     def _named(self, custom_id: str) -> str:
         check_text(custom_id, "/custom_id")

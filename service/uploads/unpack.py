@@ -25,6 +25,7 @@ from service.errors import (
     PayloadTooLarge,
     TooManyItems,
 )
+from service.room import check_room
 from service.settings import Settings
 from service.uploads.gunzip import Gunzip
 from service.uploads.tar import TarStream, sums_up
@@ -55,7 +56,7 @@ class Spool:
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.data
-        self._limit = settings.max_archive_bytes
+        self._limit, self._reserve_bytes = settings.max_archive_bytes, settings.disk_reserve_bytes
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self.bytes = 0
@@ -80,7 +81,11 @@ class Spool:
     async def flush(self) -> None:
         """Writes what is still held in memory."""
         content, self._pending, self._pending_bytes = b"".join(self._pending), [], 0
-        await _in_thread(self.file.write, content)
+        await _in_thread(self._write, content)
+
+    def _write(self, content: bytes) -> None:
+        check_room(self.file.fileno(), self._reserve_bytes)
+        self.file.write(content)
 
     def _open(self) -> IO[bytes]:
         self._folder.mkdir(parents=True, exist_ok=True)

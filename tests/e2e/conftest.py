@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-START_S = 90.0
+START_S = 240.0
 STOP_S = 60.0
 
 

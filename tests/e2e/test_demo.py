@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-m", "service.demo", *arguments]
-    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=170)
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=290)
 
 
 def still_running(folder: Path) -> list[str]:
@@ -34,7 +34,7 @@ def still_running(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_folder_of_the_users(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for number, size in enumerate([(360, 240), (50, 120), (100, 100)]):

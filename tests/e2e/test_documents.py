@@ -60,7 +60,7 @@ def test_pages(pages: tuple[str, ...], up: Up, folder: Path) -> None:
         here = text.replace(ADDRESS, up.url).replace("Client()", f'Client("{up.url}")')
         command = ("bash", "-euo", "pipefail", "-c", here) if language == "bash" else (sys.executable, "-c", here)
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=100
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=240
         )
         assert done.returncode == 0, f"{page}:\n{text}\n{done.stdout}\n{done.stderr}"
 

@@ -16,7 +16,7 @@ from tests.helpers.http import batch_parts, jpeg, outputs
 def augment(url: str, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "AUGMENT_URL": url}
     return subprocess.run(
-        (sys.executable, "-m", "service", *words), env=environment, capture_output=True, text=True, timeout=100, check=False
+        (sys.executable, "-m", "service", *words), env=environment, capture_output=True, text=True, timeout=240, check=False
     )
 
 

@@ -119,7 +119,7 @@ def test_f12_the_disk_of_the_store_is_full(
 ) -> None:
     folder = tmp_path_factory.mktemp("store")
     with small_disk(folder / "store", 8) as disk:
-        made = System(folder)
+        made = System(folder, disk_reserve_bytes=0)
         try:
             made.start()
             with trial(made, "F12", "the store's disk is full") as run:
@@ -135,6 +135,43 @@ def test_f12_the_disk_of_the_store_is_full(
                 load.join(60)
         finally:
             made.close()
+
+
+def test_f12_a_reserve_is_kept_for_what_was_accepted(
+    tmp_path_factory: pytest.TempPathFactory, compiled_kernels: None, attempt: int
+) -> None:
+    """With less room than that nothing more is accepted nor stored, and what was accepted before is finished in it."""
+    folder = tmp_path_factory.mktemp("reserve")
+    with small_disk(folder / "store", 24) as disk:
+        made = System(folder, disk_reserve_bytes=8 * 2**20)
+        try:
+            made.start()
+            with trial(made, "F12", "the store's disk is down to its reserve") as run:
+                made.pause_workers()
+                run.load(batches=2).join(60)
+                filled = fill(disk, leave_bytes=4 * 2**20)
+                stored = sources(disk)
+                load = run.load(batches=2)
+                made.wait_for(lambda: run.history.refused > 2, 60, "refusals")
+                refused = [call for call in run.history.calls if call.status != 202]
+                run.hit(
+                    {(call.status, call.code) for call in refused} == {(507, "storage_full")}, f"answers: {refused[:3]}"
+                )
+                assert all(int(call.retry_after or 0) >= 1 for call in refused)
+                made.wait_for(lambda: made.client.get("/readyz").json()["checks"]["store"] == "full", 10, "readiness")
+                assert sources(disk) == stored
+                made.resume_workers()
+                made.wait_for(lambda: made.count("state IN ('queued', 'leased')") == 0, 60, "every item's end")
+                filled.unlink()
+                run.released()
+                load.join(60)
+        finally:
+            made.close()
+
+
+def sources(store: Path) -> set[Path]:
+    """Pictures that were sent."""
+    return set(store.glob("**/sources/**/*"))
 
 
 def test_f20_more_comes_than_may_wait(system: System, attempt: int) -> None:

@@ -16,7 +16,7 @@ from service.system.processes import Child, Program, tail, wait_until
 from service.system.programs import Doors, api_program, listen, reconciler_program, sandbox_program, worker_program
 from tests.helpers.nursery import Forked, start
 
-START_S = 60.0
+START_S = 180.0
 
 
 @dataclass

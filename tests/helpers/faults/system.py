@@ -33,7 +33,7 @@ from tests.helpers.faults.report import LEASE_S, TARGETS_S, Trial, add, within_a
 from tests.helpers.nursery import Forked, nothing, start
 from tests.helpers.truth import Row, rows
 
-START_S = 90.0
+START_S = 180.0
 FINAL = "('succeeded', 'failed', 'cancelled')"
 _DAY = re.compile(r"/(\d{4}-\d\d-\d\d)/")
 _NEEDED = "SELECT object_key AS key FROM outputs UNION SELECT source_key FROM items UNION SELECT object_key FROM images"

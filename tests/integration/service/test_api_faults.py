@@ -69,7 +69,7 @@ async def test_a_store_that_cannot_be_written(settings: Settings, tmp_path: Path
         assert (answer.status_code, answer.json()["code"]) == (507, "storage_full")
         assert int(answer.headers["retry-after"]) >= 1
     assert kept == []
-    assert (ready.status_code, ready.json()["checks"]["store"]) == (503, "down")
+    assert (ready.status_code, ready.json()["checks"]["store"]) == (503, "full")
 
 
 @pytest.mark.parametrize(

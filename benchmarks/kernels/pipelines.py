@@ -25,9 +25,10 @@ def reference_tasks(watch: Watch, photos: Sequence[Pixels], peers: Sequence[Peer
     files = [codec.encode(photo, recipe.output) for photo in photos]
     results = [augmented(*pair) for pair in zip(planned(recipe, photos), photos, strict=True)]
 
-    def floor(number: int) -> None:
-        codec.decode(files[number])
-        codec.encode(results[number], recipe.output)
+    def floor(numbers: Sequence[int]) -> None:
+        for number in numbers:
+            codec.decode(files[number])
+            codec.encode(results[number], recipe.output)
 
     def finished(change: Callable[[int, Pixels], Pixels]) -> Callable[[int], object]:
         return lambda number: codec.encode(change(number, codec.decode(files[number])), recipe.output)
@@ -56,7 +57,7 @@ def reference_tasks(watch: Watch, photos: Sequence[Pixels], peers: Sequence[Peer
 
     steps = {step.op for step in recipe.steps}
     able = [peer for peer in peers if peer.pipeline or steps <= peer.forms.keys()]
-    ours = {"floor": lambda: watch.each(floor), "kernels": lambda: watch.parts(some)}
+    ours = {"floor": lambda: watch.parts(floor), "kernels": lambda: watch.parts(some)}  # shared out the same way
     return ours | {peer.name: by(peer) for peer in able}
 
 

@@ -53,7 +53,7 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.kernels.ours import CPU
     from benchmarks.kernels.peers.peer import installed
     from benchmarks.kernels.pictures import photographs
-    from benchmarks.kernels.pipelines import BATCH
+    from benchmarks.kernels.pipelines import MICRO_BATCH
     from kernels.run import warm
 
     cv2.setNumThreads(1)
@@ -61,8 +61,8 @@ def _measured(asked: argparse.Namespace) -> dict[str, Any]:
     warm(CPU)
     gc.collect()
     gc.freeze()  # as a worker does: what libraries brought along is not looked through again
-    # recipes take a full batch of the peers' at least: the first pictures of a round pay for what others left in the caches
-    peers, photos = installed(), photographs(max(asked.pictures, BATCH))
+    # the first pictures of a round pay for what others left in the caches
+    peers, photos = installed(), photographs(max(asked.pictures, asked.cores * MICRO_BATCH))
     basis: Basis = "cpu_us" if asked.cores == 1 else "wall_us"
     facts = report.machine(peers)
     with watch(len(photos), asked.rounds, asked.cores) as clock:
@@ -118,7 +118,9 @@ def _count(peers: Sequence[Peer], names: Sequence[str]) -> int:
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=_DESCRIPTION)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each measurement, one more to warm up")
-    parser.add_argument("--pictures", type=int, default=32, help="distinct pictures of a round; recipes take 32 or more")
+    parser.add_argument(
+        "--pictures", type=int, default=32, help="distinct pictures of a round; recipes take 64 for each core or more"
+    )
     parser.add_argument("--cores", type=int, default=1, help="1: CPU time on one core; more: time by the clock on so many")
     parser.add_argument("--all-ops", action="store_true", help="measure every operation, not only those of every day")
     parser.add_argument(

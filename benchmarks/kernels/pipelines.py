@@ -17,6 +17,8 @@ from kernels.recipe import Recipe
 Task = Callable[[], object]
 BATCH = 32
 """Pictures that batched peers take together."""
+MICRO_BATCH = 64
+"""Pictures of recipes for each core: as many as a micro-batch may have, for that many are planned together."""
 
 
 def reference_tasks(watch: Watch, photos: Sequence[Pixels], peers: Sequence[Peer]) -> dict[str, Task]:

@@ -12,8 +12,8 @@ from tests.helpers.faults import report
 from tests.helpers.faults.system import Missed, System
 
 FIRST, TRIALS = int(os.environ.get("FAULT_FIRST", "0")), int(os.environ.get("FAULT_TRIALS", "1"))
-
 TRIES = 3
+"""Of a trial until its fault hits."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

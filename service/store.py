@@ -232,10 +232,7 @@ def open_store(settings: Settings) -> ObjectStore:
 
     S3 takes its key, region and endpoint from the usual AWS_ variables. Errors: ValueError for a URL that names no store.
     """
-    if not settings.store_url:
-        folder = settings.data.absolute() / "store"
-        return local_store(folder, fsync=settings.store_fsync, reserve_bytes=settings.disk_reserve_bytes)
-    url = urlsplit(settings.store_url)
+    url = urlsplit(settings.store_url or (settings.data.absolute() / "store").as_uri())
     match url.scheme:
         case "file" if url.path and not url.netloc:
             return local_store(

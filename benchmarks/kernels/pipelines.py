@@ -18,7 +18,7 @@ Task = Callable[[], object]
 BATCH = 32
 """Pictures that batched peers take together."""
 MICRO_BATCH = 64
-"""Pictures of recipes for each core: as many as a micro-batch may have, for that many are planned together."""
+"""Pictures of recipes for each core, planned together: as many as a micro-batch may have (`micro_batch_items`)."""
 
 
 def reference_tasks(watch: Watch, photos: Sequence[Pixels], peers: Sequence[Peer]) -> dict[str, Task]:

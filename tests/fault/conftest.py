@@ -31,13 +31,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if "attempt" not in pyfuncitem.fixturenames:
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.function).parameters}
-    for _ in range(TRIES - 1):
+    for number in range(1, TRIES + 1):
         try:
             pyfuncitem.obj(**arguments)
-            return True
+            break
         except Missed as missed:
             report.add_missed(pyfuncitem.nodeid, str(missed))
-    pyfuncitem.obj(**arguments)
+            if number == TRIES:
+                raise
     return True
 
 

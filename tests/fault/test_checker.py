@@ -216,5 +216,5 @@ def test_a_try_that_misses_is_made_again_and_is_on_record(
     monkeypatch.setenv(VARIABLE, str(tmp_path / "faults.json"))
     whys = [missed["why"] for missed in read(path()).get("missed", ())]
     if len(whys) < 2:
-        Run(None, "F0", "none").hit([], f"try {len(whys)}")  # type: ignore[arg-type]  # it needs no system
+        Run(None, "F0", "none").hit_in_time([], f"try {len(whys)}")  # type: ignore[arg-type]  # it needs no system
     assert whys == ["F0 did not hit: try 0", "F0 did not hit: try 1"]

@@ -70,7 +70,7 @@ def test_f1_what_was_not_handed_off_is_found_before_its_turn(system: System, att
         load = run.load(batches=1)
         run.hit(ended(system, api) == -signal.SIGKILL, "the API was not killed")
         waiting = system.count("state = 'queued'")
-        run.hit(system.entries() < waiting, "everything was handed off")
+        run.hit_in_time(system.entries() < waiting, "everything was handed off")
         system.wait_for(lambda: system.entries() == waiting, MISSED_S + ATTEND_S + 10, "the items that were not handed off")
         assert system.count("state = 'queued' AND handed_off_at IS NOT NULL") == waiting
         system.start_api()
@@ -87,7 +87,7 @@ def test_f2_a_worker_is_killed(system: System, point: str, attempt: int) -> None
         status = ended(system, failing)
         run.hit(status == -signal.SIGKILL, f"the worker ended with {status}")
         if point in HOLDS_ITEMS:
-            run.hit(system.count("state = 'leased'"), "it held nothing")
+            run.hit_in_time(system.count("state = 'leased'"), "it held nothing")
         system.resume_workers()
         load.join(60)
 
@@ -99,7 +99,7 @@ def test_f3_a_worker_is_paused_beyond_its_lease(system: System, attempt: int) ->
         load, paused = run.load_on_one(2, "stored=sleep:0.2")
         run.wait_for_leases()
         os.kill(paused.pid, signal.SIGSTOP)
-        run.hit(system.count("state = 'leased'"), "it held nothing")
+        run.hit_in_time(system.count("state = 'leased'"), "it held nothing")
         system.wait_for(lambda: system.count("suspect AND state = 'queued'") > 0, 4 * LEASE_S, "an expired lease")
         system.resume_workers(but=paused)
         load.join(60)

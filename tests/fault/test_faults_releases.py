@@ -102,7 +102,7 @@ def test_f25_workers_of_two_releases(system: System, attempt: int) -> None:
         system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 60, "every item's end")
         sql = "SELECT DISTINCT engine_version AS version FROM outputs WHERE batch_id = ANY(%(ids)s::uuid[])"
         versions = {row["version"] for row in system.rows(sql, ids=ids)}
-        run.hit(len(versions) == 2 and "another-release" in versions, f"results are of {versions}")
+        run.hit_in_time(len(versions) == 2 and "another-release" in versions, f"results are of {versions}")
     system.drop_workers()
 
 
@@ -118,5 +118,5 @@ def test_f25_a_migration_runs_beside_the_work(system: System, attempt: int) -> N
             migrator.start()
         for migrator in migrators:
             migrator.join(60)
-        run.hit(load.acked > 0, "nothing was under way")
+        run.hit_in_time(load.acked > 0, "nothing was under way")
         load.join(60)

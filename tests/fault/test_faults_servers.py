@@ -63,7 +63,7 @@ def test_f6_redis_loses_its_mind(system: System, spoil: str, attempt: int) -> No
         match spoil:
             case "FLUSHALL":
                 redis.flushall()
-                run.hit(unfinished(system), "nothing was unfinished")
+                run.hit_in_time(unfinished(system), "nothing was unfinished")
             case "groups deleted":
                 lanes = cast(list[bytes], redis.keys("lane:*"))
                 run.hit(sum(cast(int, redis.xgroup_destroy(lane, "workers")) for lane in lanes), "there was no group")
@@ -72,7 +72,7 @@ def test_f6_redis_loses_its_mind(system: System, spoil: str, attempt: int) -> No
                 run.hit(cast(int, redis.client_kill_filter(_type="normal", skipme=True)), "nobody was connected")
             case _:
                 os.kill(system.redis.pid, signal.SIGSTOP)
-                run.hit(unfinished(system), "nothing was unfinished")
+                run.hit_in_time(unfinished(system), "nothing was unfinished")
                 time.sleep(5)
                 os.kill(system.redis.pid, signal.SIGCONT)
                 run.released()
@@ -228,7 +228,7 @@ def test_f10_sessions_of_postgresql_stand_still(system: System, attempt: int) ->
         for load in loads:
             load.join(60)
         calls = run.history.calls[1:]
-        run.hit(max(call.took_s for call in calls) >= STILL_S - 1, f"none of {len(stopped)} sessions was asked")
+        run.hit_in_time(max(call.took_s for call in calls) >= STILL_S - 1, f"none of {len(stopped)} sessions was asked")
         assert {call.status for call in calls} <= {202, 503, None}
 
 
@@ -256,7 +256,7 @@ def test_f17_a_worker_is_cut_off_from_postgresql(system: System, cut: str, attem
         load, cut_off = run.load_on_one(3, "stored=sleep:0.1", database_url=url)
         run.wait_for_leases(2)
         CUTS[cut](relay)
-        run.hit(system.count("state = 'leased'"), "it held nothing")
+        run.hit_in_time(system.count("state = 'leased'"), "it held nothing")
         system.wait_for(lambda: lapsed(system, cut_off), 10 * LEASE_S, "a lease of it that lapsed")
         system.resume_workers()
         load.join(60)
@@ -292,7 +292,7 @@ def test_f17_a_worker_is_cut_off_from_redis(system: System, attempt: int) -> Non
         load, cut_off = run.load_on_one(3, "stored=sleep:0.1", redis_url=url)
         run.wait_for_leases(2)
         relay.mode = "swallow"
-        run.hit(system.count("state = 'leased'"), "it held nothing")
+        run.hit_in_time(system.count("state = 'leased'"), "it held nothing")
         system.wait_for(lambda: relay.swallowed, what="something that it says")
         time.sleep(1.5 * LEASE_S)
         system.resume_workers()

@@ -90,8 +90,8 @@ def test_f21_a_quiet_tenant_beside_a_noisy_one(system: System, priority: Priorit
         run.history.expected = measured.expected
         sent = len(measured.waiting) + len(measured.sending)
         assert len(measured.expected) == sent
-        run.hit(measured.noise >= TIMES * sent, "the noisy tenant sent too little")
-        run.hit(measured.met > SAMPLES / 2, "the noisy tenant had hardly anything unfinished")
+        run.hit_in_time(measured.noise >= TIMES * sent, "the noisy tenant sent too little")
+        run.hit_in_time(measured.met > SAMPLES / 2, "the noisy tenant had hardly anything unfinished")
         passed = [row["passed"] for row in system.rows(OVERTAKEN, quiet=names[0], noisy=names[1])]
         sys.stdout.write(f"{priority}: finished before a quiet picture that came later: {sorted(passed)}\n")
         assert median(passed) <= MOST_PASSED, passed
@@ -161,6 +161,6 @@ def test_f26_results_of_many_tenants_are_never_mixed_up(system: System, attempt:
                 load.join(120)
             system.wait_for(lambda: system.count("state IN ('queued', 'leased')") == 0, 120, "every item's end")
         together = [int(number) for number in re.findall(altered.TENANTS.format(r"(\d+)"), said(worker))]
-        run.hit(max(together, default=0) > 1, f"tenants did not run together: {together}")
+        run.hit_in_time(max(together, default=0) > 1, f"tenants did not run together: {together}")
         system.resume_workers()
     system.kill(worker)

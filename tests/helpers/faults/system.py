@@ -331,10 +331,15 @@ class Run:
         self.system.wait_for(lambda: self.system.count("state = 'leased'") > more_than, what="leases")
 
     def hit(self, proof: object, what: str, at: float | None = None) -> None:
-        """The fault was seen to hit, now or then (seconds since 1970); a trial without it is none, but `Missed`."""
+        """The fault was seen to hit, now or then (seconds since 1970); a trial without it does not count."""
+        assert proof, f"{self.row} did not hit: {what}"
+        self.hit_at = self.hit_at or at or time.time()
+
+    def hit_in_time(self, proof: object, what: str) -> None:
+        """As `hit`, of what may be over a moment before by mere chance, of nothing promised: that trial is `Missed`."""
         if not proof:
             raise Missed(f"{self.row} did not hit: {what}")
-        self.hit_at = self.hit_at or at or time.time()
+        self.hit(proof, what)
 
     def released(self) -> None:
         """The fault is lifted: recovery counts from here."""
